@@ -1,0 +1,105 @@
+"""What a parameter, global or attribute of a student's KD loss means, judged by its name alone.
+
+The same few roles are spelt in dozens of ways in real hand-ins (`outputs`, `y_s`, `soft_targets`, `lambda_`, `T_kd`).
+Each name gets a score per role; binding picks the assignment with the best sum.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Literal
+
+Role = Literal["student", "labels", "teacher", "alpha", "hard_weight", "temperature", "settings"]
+
+TENSORS: tuple[Role, ...] = ("student", "labels", "teacher")
+NUMBERS: tuple[Role, ...] = ("alpha", "hard_weight", "temperature")
+SURE = 5
+"""A score below this is a guess, and other readings are tried as well."""
+
+_TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
+_TEACHER = {"teacher", "teachers", "teach", "tea", "tch", "tutor", "expert"}
+_STUDENT = {"student", "students", "stu", "stud", "std"}
+_LOGITS = {"logits", "logit", "output", "outputs", "out", "outs", "y", "z", "pred", "preds", "prediction",
+           "predictions", "score", "scores", "feat", "x"}  # fmt: skip
+_LABELS = {"label", "labels", "lbl", "lbls", "gt", "truth", "groundtruth", "true", "gold"}
+_TARGETS = {"target", "targets", "tgt", "targ"}
+_TEMPERATURE = {"temperature", "temperatures", "temp", "tau", "temperture", "tempature", "τ"}
+_ALPHA = {"alpha": 10, "alphas": 10, "α": 10, "lambda": 8, "lam": 8, "lamda": 8, "lambd": 8, "lmbda": 8, "lmbd": 8,
+          "λ": 8, "weight": 7, "wt": 5, "ratio": 6, "coef": 6, "coeff": 6, "mix": 5, "balance": 6, "beta": 4,
+          "gamma": 4, "a": 5, "w": 4}  # fmt: skip
+_HARD = {"hard", "ce", "label", "labels", "cls", "xent", "nll", "student"}
+_SOFT = {"soft", "softened", "distilled"}
+_SETTINGS = {"params", "param", "args", "arg", "opt", "opts", "cfg", "config", "conf", "hparams", "hp", "hyper",
+             "hyperparams", "hyperparameters", "settings", "options"}  # fmt: skip
+
+
+def tokens(name: str) -> list[str]:
+    """The words of an identifier, lower case: `y_S` and `yS` are `y`, `s`."""
+    return [token.lower() for token in _TOKEN.findall(name)]
+
+
+def affinity(name: str) -> dict[Role, int]:
+    """Score per role the name may have; roles it cannot have are absent."""
+    words = tokens(name)
+    found = _number(name, words) or _tensor(name, words)
+    if not found and set(words) & _SETTINGS:
+        return {"settings": 8}
+    return found
+
+
+def _number(name: str, words: list[str]) -> dict[Role, int]:
+    known = set(words)
+    if known & _TEMPERATURE:
+        return {"temperature": 10}
+    if name == "t":
+        return {"temperature": 5, "teacher": 4}
+    if "T" in re.split(r"_|\d", name) and not known & (_LOGITS | _TEACHER):
+        return {"temperature": 9 if name == "T" else 8}
+    weight = max((_ALPHA[word] for word in words if word in _ALPHA), default=0)
+    if not weight or (len(words) > 1 and weight < SURE):
+        return {}
+    return {"hard_weight": 9} if known & _HARD and weight < 10 else {"alpha": weight}
+
+
+def _tensor(name: str, words: list[str]) -> dict[Role, int]:
+    known = set(words)
+    if known & _TEACHER:
+        return {"teacher": 10}
+    if known & _STUDENT:
+        return {"student": 10}
+    if len(words) > 1 and known & (_LOGITS | {"p", "q", "log", "probs", "prob"}) and {words[0], words[-1]} & {"t", "s"}:
+        return {"teacher": 8} if "t" in {words[0], words[-1]} else {"student": 8}
+    if known & _SOFT and not known & _HARD - _LABELS:
+        return {"teacher": 8}
+    if name in ("s", "z", "x"):
+        return {"student": 6 if name == "s" else 3}
+    if name == "y":
+        return {"labels": 5, "student": 2}
+    if known & _LABELS or "hard" in known:
+        return {"labels": 8}
+    if known & _TARGETS:
+        return {"labels": 3, "teacher": 4} if known & _LOGITS else {"labels": 7, "teacher": 1}
+    if known & (_LOGITS | {"hat", "yhat", "input", "inputs"}):
+        return {"student": 5}
+    return {"labels": 3} if known & {"class", "classes", "cls", "c", "l"} else {}
+
+
+def assign(names: Iterable[str], roles: Iterable[Role]) -> dict[Role, str]:
+    """The assignment of names to roles with the highest total score; each name and role at most once."""
+    scores = {name: affinity(name) for name in names}
+    return _best(list(roles), scores, frozenset())[1]
+
+
+def _best(roles: list[Role], scores: dict[str, dict[Role, int]], used: frozenset[str]) -> tuple[int, dict[Role, str]]:
+    if not roles:
+        return 0, {}
+    role, rest = roles[0], roles[1:]
+    best = _best(rest, scores, used)
+    for name, score in scores.items():
+        if name in used or role not in score:
+            continue
+        total, others = _best(rest, scores, used | {name})
+        if total + score[role] > best[0]:
+            best = total + score[role], {role: name, **others}
+    return best

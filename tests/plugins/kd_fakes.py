@@ -1,0 +1,74 @@
+"""A student whose `ask` runs the worker's KD code in this process, on source text."""
+
+import ast
+import linecache
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+from harness_kd_loss import KDLoss, KDLossOptions
+
+from harness.api import Reply
+from harness.worker import kd
+
+torch.set_num_threads(1)
+
+HEAD = "import torch\nimport torch.nn as nn\nimport torch.nn.functional as F\nfrom functools import partial\n"
+
+
+@dataclass
+class Definition:
+    name: str
+    kind: str
+    file: str
+    line: int
+    node: ast.AST
+
+
+class FakeSources:
+    """One file, executed whole."""
+
+    def __init__(self, text, file="kd.py"):
+        self.text, self.file = HEAD + text, file
+        linecache.cache[file] = (len(self.text), None, self.text.splitlines(keepends=True), file)
+
+    def names(self):
+        found = []
+        for node in ast.parse(self.text).body:
+            if isinstance(node, ast.ClassDef):
+                found.append(Definition(node.name, "class", self.file, node.lineno, node))
+            elif isinstance(node, ast.FunctionDef):
+                found.append(Definition(node.name, "function", self.file, node.lineno, node))
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                found.append(Definition(node.targets[0].id, "assignment", self.file, node.lineno, node))
+        return found
+
+    def load(self, name):
+        module = {"__name__": "kd"}
+        exec(compile(self.text, self.file, "exec"), module)
+        return SimpleNamespace(object=module[name], name=name, file=self.file, line=1, notes=[])
+
+
+class FakeStudent:
+    def __init__(self, text):
+        self.sources = FakeSources(text)
+
+    def ask(self, request, facts, tensors, *, limit_seconds):
+        assert request == "kd"
+        said, found = kd.answer(self.sources, dict(facts), dict(tensors))
+        return Reply(said, found)
+
+
+def context(classes=10, functions=("loss_fn_kd",), **options):
+    examples = SimpleNamespace(classes=classes, labels=np.zeros(1, np.int64))
+    return SimpleNamespace(
+        options=KDLossOptions(**options), examples=examples, kd_functions=functions, limit_seconds=5.0
+    )
+
+
+def check(text, classes=10, functions=("loss_fn_kd",), **options):
+    """The check for a source text, or None."""
+    student = text if hasattr(text, "ask") else FakeStudent(text)
+    checks = KDLoss().evaluate(student, context(classes, functions, **options)).checks
+    return checks[0] if checks else None
