@@ -1,0 +1,290 @@
+"""What plugins see: the values they return, the handles they get, and the hooks they implement.
+
+A plugin is one module with functions decorated by `hookimpl` (see `harness.hookspecs`) that return objects of the
+protocols below. Importing this module does not import torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal, Protocol
+
+import pluggy
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+    from torch import Tensor
+
+    from harness.leaderboard import Board
+
+hookimpl = pluggy.HookimplMarker("harness")
+
+Verdict = Literal["passed", "failed", "could_not_check"]
+Audience = Literal["student", "instructor"]
+
+
+class Value(BaseModel):
+    """Base of everything that crosses a boundary: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Metric(Value):
+    """A measured number. One that could not be measured is absent, never 0 or NaN."""
+
+    value: FiniteFloat | int
+    unit: str
+    higher_is_better: bool
+    low: FiniteFloat | None = None
+    """Lower end of the 95 % interval, in `unit`."""
+    high: FiniteFloat | None = None
+
+
+class Check(Value):
+    """A requirement with its verdict, the reason for it, and a hint on what to do next."""
+
+    name: str
+    verdict: Verdict
+    reason: str
+    hint: str | None = None
+
+    @classmethod
+    def passed(cls, name: str, reason: str, hint: str | None = None) -> Check:
+        return cls(name=name, verdict="passed", reason=reason, hint=hint)
+
+    @classmethod
+    def failed(cls, name: str, reason: str, hint: str | None = None) -> Check:
+        return cls(name=name, verdict="failed", reason=reason, hint=hint)
+
+    @classmethod
+    def could_not_check(cls, name: str, reason: str, hint: str | None = None) -> Check:
+        return cls(name=name, verdict="could_not_check", reason=reason, hint=hint)
+
+
+class Series(Value):
+    label: str
+    points: tuple[tuple[FiniteFloat, FiniteFloat], ...]
+
+
+class Curve(Value):
+    """Named points (x, y) in one or more series; `x` and `y` name metrics."""
+
+    name: str
+    x: str
+    y: str
+    series: tuple[Series, ...]
+
+
+class Evaluation(Value):
+    """What one evaluator found out about one student."""
+
+    metrics: Mapping[str, Metric] = Field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    predictions: tuple[int, ...] | None = None
+    """The predicted class of each graded image, in the data set's order (accuracy only)."""
+
+
+class Options(BaseModel):
+    """Base of a plugin's options, the table `[evaluators.<name>]` of an assignment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Images:
+    """Decoded images, shared read-only with the workers.
+
+    Attributes:
+        pixels: uint8 [N, channels of the source (1 or 3), S, S]; the worker repeats one channel to `channels`, then
+            computes `(pixels / 255 - mean) / std` in float32, as torchvision's ToTensor and Normalize do.
+    """
+
+    pixels: Tensor
+    channels: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Examples:
+    """Labelled images of one data set in its own order. Labels never leave the grader."""
+
+    images: Images
+    labels: np.ndarray[Any, np.dtype[np.int64]]
+    names: tuple[str, ...]
+    classes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A worker's answer: JSON facts (claims of a process that ran student code) and tensors."""
+
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+class Student(Protocol):
+    """A submission as a function from (weights, images) to logits; its code runs only in the sandbox."""
+
+    @property
+    def decoded(self) -> Mapping[str, Tensor]:
+        """The tensors of the weights file as handed in: its names (less a common prefix), shapes and dtypes."""
+
+    @property
+    def weights(self) -> Mapping[str, Tensor]:
+        """What is sent in with every evaluation: the model's own state names, pruning masks multiplied in."""
+
+    @property
+    def masks(self) -> Mapping[str, Tensor]:
+        """Live pruning masks by the name of the parameter they belong to."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What the worker says of the model: advisory."""
+
+    @property
+    def weights_bytes(self) -> int:
+        """Size of the weights file as handed in."""
+
+    @property
+    def claims(self) -> Mapping[str, float]:
+        """What the student says of the model in `submission.toml`."""
+
+    def logits(
+        self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64
+    ) -> Tensor:
+        """Forward all images in eval mode.
+
+        Args:
+            weights: tensors to use instead of `self.weights`; same names and shapes.
+
+        Returns:
+            float32 [N, classes], finite; row i belongs to image i.
+
+        Raises:
+            SubmissionError: the forward pass failed, took too long, or returned something else.
+        """
+
+    def ask(
+        self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, limit_seconds: float
+    ) -> Reply:
+        """Send any other request to the worker (`harness.worker` lists them).
+
+        Raises:
+            SubmissionError: the student's code failed or overran `limit_seconds`.
+        """
+
+
+class ModelFacts(Value):
+    """The worker's description of the model it built. Claims: the grader's own counts decide."""
+
+    source: str
+    """File and line of the entry point."""
+    weights_format: str
+    stored_bits: dict[str, int] = {}
+    """Bits per element each decoded tensor had in the file."""
+    state: dict[str, tuple[int, ...]]
+    """Names and shapes of the built module's own state_dict."""
+    parameters: tuple[str, ...]
+    """The names in `state` that are parameters; the others are buffers."""
+    aliases: tuple[tuple[str, ...], ...] = ()
+    """Groups of decoded tensors said to share one storage (tied weights)."""
+    storage_elements: int = Field(ge=0)
+    """Elements of all distinct storages of the decoded tensors."""
+    torchinfo: int | None
+    """`total_params` as torchinfo reports it; None when it failed, with `torchinfo_error`."""
+    torchinfo_error: str | None = None
+    mult_adds: int | None = None
+    layers: tuple[tuple[str, str, tuple[int, ...], int], ...] = ()
+    """Per leaf layer: dotted name, class, output shape, parameters (torchinfo's)."""
+    lazy: bool = False
+    scripted_or_quantised: bool = False
+    notes: tuple[str, ...] = ()
+    """What was coped with: dropped prefixes, left-out training code, a class defined twice, …"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """What an evaluator may know beside the student."""
+
+    options: Any
+    """An instance of the evaluator's `Options`."""
+    examples: Examples
+    """The graded data; for the audience `student` only its public part."""
+    public: np.ndarray[Any, np.dtype[np.bool_]]
+    """bool [N]: which of the examples are public."""
+    split: bool
+    """Whether the assignment splits its data into public and private."""
+    audience: Audience
+    input_size: int
+    measured: Mapping[str, Metric]
+    """Metrics of the evaluators that ran before this one."""
+    kd_functions: tuple[str, ...]
+    limit_seconds: float
+    """Wall-clock limit for one request of the evaluator's own."""
+
+
+class Evaluator(Protocol):
+    """Turns a Student into checks, metrics and curves."""
+
+    name: str
+    Options: ClassVar[type[Options]]
+    provides: frozenset[str]
+    """Names of the checks and metrics it can return; rubrics and rankings are validated against them."""
+
+    def evaluate(self, student: Student, context: Context) -> Evaluation:
+        """Raises SubmissionError when the submission as a whole cannot be graded."""
+
+
+class WeightFormat(Protocol):
+    """A weights file format, recognised by content and never by file name."""
+
+    name: str
+
+    def recognises(self, file: BinaryIO) -> bool:
+        """Whether the open, seekable file is of this format. Runs in the grader: must not decode anything."""
+
+    def decode(self, path: Path) -> Any:
+        """The file's content as plain Python (usually a dict of tensors). Runs in the sandbox only."""
+
+
+class Dataset(Protocol):
+    """A kind of data folder."""
+
+    name: str
+
+    def load(self, folder: Path) -> RawExamples:
+        """Raises UsageError when the folder does not hold such data; the text says what was expected."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RawExamples:
+    """Images as they lie on disk, decoded one by one when asked.
+
+    Attributes:
+        images: Pillow images, lazily decoded.
+        labels: int64 [N].
+        names: what identifies each image, such as its file name or index.
+    """
+
+    images: Sequence[Image.Image]
+    labels: np.ndarray[Any, np.dtype[np.int64]]
+    names: tuple[str, ...]
+
+
+class Writer(Protocol):
+    """A format of the leaderboard."""
+
+    name: str
+
+    def render(self, board: Board) -> dict[str, str]:
+        """File name -> text. A single file goes to the terminal unless `--out` is given."""
+
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,77 @@
+"""Everything the harness raises on purpose.
+
+    HarnessError
+    ├── UsageError            the command line or a call asks for something impossible        exit 2
+    │   └── AssignmentError   an assignment file, or the data it names, has mistakes          exit 2
+    ├── PluginError           an installed plugin is broken, missing or doubled               exit 2
+    ├── SandboxUnavailable    this machine cannot confine student code                        exit 3
+    └── SubmissionError       what was handed in cannot be used; carries the closed `status`
+
+A `SubmissionError` is an outcome, not an accident: grading turns it into a result. Anything else that escapes while
+one submission is graded becomes the status `harness_error`, which is our fault and never a zero.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+FailureStatus = Literal["rejected", "crashed", "timed_out", "out_of_memory"]
+
+
+class HarnessError(Exception):
+    """Base of all errors below; its text is meant for the person at the terminal."""
+
+
+class UsageError(HarnessError):
+    """The request cannot be carried out as given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file: where (dotted path of the key), what, and what to do next."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class AssignmentError(UsageError):
+    """All mistakes of one assignment at once.
+
+    Args:
+        source: the file, as the user named it.
+        problems: at least one.
+    """
+
+    def __init__(self, source: str, problems: list[Problem]) -> None:
+        self.source = source
+        self.problems = tuple(problems)
+        count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
+        super().__init__("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in problems)]))
+
+
+class PluginError(HarnessError):
+    """A plugin is missing, broken, or two of them claim one name; the text names the plugin."""
+
+
+class SandboxUnavailable(HarnessError):
+    """No way to confine student code here; the text says what to enable."""
+
+
+class SubmissionError(HarnessError):
+    """A submission cannot be used as handed in, or failed while it ran.
+
+    Args:
+        status: how it failed; a closed vocabulary.
+        reason: what happened and where, in words a student understands.
+        hint: what to change, if we know.
+    """
+
+    def __init__(self, status: FailureStatus, reason: str, hint: str | None = None) -> None:
+        super().__init__(reason)
+        self.status: FailureStatus = status
+        self.reason = reason
+        self.hint = hint

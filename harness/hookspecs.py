@@ -1,0 +1,31 @@
+"""The hooks, all of one shape: no arguments, return an iterable of objects that have a `.name`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pluggy
+
+from harness.api import Dataset, Evaluator, WeightFormat, Writer
+
+hookspec = pluggy.HookspecMarker("harness")
+
+
+@hookspec
+def harness_evaluators() -> Iterable[Evaluator]:  # type: ignore[empty-body]
+    """Turn a student into checks, metrics and curves; an assignment names those it uses."""
+
+
+@hookspec
+def harness_weight_formats() -> Iterable[WeightFormat]:  # type: ignore[empty-body]
+    """Recognise and decode weights files; decoding happens in the sandbox only."""
+
+
+@hookspec
+def harness_datasets() -> Iterable[Dataset]:  # type: ignore[empty-body]
+    """Read a kind of data folder; `[data.<name>] dataset = "…"` names it."""
+
+
+@hookspec
+def harness_writers() -> Iterable[Writer]:  # type: ignore[empty-body]
+    """Render the leaderboard; `harness leaderboard --format NAME` names it."""

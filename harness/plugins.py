@@ -1,0 +1,95 @@
+"""Finding plugins: one discovery path, entry points of the group `harness`, for ours and everyone's.
+
+pluggy calls implementations in an order that depends on installation and stops at the first that raises. Neither may
+ever decide a grade, so implementations are collected one by one, in the order of their plugins' names.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pluggy
+
+from harness import hookspecs
+from harness.api import Dataset, Evaluator, WeightFormat, Writer
+from harness.errors import PluginError
+
+HOOKS = ("harness_evaluators", "harness_weight_formats", "harness_datasets", "harness_writers")
+
+
+@dataclass(frozen=True, slots=True)
+class Plugins:
+    """Everything installed, by name. Build it with `installed()` or, in tests, `of(...)`."""
+
+    evaluators: Mapping[str, Evaluator]
+    weight_formats: Mapping[str, WeightFormat]
+    datasets: Mapping[str, Dataset]
+    writers: Mapping[str, Writer]
+    origins: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    """(hook, object name) -> the plugin that contributed it."""
+
+    @classmethod
+    def installed(cls) -> Plugins:
+        """Load every entry point of the group `harness`.
+
+        Raises:
+            PluginError: a plugin cannot be imported, misnames a hook, raises, or claims a name that is taken.
+        """
+        manager = _manager()
+        try:
+            manager.load_setuptools_entrypoints("harness")
+        except Exception as error:
+            raise PluginError(f"a plugin cannot be loaded: {type(error).__name__}: {error}") from error
+        return cls._collect(manager)
+
+    @classmethod
+    def of(cls, *modules: Any) -> Plugins:
+        """Only the given plugin objects (modules or instances with `hookimpl` methods)."""
+        manager = _manager()
+        for module in modules:
+            manager.register(module)
+        return cls._collect(manager)
+
+    @classmethod
+    def _collect(cls, manager: pluggy.PluginManager) -> Plugins:
+        try:
+            manager.check_pending()
+        except pluggy.PluginValidationError as error:
+            raise PluginError(f"{error} (hooks: {', '.join(HOOKS)})") from error
+        origins: dict[tuple[str, str], str] = {}
+        found = {hook: _objects(manager, hook, origins) for hook in HOOKS}
+        return cls(*(found[hook] for hook in HOOKS), origins=origins)
+
+
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("harness")
+    manager.add_hookspecs(hookspecs)
+    return manager
+
+
+def _objects(manager: pluggy.PluginManager, hook: str, origins: dict[tuple[str, str], str]) -> dict[str, Any]:
+    objects: dict[str, Any] = {}
+    implementations = getattr(manager.hook, hook).get_hookimpls()
+    for implementation in sorted(implementations, key=lambda each: each.plugin_name):
+        plugin = implementation.plugin_name
+        try:
+            contributed = list(implementation.function())
+        except Exception as error:
+            raise PluginError(f"plugin {plugin!r}: {hook}() raised {type(error).__name__}: {error}") from error
+        for item in contributed:
+            name = getattr(item, "name", None)
+            if not isinstance(name, str):
+                raise PluginError(f"plugin {plugin!r}: {hook}() returned {item!r}, which has no .name")
+            if (hook, name) in origins:
+                raise PluginError(f"plugins {origins[hook, name]!r} and {plugin!r} both provide {name!r} ({hook})")
+            objects[name], origins[hook, name] = item, plugin
+    return objects
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """'; did you mean …?' for a misspelt name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""

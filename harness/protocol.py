@@ -1,0 +1,163 @@
+"""Frames between the grader and a worker, over one UNIX stream socket.
+
+A frame is two lengths, a JSON header and a safetensors payload; file descriptors (shared images, space for logits) ride
+along with the first byte. Both sides use this module, but only the grader's side is under attack: it bounds every length
+before it allocates, parses JSON and safetensors only, and never unpickles.
+
+    | u32 header bytes | u64 payload bytes | header: {"kind", "facts", "order"} | payload |
+"""
+
+from __future__ import annotations
+
+import json
+import select
+import socket
+import struct
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_LENGTHS = struct.Struct("<IQ")
+MAX_HEADER_BYTES = 8 * 2**20
+_MAX_DESCRIPTORS = 4
+
+
+class ChannelClosed(Exception):
+    """The other side is gone."""
+
+
+class ChannelTimeout(Exception):
+    """No complete frame before the deadline."""
+
+
+class BrokenFrame(Exception):
+    """What arrived is not a frame, or larger than agreed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    kind: str
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+    descriptors: tuple[int, ...] = ()
+
+
+def send(
+    channel: socket.socket,
+    kind: str,
+    facts: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    descriptors: Sequence[int] = (),
+) -> None:
+    """Write one frame.
+
+    Raises:
+        ChannelClosed: nobody reads any more.
+        ChannelTimeout: the socket has a timeout and nobody reads in time.
+    """
+    import safetensors.torch
+
+    # Sorted by safetensors, so the order of the file travels beside them; cloned because tied tensors may not share.
+    payload = safetensors.torch.save({name: each.clone() for name, each in tensors.items()}) if tensors else b""
+    header = json.dumps({"kind": kind, "facts": facts, "order": list(tensors)}).encode()
+    try:
+        lengths = _LENGTHS.pack(len(header), len(payload))
+        if descriptors:
+            socket.send_fds(channel, [lengths], list(descriptors))
+        else:
+            channel.sendall(lengths)
+        channel.sendall(header)
+        channel.sendall(payload)
+    except TimeoutError as error:
+        raise ChannelTimeout from error
+    except OSError as error:
+        raise ChannelClosed(str(error)) from error
+
+
+def receive(
+    channel: socket.socket,
+    *,
+    max_payload_bytes: int,
+    deadline: float | None = None,
+    tick: Callable[[], None] | None = None,
+    accept_descriptors: bool = False,
+) -> Frame:
+    """Read one frame.
+
+    Args:
+        deadline: on the clock of `time.monotonic()`; None waits forever.
+        tick: called a few times a second while waiting; may raise to give up.
+        accept_descriptors: whether file descriptors may come along (the worker's side only).
+
+    Raises:
+        ChannelClosed, ChannelTimeout, BrokenFrame: see there.
+    """
+    reader = _Reader(channel, deadline, tick, accept_descriptors)
+    header_bytes, payload_bytes = _LENGTHS.unpack(reader.exactly(_LENGTHS.size))
+    if header_bytes > MAX_HEADER_BYTES or payload_bytes > max_payload_bytes:
+        raise BrokenFrame(f"a frame of {header_bytes:,} + {payload_bytes:,} bytes is larger than agreed")
+    header, payload = reader.exactly(header_bytes), reader.exactly(payload_bytes)
+    try:
+        return _parsed(bytes(header), bytes(payload), tuple(reader.descriptors))
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise BrokenFrame(f"not a frame: {type(error).__name__}") from error
+
+
+def _parsed(header: bytes, payload: bytes, descriptors: tuple[int, ...]) -> Frame:
+    import safetensors
+    import safetensors.torch
+
+    document = json.loads(header)
+    kind, facts, order = document["kind"], document["facts"], document["order"]
+    if not (isinstance(kind, str) and isinstance(facts, dict) and isinstance(order, list)):
+        raise TypeError("kind, facts, order")
+    try:
+        tensors = safetensors.torch.load(payload) if payload else {}
+    except safetensors.SafetensorError as error:
+        raise ValueError(str(error)) from error
+    return Frame(kind, facts, {name: tensors[name] for name in order}, descriptors)
+
+
+class _Reader:
+    def __init__(
+        self, channel: socket.socket, deadline: float | None, tick: Callable[[], None] | None, accept: bool
+    ) -> None:
+        self.channel, self.deadline, self.tick, self.accept = channel, deadline, tick, accept
+        self.descriptors: list[int] = []
+
+    def exactly(self, count: int) -> bytearray:
+        buffer = bytearray(count)
+        view, filled = memoryview(buffer), 0
+        while filled < count:
+            self._wait()
+            filled += self._some(view[filled:])
+        return buffer
+
+    def _some(self, view: memoryview) -> int:
+        try:
+            if not self.accept:
+                received = self.channel.recv_into(view)
+            else:
+                data, descriptors, _, _ = socket.recv_fds(self.channel, min(len(view), 2**20), _MAX_DESCRIPTORS)
+                self.descriptors += descriptors
+                received = len(data)
+                view[:received] = data
+        except OSError as error:
+            raise ChannelClosed(str(error)) from error
+        if not received:
+            raise ChannelClosed("end of file")
+        return received
+
+    def _wait(self) -> None:
+        while True:
+            left = 0.05 if self.deadline is None else min(0.05, self.deadline - time.monotonic())
+            if left <= 0:
+                raise ChannelTimeout
+            if select.select([self.channel], [], [], left if self.tick or self.deadline else None)[0]:
+                return
+            if self.tick:
+                self.tick()

@@ -1,0 +1,88 @@
+"""The outcome of grading: what `--json` prints and the store keeps, schema version 1."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Literal, get_args
+
+from pydantic import Field, FiniteFloat
+
+from harness.api import Check, Curve, Metric, Value
+from harness.errors import FailureStatus
+
+Status = Literal["graded", FailureStatus, "harness_error"]
+STATUSES: tuple[Status, ...] = ("graded", *get_args(FailureStatus), "harness_error")
+SCHEMA_VERSION = 1
+
+
+class DataInfo(Value):
+    id: str
+    stand_in: bool
+    """Synthetic data that only looks like the real thing: points earned on it mean nothing."""
+
+
+class AssignmentInfo(Value):
+    id: str
+    digest: str
+    """Of the validated assignment, whatever its file's layout and comments."""
+    data: DataInfo
+
+
+class Environment(Value):
+    harness: str
+    python: str
+    torch: str
+    torchinfo: str
+    sandbox: str
+    device: Literal["cpu"] = "cpu"
+    threads: int = 1
+
+
+class PointLine(Value):
+    """Why so many points: one line of the rubric."""
+
+    name: str
+    points: FiniteFloat
+    max_points: FiniteFloat
+    reason: str
+
+
+class Result(Value):
+    """One submission's outcome."""
+
+    submission: str
+    status: Status
+    reason: str | None
+    hint: str | None = None
+    digest: str | None
+    """Of the submission's files; None when they could not even be read."""
+    score: FiniteFloat
+    max_score: FiniteFloat
+    metrics: Mapping[str, Metric] = Field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    points: tuple[PointLine, ...] = ()
+    predictions: tuple[int, ...] | None = None
+    """The predicted class of each graded image, in the data set's order."""
+    nickname: str | None = None
+    members: tuple[str, ...] = ()
+    submitted_at: datetime | None = None
+    notes: tuple[str, ...] = ()
+    """What the harness coped with while reading the submission."""
+    printed: str = ""
+    """What the submission's code printed, capped; for the instructor only."""
+    seconds: float = Field(ge=0)
+
+
+class Report(Value):
+    """Results of one run, with what they depend on."""
+
+    schema_version: Literal[1] = SCHEMA_VERSION
+    assignment: AssignmentInfo
+    environment: Environment
+    results: tuple[Result, ...]
+
+    def to_json(self) -> str:
+        """One compact JSON document. Optional numbers (`low`, `high`) that do not exist are absent."""
+        return self.model_dump_json(exclude_unset=False)

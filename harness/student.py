@@ -1,0 +1,241 @@
+"""A submission as a function from (weights, images) to logits.
+
+The code runs in a sandboxed worker; the weights live here and are sent in with every request. A worker that died is
+replaced when the next request comes, so a hanging KD loss costs nobody an accuracy.
+"""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from harness.api import Images, ModelFacts, Reply
+from harness.errors import SubmissionError
+from harness.sandbox import Sandbox, Worker
+from harness.shared_memory import mapped, sealed, space
+from harness.weights import for_model, live_masks
+from harness.worker.decode import fit_keys
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.assignment import Assignment
+    from harness.submission import Submission
+
+_SMALL_REPLY_BYTES = 16 * 2**20
+
+
+@dataclass
+class SandboxedStudent:
+    """The handle evaluators get (`harness.api.Student`). Use it as a context manager: leaving kills the worker.
+
+    Args:
+        on_stage: told what happens now, for progress displays.
+    """
+
+    submission: Submission
+    assignment: Assignment
+    sandbox: Sandbox
+    input_size: int
+    on_stage: Callable[[str], None] = lambda _: None
+    decoded: Mapping[str, Tensor] = field(default_factory=dict, init=False)
+    weights: Mapping[str, Tensor] = field(default_factory=dict, init=False)
+    masks: Mapping[str, Tensor] = field(default_factory=dict, init=False)
+    notes: list[str] = field(default_factory=list, init=False)
+    _facts: ModelFacts | None = field(default=None, init=False)
+    _worker: Worker | None = field(default=None, init=False)
+    _printed: str = field(default="", init=False)
+
+    def __enter__(self) -> SandboxedStudent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Kill the worker, if any."""
+        if self._worker is not None:
+            self._worker.close()
+            self._printed += self._worker.printed
+            self._worker = None
+
+    @property
+    def facts(self) -> ModelFacts:
+        assert self._facts is not None, "open() first"
+        return self._facts
+
+    @property
+    def weights_bytes(self) -> int:
+        return self.submission.weights_bytes
+
+    @property
+    def claims(self) -> Mapping[str, float]:
+        return self.submission.settings.claims
+
+    @property
+    def printed(self) -> str:
+        """What the student's code printed so far."""
+        return self._printed + (self._worker.printed if self._worker else "")
+
+    def open(self) -> None:
+        """Import the definitions, decode and match the weights, build and describe the network.
+
+        Raises:
+            SubmissionError: with the stage it failed in.
+        """
+        weights = self.submission.weights
+        if weights is None:
+            raise SubmissionError(
+                "rejected",
+                "there is no weights file",
+                "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
+            )
+        opened = self._opened_worker()
+        tensors_bytes = self.assignment.rules.limits.tensor_bytes
+        self.on_stage("decoding weights")
+        read = self._request(
+            "decode", {"weights": weights.as_posix(), "max_bytes": tensors_bytes}, {}, doing=f"decoding {weights}",
+            seconds=self.assignment.rules.limits.import_seconds, max_reply_bytes=tensors_bytes + _SMALL_REPLY_BYTES,
+        )  # fmt: skip
+        built = self._build()
+        state = {name: tuple(shape) for name, shape in built.facts["state"].items()}
+        self.decoded, fitted = fit_keys(read.tensors, state)
+        _refuse_non_finite(self.decoded)
+        self.masks = live_masks(self.decoded)
+        self.weights = for_model(self.decoded, state)
+        described = self._describe(state)
+        self.notes += [*opened.facts["notes"], *read.facts["notes"], *fitted]
+        self._facts = ModelFacts(
+            source=opened.facts["source"],
+            weights_format=read.facts["format"],
+            stored_bits=read.facts["bits"],
+            aliases=read.facts["aliases"],
+            storage_elements=read.facts["storage_elements"],
+            notes=tuple(self.notes),
+            **(built.facts | described.facts | {"notes": tuple(self.notes)}),
+        )
+
+    def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
+        """See `harness.api.Student.logits`."""
+        classes = self.assignment.rules.images.classes
+        count = len(images.pixels)
+        output = space(count * classes * 4)
+        try:
+            reply = self._request(
+                "logits",
+                {
+                    "pixels": list(images.pixels.shape),
+                    "classes": classes,
+                    "mean": images.mean,
+                    "std": images.std,
+                    "batch_size": batch_size,
+                },
+                self.weights if weights is None else weights,
+                doing="running forward",
+                seconds=self.assignment.rules.limits.forward_seconds,
+                descriptors=(_shared(images), output),
+            )
+            self._note(reply)
+            logits = mapped(output, np.float32, (count, classes)).clone()
+        finally:
+            os.close(output)
+        bad = int((~torch.isfinite(logits)).any(dim=1).sum())
+        if bad:
+            raise SubmissionError(
+                "rejected",
+                f"forward returned NaN or infinite logits for {bad:,} of {count:,} images",
+                "do the weights belong to this network, and are they free of NaN?",
+            )
+        return logits
+
+    def ask(
+        self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, limit_seconds: float
+    ) -> Reply:
+        """See `harness.api.Student.ask`."""
+        return self._request(request, facts, tensors, doing=f"running {request}", seconds=limit_seconds)
+
+    def _opened_worker(self) -> Reply:
+        self.on_stage("importing")
+        limits = self.assignment.rules.limits
+        self._worker = Worker(self.sandbox, self.submission.folder, memory_bytes=limits.memory_bytes)
+        self._worker.wait_until_ready()
+        settings, rules = self.submission.settings, self.assignment.rules.submission
+        names = [settings.entry_point] if settings.entry_point else list(rules.entry_points)
+        facts = {"sources": [each.as_posix() for each in self.submission.sources], "entry_points": names}
+        return self._send("open", facts, {}, doing="importing the submission", seconds=limits.import_seconds)
+
+    def _build(self) -> Reply:
+        self.on_stage("building")
+        rules = self.assignment.rules
+        arguments = self.submission.settings.model_arguments or rules.submission.model_arguments
+        shape = [rules.images.channels, self.input_size, self.input_size]
+        facts = {"model_arguments": arguments, "input_shape": shape}
+        return self._send("build", facts, {}, doing="building the network", seconds=rules.limits.build_seconds)
+
+    def _describe(self, state: Mapping[str, Any]) -> Reply:
+        outside = {name: mask for name, mask in self.masks.items() if name in state}
+        tensors = {**self.weights, **{f"{name}_mask": mask for name, mask in outside.items()}}
+        seconds = self.assignment.rules.limits.build_seconds
+        return self._send("describe", {"masks": list(outside)}, tensors, doing="running torchinfo", seconds=seconds)
+
+    def _request(self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], **rest: Any) -> Reply:
+        """Send to the worker, or to a new one when the last has died."""
+        if self._worker is None or not self._worker.alive:
+            self.close()
+            self._opened_worker()
+            self._build()
+        return self._send(request, facts, tensors, **rest)
+
+    def _send(
+        self,
+        request: str,
+        facts: Mapping[str, Any],
+        tensors: Mapping[str, Tensor],
+        *,
+        doing: str,
+        seconds: float,
+        max_reply_bytes: int = _SMALL_REPLY_BYTES,
+        descriptors: tuple[int, ...] = (),
+    ) -> Reply:
+        assert self._worker is not None
+        return self._worker.ask(
+            request,
+            facts,
+            tensors,
+            limit_seconds=seconds,
+            max_reply_bytes=max_reply_bytes,
+            doing=doing,
+            descriptors=descriptors,
+        )
+
+    def _note(self, reply: Reply) -> None:
+        for note in reply.facts.get("notes", ()):
+            if isinstance(note, str) and note not in self.notes:
+                self.notes.append(note)
+
+
+_descriptors: weakref.WeakKeyDictionary[Images, int] = weakref.WeakKeyDictionary()
+
+
+def _shared(images: Images) -> int:
+    """The images' sealed memory, made once and closed with them."""
+    if images not in _descriptors:
+        _descriptors[images] = descriptor = sealed(images.pixels)
+        weakref.finalize(images, os.close, descriptor)
+    return _descriptors[images]
+
+
+def _refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:
+    for name, each in decoded.items():
+        if each.is_floating_point() and not bool(torch.isfinite(each).all()):
+            raise SubmissionError(
+                "rejected",
+                f"the weights contain NaN or infinite numbers in {name!r}",
+                "training diverged, or fp16 overflowed: save a checkpoint from before that",
+            )

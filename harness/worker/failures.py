@@ -1,0 +1,65 @@
+"""Turning what a student's code raised into words: which line of theirs, and what it said."""
+
+from __future__ import annotations
+
+import linecache
+import traceback
+from pathlib import Path
+
+from harness.errors import SubmissionError
+
+_MESSAGE_CHARACTERS = 500
+
+
+def failure(error: BaseException) -> SubmissionError:
+    """The error as an outcome; a SubmissionError stays what it is."""
+    if isinstance(error, SubmissionError):
+        return error
+    said = describe(error)
+    if is_out_of_memory(error):
+        return SubmissionError("out_of_memory", f"memory ran out: {said}")
+    return SubmissionError("crashed", said)
+
+
+def describe(error: BaseException) -> str:
+    """One line: the exception, its message, and the innermost line of the student's own code."""
+    message = _text(error)
+    line = _student_line(error)
+    name = type(error).__name__
+    return f"{name}: {message}{line}" if message else f"{name}{line}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an allocation failed; torch says so in a RuntimeError."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and ("not enough memory" in _text(error) or "alloc_cpu" in _text(error))
+    )
+
+
+def _text(error: BaseException) -> str:
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - a student's __str__ may do anything
+        return "(its message cannot be shown)"
+    first = " ".join(text.split())
+    return first[:_MESSAGE_CHARACTERS]
+
+
+def _student_line(error: BaseException) -> str:
+    """' at model.py line 12: `x = y`', for the innermost frame outside Python, torch and the harness."""
+    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
+        name = frame.f_code.co_filename
+        if _is_students(name):
+            source = linecache.getline(name, number).strip()
+            return f" at {Path(name).name} line {number}" + (f": `{source[:120]}`" if source else "")
+    return ""
+
+
+def _is_students(name: str) -> bool:
+    if name.startswith("<frozen"):
+        return False
+    path = Path(name)
+    if not path.is_absolute():
+        return True
+    folders = {"site-packages", "dist-packages", "harness"}
+    return path.is_relative_to(Path.cwd()) and not folders & set(path.relative_to(Path.cwd()).parts)

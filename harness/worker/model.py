@@ -1,0 +1,202 @@
+"""Building the student's module and running it, always through torch's own base-class methods.
+
+A student's class may override `eval`, `load_state_dict` or `named_parameters`, by mistake or on purpose. Here the base
+class decides, so that overriding changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+import torchinfo
+from torch import Tensor, nn
+from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.utils import prune
+
+from harness.errors import SubmissionError
+from harness.worker.failures import describe, is_out_of_memory
+
+if TYPE_CHECKING:
+    from harness.worker.source import Located
+
+_QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
+
+
+def build(entry: Located, arguments: Mapping[str, Any], input_shape: tuple[int, ...]) -> Model:
+    """Call the entry point and try the module on an empty image.
+
+    Args:
+        input_shape: [channels, height, width].
+
+    Raises:
+        SubmissionError: it needs other arguments, or does not return an `nn.Module`.
+    """
+    module = entry.object if isinstance(entry.object, nn.Module) else _called(entry, arguments)
+    if not isinstance(module, nn.Module):
+        raise SubmissionError(
+            "rejected",
+            f"{entry.name} ({entry.file} line {entry.line}) returned {type(module).__name__}, not a torch.nn.Module",
+            f"{entry.name}() must return the network",
+        )
+    return Model(module, input_shape)
+
+
+def _called(entry: Located, arguments: Mapping[str, Any]) -> Any:
+    if not callable(entry.object):
+        raise SubmissionError("rejected", f"{entry.name} ({entry.file} line {entry.line}) is not a class or function")
+    try:
+        return entry.object(**arguments)
+    except TypeError as error:
+        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+            raise  # raised inside the student's code, not by the call itself
+        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+        raise SubmissionError(
+            "rejected",
+            f"{entry.name}({given}) cannot be called: {error}",
+            "give every parameter a default, or write the values into submission.toml: model_arguments = { … }",
+        ) from error
+
+
+class Model:
+    """A built module.
+
+    Args:
+        input_shape: [channels, height, width] of one image.
+    """
+
+    def __init__(self, module: nn.Module, input_shape: tuple[int, ...]) -> None:
+        self.module = module
+        self.notes: set[str] = set()
+        self._input_shape = input_shape
+        self._lazy = any(isinstance(each, UninitializedTensorMixin) for each in self._tensors())
+        _evaluate(module)
+        if self._lazy:
+            self._run(torch.zeros(1, *input_shape))
+        nn.Module.float(module)
+        self._memory_format = self._fastest_format()
+
+    def outline(self) -> dict[str, Any]:
+        """Names and shapes of the state, and which of them are parameters."""
+        state = nn.Module.state_dict(self.module)
+        parameters = [name for name, _ in nn.Module.named_parameters(self.module, remove_duplicate=False)]
+        return {
+            "state": {name: list(each.shape) for name, each in state.items() if isinstance(each, Tensor)},
+            "parameters": [name for name in parameters if name in state],
+            "lazy": self._lazy,
+            "scripted_or_quantised": any(_uncountable(each) for each in nn.Module.modules(self.module)),
+            "notes": sorted(self.notes),
+        }
+
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Put the grader's weights in. Names and shapes were matched by the grader."""
+        nn.Module.load_state_dict(self.module, dict(tensors), strict=False)
+
+    def describe(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> dict[str, Any]:
+        """torchinfo's view of the network with the given weights in it, pruning masks live.
+
+        Args:
+            facts: `masks` lists names of parameters; `tensors` holds their masks as `<name>_mask`.
+        """
+        masks = {name: tensors[f"{name}_mask"] for name in facts["masks"]}
+        state = nn.Module.state_dict(self.module)
+        self.load({name: each for name, each in tensors.items() if name in state})
+        for name, mask in masks.items():
+            owner, parameter = self._owner(name)
+            prune.custom_from_mask(owner, parameter, mask)
+        try:
+            return self._summary()
+        except Exception as error:  # noqa: BLE001 - torchinfo is advisory: without it the counts are ours alone
+            return {"torchinfo": None, "torchinfo_error": describe(error), "mult_adds": None, "layers": []}
+        finally:
+            for name in masks:
+                prune.remove(*self._owner(name))
+            _evaluate(self.module)
+
+    def forward(self, pixels: Tensor, logits: Tensor, facts: Mapping[str, Any]) -> None:
+        """Fill `logits` [N, classes] with the network's answers for uint8 `pixels` [N, c, H, W].
+
+        Raises:
+            SubmissionError: the output is not one row of `classes` numbers per image.
+        """
+        shape = (1, -1, 1, 1)
+        mean, std = torch.tensor(facts["mean"]).view(shape), torch.tensor(facts["std"]).view(shape)
+        size = facts["batch_size"]
+        _evaluate(self.module)
+        for start in range(0, len(pixels), size):
+            batch = pixels[start : start + size].to(torch.float32).div_(255)
+            batch = (batch - mean).div_(std).contiguous(memory_format=self._memory_format)
+            logits[start : start + size] = self._rows(self._run(batch), len(batch), facts["classes"])
+
+    def _run(self, batch: Tensor) -> Any:
+        with torch.inference_mode():
+            return self.module(batch)
+
+    def _rows(self, output: Any, rows: int, classes: int) -> Tensor:
+        candidates = [output] if isinstance(output, Tensor) else _tensors_in(output)
+        for candidate in candidates:
+            if tuple(candidate.shape) == (rows, classes):
+                if candidate is not output:
+                    self.notes.add(f"forward returned a {type(output).__name__}; its first [N, {classes}] tensor was taken")
+                return candidate.detach().to(torch.float32)
+        got = " and ".join(str(list(each.shape)) for each in candidates) or type(output).__name__
+        raise SubmissionError(
+            "rejected",
+            f"forward returned {got} for {rows} images; expected logits of shape [{rows}, {classes}]",
+            f"the last layer must give {classes} numbers per image",
+        )
+
+    def _summary(self) -> dict[str, Any]:
+        statistics = torchinfo.summary(
+            self.module, input_size=(1, *self._input_shape), device="cpu", mode="eval", verbose=0, depth=100
+        )
+        layers = [
+            [info.var_name, info.class_name, list(info.output_size or ()), int(info.num_params)]
+            for info in statistics.summary_list
+            if info.is_leaf_layer
+        ]
+        return {
+            "torchinfo": int(statistics.total_params),
+            "torchinfo_error": None,
+            "mult_adds": int(statistics.total_mult_adds),
+            "layers": layers[:2000],
+        }
+
+    def _owner(self, name: str) -> tuple[nn.Module, str]:
+        path, _, parameter = name.rpartition(".")
+        return nn.Module.get_submodule(self.module, path), parameter
+
+    def _tensors(self) -> list[Any]:
+        return [*nn.Module.parameters(self.module), *nn.Module.buffers(self.module)]
+
+    def _fastest_format(self) -> torch.memory_format:
+        """channels_last is several times faster, but `x.view(len(x), -1)` after a convolution refuses it."""
+        image = torch.zeros(2, *self._input_shape)
+        try:
+            self._run(image.contiguous(memory_format=torch.channels_last))
+        except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
+            return torch.contiguous_format
+        return torch.channels_last
+
+
+def _evaluate(module: nn.Module) -> None:
+    for each in nn.Module.modules(module):
+        each.training = False
+
+
+def _uncountable(module: nn.Module) -> bool:
+    return isinstance(module, torch.jit.ScriptModule) or type(module).__module__.startswith(_QUANTISED)
+
+
+def _tensors_in(output: Any) -> list[Tensor]:
+    match output:
+        case Mapping():
+            items = list(output.values())
+        case list() | tuple():
+            items = list(output)
+        case _:
+            items = []
+    return [each for each in items if isinstance(each, Tensor)]
