@@ -220,6 +220,8 @@ class Context:
     """bool [N]: which of the examples are public."""
     split: bool
     """Whether the assignment splits its data into public and private."""
+    baselines: Mapping[str, float]
+    """Named accuracies of the assignment."""
     audience: Audience
     input_size: int
     measured: Mapping[str, Metric]

@@ -1,0 +1,286 @@
+"""Grading: from assignment and hand-ins to results, each as soon as it is finished.
+
+Every submission is read, loaded in its own sandbox and evaluated on its own; whatever happens to one becomes that one's
+result and nobody else's.
+"""
+
+from __future__ import annotations
+
+import platform
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness import __version__, rubric
+from harness.api import Audience, Check, Context, Curve, Evaluation, Examples, Metric
+from harness.assignment import Assignment
+from harness.errors import SubmissionError
+from harness.images import load_examples, only, public_part
+from harness.plugins import Plugins
+from harness.results import AssignmentInfo, DataInfo, Environment, Result, Status
+from harness.sandbox import Sandbox
+from harness.student import SandboxedStudent
+from harness.submission import ReadLimits, Submission, read_submission
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_LAST_TRACEBACK_LINES = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What happens to a submission now; an empty stage means it is finished."""
+
+    submission: str
+    stage: str
+
+
+class DataSets:
+    """Decoded data, loaded once per input size and shared by all threads."""
+
+    def __init__(self, assignment: Assignment, plugins: Plugins, audience: Audience) -> None:
+        self._assignment, self._plugins, self._audience = assignment, plugins, audience
+        self._loaded: dict[int, tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]] = {}
+        self._lock = threading.Lock()
+
+    def test(self, size: int) -> tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+        """The graded examples at `size` pixels and which of them are public; a student gets the public ones only."""
+        with self._lock:
+            if size not in self._loaded:
+                self._loaded[size] = self._load(size)
+            return self._loaded[size]
+
+    def _load(self, size: int) -> tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+        examples = load_examples(self._assignment, "test", size, self._plugins.datasets)
+        public = public_part(examples.names, self._assignment.rules.data["test"].public_fraction)
+        if self._audience == "instructor":
+            return examples, public
+        return only(examples, public), public[public]
+
+
+@dataclass(frozen=True)
+class Grader:
+    """Everything one run of grading shares."""
+
+    assignment: Assignment
+    plugins: Plugins
+    sandbox: Sandbox
+    audience: Audience = "instructor"
+    skip: Callable[[str, str], bool] = lambda _submission, _digest: False
+    """(submission id, digest of its files) -> whether an earlier result still holds."""
+    on_progress: Callable[[Progress], None] = lambda _: None
+    data: DataSets = field(init=False)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "data", DataSets(self.assignment, self.plugins, self.audience))
+
+    def grade(self, name: str, path: Path) -> Result | None:
+        """Grade one hand-in; None when `skip` said so or the run is being stopped."""
+        if self.stopping.is_set():
+            return None
+        started = time.monotonic()
+        try:
+            with tempfile.TemporaryDirectory(prefix="harness-") as scratch:
+                outcome = self._read_and_grade(name, path, Path(scratch))
+        finally:
+            self.on_progress(Progress(name, ""))
+        return outcome and outcome.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+
+    def _read_and_grade(self, name: str, path: Path, scratch: Path) -> Result | None:
+        self.on_progress(Progress(name, "reading"))
+        limits = ReadLimits(max_bytes=self.assignment.rules.limits.submission_bytes)
+        try:
+            submission = read_submission(path, scratch, self.plugins.weight_formats, limits)
+        except SubmissionError as error:
+            return self._result(name, None, _Findings(error.status, error.reason, error.hint))
+        except Exception as error:  # noqa: BLE001 - one bad hand-in never stops a class
+            return self._result(name, None, _accident(error))
+        if self.skip(name, submission.digest):
+            return None
+        return self._result(name, submission, self._evaluate(name, submission))
+
+    def _evaluate(self, name: str, submission: Submission) -> _Findings:
+        found = _Findings()
+        try:
+            size = self._input_size(submission)
+            student = SandboxedStudent(
+                submission, self.assignment, self.sandbox, size, lambda stage: self.on_progress(Progress(name, stage))
+            )
+            with _recording(student, found):
+                student.open()
+                self._run_evaluators(student, name, found)
+        except SubmissionError as error:
+            found.end(error.status, error.reason, error.hint)
+        except Exception as error:  # noqa: BLE001 - our own failure is a result too, never a zero
+            accident = _accident(error)
+            found.end(accident.status, accident.reason, accident.hint)
+            found.printed += accident.printed
+        return found
+
+    def _run_evaluators(self, student: SandboxedStudent, name: str, found: _Findings) -> None:
+        rules = self.assignment.rules
+        examples, public = self.data.test(student.input_size)
+        asked_for = student.submission.settings.kd_function
+        for evaluator_name, options in self.assignment.options.items():
+            self.on_progress(Progress(name, evaluator_name.replace("_", " ")))
+            context = Context(
+                options=options,
+                examples=examples,
+                public=public,
+                split=rules.data["test"].public_fraction is not None,
+                baselines=rules.baselines,
+                audience=self.audience,
+                input_size=student.input_size,
+                measured=found.metrics,
+                kd_functions=(asked_for,) if asked_for else rules.submission.kd_functions,
+                limit_seconds=rules.limits.request_seconds,
+            )
+            found.add(self.plugins.evaluators[evaluator_name].evaluate(student, context))
+
+    def _input_size(self, submission: Submission) -> int:
+        allowed = self.assignment.rules.submission.input_sizes
+        size = submission.settings.input_size or allowed[0]
+        if size not in allowed:
+            raise SubmissionError(
+                "rejected",
+                f"submission.toml: input_size = {size} is not allowed",
+                f"choose one of {', '.join(map(str, allowed))}",
+            )
+        return size
+
+    def _result(self, name: str, submission: Submission | None, found: _Findings) -> Result:
+        rules = self.assignment.rules
+        checks = {check.name: check for check in found.checks}
+        if found.status == "graded":
+            lines = rubric.points(rules, checks, found.metrics)
+        else:
+            lines = rubric.nothing(rules, f"not graded: {found.status.replace('_', ' ')}")
+        return Result(
+            submission=name,
+            status=found.status,
+            reason=found.reason,
+            hint=found.hint,
+            digest=submission.digest if submission else None,
+            score=sum(line.points for line in lines),
+            max_score=rubric.max_score(rules),
+            metrics=found.metrics,
+            checks=tuple(found.checks),
+            curves=tuple(found.curves),
+            points=lines,
+            predictions=found.predictions,
+            nickname=submission.settings.nickname if submission else None,
+            members=submission.settings.members if submission else (),
+            submitted_at=submission.submitted_at if submission else None,
+            notes=tuple(found.notes),
+            printed=found.printed,
+            seconds=0,
+        )
+
+
+def grade_all(
+    assignment: Assignment,
+    submissions: Sequence[tuple[str, Path]],
+    *,
+    plugins: Plugins,
+    sandbox: Sandbox,
+    jobs: int,
+    audience: Audience = "instructor",
+    skip: Callable[[str, str], bool] = lambda _submission, _digest: False,
+    on_progress: Callable[[Progress], None] = lambda _: None,
+) -> Iterator[Result]:
+    """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
+
+    Closing the iterator early starts nothing new and waits for what is running.
+
+    Args:
+        submissions: (id, path) pairs, as `harness.submission.discover` finds them.
+        on_progress: called from worker threads.
+
+    Raises:
+        UsageError: the assignment's data cannot be read.
+    """
+    grader = Grader(assignment, plugins, sandbox, audience, skip, on_progress)
+    # Before anything starts: bad data is the instructor's mistake, not the first student's.
+    grader.data.test(assignment.rules.submission.input_sizes[0])
+    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="grade") as pool:
+        running: set[Future[Result | None]] = {pool.submit(grader.grade, name, path) for name, path in submissions}
+        try:
+            while running:
+                finished, running = wait(running, return_when=FIRST_COMPLETED)
+                yield from (result for each in finished if (result := each.result()) is not None)
+        finally:
+            grader.stopping.set()
+
+
+def assignment_info(assignment: Assignment) -> AssignmentInfo:
+    """What a result says of its assignment."""
+    data = assignment.rules.data["test"]
+    return AssignmentInfo(
+        id=assignment.id, digest=assignment.digest, data=DataInfo(id=data.id, stand_in=data.stand_in)
+    )
+
+
+def environment(sandbox_name: str) -> Environment:
+    """What a result depends on beside its inputs."""
+    return Environment(
+        harness=__version__,
+        python=platform.python_version(),
+        torch=version("torch"),
+        torchinfo=version("torchinfo"),
+        sandbox=sandbox_name,
+    )
+
+
+@dataclass
+class _Findings:
+    """What is known of one submission so far; grows while evaluators run and survives their failures."""
+
+    status: Status = "graded"
+    reason: str | None = None
+    hint: str | None = None
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    checks: list[Check] = field(default_factory=list)
+    curves: list[Curve] = field(default_factory=list)
+    predictions: tuple[int, ...] | None = None
+    notes: list[str] = field(default_factory=list)
+    printed: str = ""
+
+    def add(self, evaluation: Evaluation) -> None:
+        self.metrics |= evaluation.metrics
+        self.checks += evaluation.checks
+        self.curves += evaluation.curves
+        self.predictions = evaluation.predictions if evaluation.predictions is not None else self.predictions
+
+    def end(self, status: Status, reason: str | None, hint: str | None) -> None:
+        self.status, self.reason, self.hint = status, reason, hint
+
+
+@contextmanager
+def _recording(student: SandboxedStudent, found: _Findings) -> Iterator[None]:
+    """Keep the student's notes and prints whatever happens, and end its worker."""
+    try:
+        with student:
+            yield
+    finally:
+        found.notes = list(student.notes)
+        found.printed = student.printed
+
+
+def _accident(error: Exception) -> _Findings:
+    lines = traceback.format_exception(error)[-_LAST_TRACEBACK_LINES:]
+    return _Findings(
+        "harness_error",
+        f"the harness itself failed: {type(error).__name__}: {error}",
+        "this is not the student's fault; please report it",
+        printed="".join(lines),
+    )

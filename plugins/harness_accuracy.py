@@ -1,0 +1,78 @@
+"""Top-1 accuracy with its Wilson interval."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+
+from harness.api import Check, Context, Evaluation, Evaluator, Metric, Options, Student, hookimpl
+
+if TYPE_CHECKING:
+    Bits = np.ndarray[Any, np.dtype[np.bool_]]
+
+
+class Accuracy:
+    """The share of graded images whose largest logit is that of their class.
+
+    Exact ties between logits go to the lowest class, as `argmax` defines it. Where the assignment splits its data,
+    `accuracy_public` and `accuracy_private` stand beside the overall figure; a student sees the public one only.
+    """
+
+    name = "accuracy"
+    Options: ClassVar[type[Options]] = Options
+    provides = frozenset({"accuracy", "accuracy_public", "accuracy_private", "accuracy_baseline"})
+
+    def evaluate(self, student: Student, context: Context) -> Evaluation:
+        predictions = student.logits(context.examples.images).argmax(dim=1).numpy()
+        correct = predictions == context.examples.labels
+        metrics = {"accuracy": accuracy(correct)}
+        if context.split:
+            metrics["accuracy_public"] = accuracy(correct[context.public])
+            if context.audience == "instructor":
+                metrics["accuracy_private"] = accuracy(correct[~context.public])
+        checks = (_baseline_check(metrics["accuracy"], context.baselines),) if context.baselines else ()
+        return Evaluation(metrics=metrics, checks=checks, predictions=tuple(predictions.tolist()))
+
+
+def accuracy(correct: Bits) -> Metric:
+    """Share of true bits with its 95 % Wilson score interval (Wilson 1927, doi:10.1080/01621459.1927.10502953).
+
+    Args:
+        correct: bool [N], N ≥ 1.
+    """
+    from scipy.stats import binomtest
+
+    hits = int(correct.sum())
+    interval = binomtest(hits, len(correct)).proportion_ci(confidence_level=0.95, method="wilson")
+    return Metric(
+        value=hits / len(correct),
+        unit="fraction",
+        higher_is_better=True,
+        low=float(interval.low),
+        high=float(interval.high),
+    )
+
+
+def _baseline_check(measured: Metric, baselines: Mapping[str, float]) -> Check:
+    """Passed when the lowest baseline is reached; the reason names the next one."""
+    tiers = sorted(baselines.items(), key=lambda tier: tier[1])
+    reached = [f"{name} ({value:.4f})" for name, value in tiers if measured.value >= value]
+    missed = [f"{name} ({value:.4f})" for name, value in tiers if measured.value < value]
+    found = f"accuracy {measured.value:.4f}"
+    if not reached:
+        return Check.failed("accuracy_baseline", f"{found} is below {missed[0]}", _doubt(measured, tiers[0][1]))
+    ahead = f"; next is {missed[0]}" if missed else ""
+    return Check.passed("accuracy_baseline", f"{found} reaches {', '.join(reached)}{ahead}")
+
+
+def _doubt(measured: Metric, baseline: float) -> str:
+    if measured.high is not None and measured.high >= baseline:
+        return f"within the noise of this many images (95 % interval up to {measured.high:.4f}): train a little longer"
+    return "does the network at home use the same preprocessing, and were these the weights of the best epoch?"
+
+
+@hookimpl
+def harness_evaluators() -> Iterable[Evaluator]:
+    return [Accuracy()]
