@@ -155,9 +155,7 @@ class Student(Protocol):
     def claims(self) -> Mapping[str, float]:
         """What the student says of the model in `submission.toml`."""
 
-    def logits(
-        self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64
-    ) -> Tensor:
+    def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
         """Forward all images in eval mode.
 
         Args:
@@ -186,7 +184,7 @@ class ModelFacts(Value):
     source: str
     """File and line of the entry point."""
     weights_format: str
-    stored_bits: dict[str, int] = {}
+    stored_bits: dict[str, int] = Field(default_factory=dict)
     """Bits per element each decoded tensor had in the file."""
     state: dict[str, tuple[int, ...]]
     """Names and shapes of the built module's own state_dict."""

@@ -1,7 +1,6 @@
 """Assignment files: limits, data, evaluators and rubric in TOML, validated as a whole.
 
-Every mistake of a file is reported at once, with its place and a suggestion. `harness.assignment_schema` in the docs and
-`json_schema()` here give editors the same rules.
+Every mistake of a file is reported at once, with its place and a suggestion. `json_schema()` gives editors the rules.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ class SubmissionRules(Value):
     """Names of the class or factory function that makes the model; the first one defined is taken."""
     kd_functions: tuple[str, ...] = ("loss_fn_kd",)
     """Names of the knowledge-distillation loss, in order of preference."""
-    model_arguments: dict[str, JsonValue] = {}
+    model_arguments: dict[str, JsonValue] = Field(default_factory=dict)
     """Keyword arguments for the entry point."""
     input_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     """Allowed image sizes in pixels; the first is the default."""
@@ -159,7 +158,7 @@ class AssignmentFile(Value):
     data: dict[Name, DataRules]
     images: ImageRules
     limits: Limits = Limits()
-    baselines: dict[Name, Fraction] = {}
+    baselines: dict[Name, Fraction] = Field(default_factory=dict)
     """Named accuracies, lowest first."""
     evaluators: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
     rubric: Rubric = Rubric()

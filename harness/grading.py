@@ -114,7 +114,12 @@ class Grader:
         try:
             size = self._input_size(submission)
             student = SandboxedStudent(
-                submission, self.assignment, self.sandbox, size, lambda stage: self.on_progress(Progress(name, stage))
+                submission,
+                self.assignment,
+                self.sandbox,
+                self.plugins.weight_format_modules,
+                size,
+                lambda stage: self.on_progress(Progress(name, stage)),
             )
             with _recording(student, found):
                 student.open()
@@ -225,9 +230,7 @@ def grade_all(
 def assignment_info(assignment: Assignment) -> AssignmentInfo:
     """What a result says of its assignment."""
     data = assignment.rules.data["test"]
-    return AssignmentInfo(
-        id=assignment.id, digest=assignment.digest, data=DataInfo(id=data.id, stand_in=data.stand_in)
-    )
+    return AssignmentInfo(id=assignment.id, digest=assignment.digest, data=DataInfo(id=data.id, stand_in=data.stand_in))
 
 
 def environment(sandbox_name: str) -> Environment:

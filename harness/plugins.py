@@ -30,6 +30,8 @@ class Plugins:
     writers: Mapping[str, Writer]
     origins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(hook, object name) -> the plugin that contributed it."""
+    modules: Mapping[str, str] = field(default_factory=dict)
+    """Plugin -> its Python module."""
 
     @classmethod
     def installed(cls) -> Plugins:
@@ -53,6 +55,12 @@ class Plugins:
             manager.register(module)
         return cls._collect(manager)
 
+    @property
+    def weight_format_modules(self) -> list[str]:
+        """The modules a worker imports to decode weights; it needs no other plugin."""
+        names = {plugin for (hook, _), plugin in self.origins.items() if hook == "harness_weight_formats"}
+        return sorted(self.modules[name] for name in names)
+
     @classmethod
     def _collect(cls, manager: pluggy.PluginManager) -> Plugins:
         try:
@@ -60,8 +68,9 @@ class Plugins:
         except pluggy.PluginValidationError as error:
             raise PluginError(f"{error} (hooks: {', '.join(HOOKS)})") from error
         origins: dict[tuple[str, str], str] = {}
-        found = {hook: _objects(manager, hook, origins) for hook in HOOKS}
-        return cls(*(found[hook] for hook in HOOKS), origins=origins)
+        found = [_objects(manager, hook, origins) for hook in HOOKS]
+        modules = {name: getattr(plugin, "__name__", "") for name, plugin in manager.list_name_plugin()}
+        return cls(*found, origins, modules)
 
 
 def _manager() -> pluggy.PluginManager:

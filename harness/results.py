@@ -13,7 +13,6 @@ from harness.errors import FailureStatus
 
 Status = Literal["graded", FailureStatus, "harness_error"]
 STATUSES: tuple[Status, ...] = ("graded", *get_args(FailureStatus), "harness_error")
-SCHEMA_VERSION = 1
 
 
 class DataInfo(Value):
@@ -78,7 +77,7 @@ class Result(Value):
 class Report(Value):
     """Results of one run, with what they depend on."""
 
-    schema_version: Literal[1] = SCHEMA_VERSION
+    schema_version: Literal[1] = 1
     assignment: AssignmentInfo
     environment: Environment
     results: tuple[Result, ...]

@@ -22,7 +22,7 @@ def sealed(tensor: Tensor) -> int:
     """A descriptor of read-only memory that holds the tensor's elements in order; the caller closes it."""
     descriptor = _anonymous_file("images")
     # numpy's buffer, not bytes(): one copy of what may be hundreds of megabytes.
-    view = memoryview(tensor.contiguous().numpy()).cast("B")
+    view = tensor.contiguous().numpy().data.cast("B")
     written = 0
     while written < len(view):
         written += os.write(descriptor, view[written : written + 2**28])

@@ -42,6 +42,8 @@ class SandboxedStudent:
     submission: Submission
     assignment: Assignment
     sandbox: Sandbox
+    format_modules: list[str]
+    """Plugin modules that decode weights, for the worker to import."""
     input_size: int
     on_stage: Callable[[str], None] = lambda _: None
     decoded: Mapping[str, Tensor] = field(default_factory=dict, init=False)
@@ -167,7 +169,11 @@ class SandboxedStudent:
         self._worker.wait_until_ready()
         settings, rules = self.submission.settings, self.assignment.rules.submission
         names = [settings.entry_point] if settings.entry_point else list(rules.entry_points)
-        facts = {"sources": [each.as_posix() for each in self.submission.sources], "entry_points": names}
+        facts = {
+            "formats": self.format_modules,
+            "sources": [each.as_posix() for each in self.submission.sources],
+            "entry_points": names,
+        }
         return self._send("open", facts, {}, doing="importing the submission", seconds=limits.import_seconds)
 
     def _build(self) -> Reply:

@@ -41,7 +41,7 @@ def import_torchvision() -> ModuleType:
 def _declare(operator: str) -> None:
     import torch
 
-    library = torch.library.Library("torchvision", "FRAGMENT")
+    library: Any = torch.library.Library("torchvision", "FRAGMENT")  # type: ignore[no-untyped-call]
     library.define(_SCHEMAS[operator])
     _declared.append(library)
     for name in [name for name in sys.modules if name.split(".")[0] == "torchvision"]:

@@ -43,7 +43,9 @@ def for_model(decoded: Mapping[str, Tensor], state: Iterable[str]) -> dict[str, 
         if name in plain:
             tensors[name] = plain[name]
         elif base in plain:  # the model prunes itself: it wants the pair
-            tensors[name] = plain[base] if name.endswith("_orig") else masks.get(base, plain[base].new_ones(plain[base].shape))
+            tensors[name] = (
+                plain[base] if name.endswith("_orig") else masks.get(base, plain[base].new_ones(plain[base].shape))
+            )
     return tensors
 
 

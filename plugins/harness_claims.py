@@ -52,9 +52,7 @@ def _holds(name: str, claimed: float, metric: Metric, options: ClaimOptions) -> 
     return abs(claimed - metric.value) <= options.relative_tolerance * abs(metric.value)
 
 
-def _check(
-    wrong: list[str], unknown: list[str], claims: Mapping[str, float], measured: Mapping[str, Metric]
-) -> Check:
+def _check(wrong: list[str], unknown: list[str], claims: Mapping[str, float], measured: Mapping[str, Metric]) -> Check:
     if wrong:
         return Check.failed("claims", "; ".join(wrong), _confusion(claims, measured))
     if unknown:

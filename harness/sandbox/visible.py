@@ -47,7 +47,7 @@ def _python() -> list[Path]:
     executable = Path(sys.executable)
     links = [executable]
     while links[-1].is_symlink():
-        links.append(links[-1].parent / os.readlink(links[-1]))
+        links.append(links[-1].parent / links[-1].readlink())
     libraries = [sysconfig.get_path(name) for name in ("stdlib", "platstdlib")]
     library_folder = sysconfig.get_config_var("LIBDIR")
     shared = sorted(Path(library_folder).glob("libpython*")) if library_folder else []

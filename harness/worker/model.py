@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import torchinfo
 from torch import Tensor, nn
-from torch.nn.parameter import UninitializedTensorMixin
+from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
@@ -70,7 +70,7 @@ class Model:
         self.module = module
         self.notes: set[str] = set()
         self._input_shape = input_shape
-        self._lazy = any(isinstance(each, UninitializedTensorMixin) for each in self._tensors())
+        self._lazy = any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in self._tensors())
         _evaluate(module)
         if self._lazy:
             self._run(torch.zeros(1, *input_shape))
@@ -94,7 +94,7 @@ class Model:
         nn.Module.load_state_dict(self.module, dict(tensors), strict=False)
 
     def describe(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> dict[str, Any]:
-        """torchinfo's view of the network with the given weights in it, pruning masks live.
+        """Torchinfo's view of the network with the given weights in it, pruning masks live.
 
         Args:
             facts: `masks` lists names of parameters; `tensors` holds their masks as `<name>_mask`.
@@ -104,14 +104,14 @@ class Model:
         self.load({name: each for name, each in tensors.items() if name in state})
         for name, mask in masks.items():
             owner, parameter = self._owner(name)
-            prune.custom_from_mask(owner, parameter, mask)
+            prune.custom_from_mask(owner, parameter, mask)  # type: ignore[no-untyped-call]
         try:
             return self._summary()
         except Exception as error:  # noqa: BLE001 - torchinfo is advisory: without it the counts are ours alone
             return {"torchinfo": None, "torchinfo_error": describe(error), "mult_adds": None, "layers": []}
         finally:
             for name in masks:
-                prune.remove(*self._owner(name))
+                prune.remove(*self._owner(name))  # type: ignore[no-untyped-call]
             _evaluate(self.module)
 
     def forward(self, pixels: Tensor, logits: Tensor, facts: Mapping[str, Any]) -> None:
@@ -138,7 +138,9 @@ class Model:
         for candidate in candidates:
             if tuple(candidate.shape) == (rows, classes):
                 if candidate is not output:
-                    self.notes.add(f"forward returned a {type(output).__name__}; its first [N, {classes}] tensor was taken")
+                    self.notes.add(
+                        f"forward returned a {type(output).__name__}; its first [N, {classes}] tensor was taken"
+                    )
                 return candidate.detach().to(torch.float32)
         got = " and ".join(str(list(each.shape)) for each in candidates) or type(output).__name__
         raise SubmissionError(

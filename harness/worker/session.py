@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import random
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +22,7 @@ from harness.worker.source import Located, Sources, find_entry_point
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.api import WeightFormat
     from harness.protocol import Frame
 
 Answer = tuple[dict[str, Any], dict[str, "Tensor"]]
@@ -34,7 +37,7 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._formats = Plugins.installed().weight_formats
+        self._formats: Mapping[str, WeightFormat] = {}
         self._sources: Sources | None = None
         self._entry: Located | None = None
         self._model: Model | None = None
@@ -75,6 +78,7 @@ class Session:
         return self._model
 
     def _open(self, facts: dict[str, Any]) -> dict[str, Any]:
+        self._formats = Plugins.of(*map(importlib.import_module, facts["formats"])).weight_formats
         _seed()
         self._sources = Sources(self._folder, facts["sources"])
         if not facts["entry_points"]:
@@ -118,5 +122,5 @@ class Session:
 def _seed() -> None:
     """The same start for everyone; a network whose weights come from a seed is caught elsewhere."""
     random.seed(0)
-    np.random.seed(0)  # noqa: NPY002 - it is the legacy state that students' code draws from
+    np.random.seed(0)
     torch.manual_seed(0)
