@@ -1,6 +1,6 @@
 """A whole KD loss as one choice per part, and the mistakes worth naming.
 
-    L = whole · ( weight · power of T · divergence(softening), reduced  +  weight · hard term, scaled )
+L = whole · ( weight · power of T · divergence(softening), reduced  +  weight · hard term, scaled )
 """
 
 from __future__ import annotations
@@ -97,19 +97,18 @@ class Formula:
 
     def __str__(self) -> str:
         soft_weight, hard_weight = self.weights.formula.split(",")
-        soft = "·".join(part for part in (soft_weight, self.power.formula, self.divergence.formula) if part)
-        hard = "·".join(part for part in (hard_weight, self.hard.formula) if part)
-        terms = [
-            text
-            for text, choice in ((soft + self.reduction.formula, self.divergence), (hard + self.hard_scale.formula, self.hard))
-            if choice.formula != "0"
-        ]  # fmt: skip
-        total = " + ".join(terms) or "0"
+        soft = _product(soft_weight, self.power.formula, self.divergence.formula, self.reduction.formula)
+        hard = _product(hard_weight, "", self.hard.formula, self.hard_scale.formula)
+        total = " + ".join(term for term in (soft, hard) if term) or "0"
         if self.whole.formula:
-            total = f"{self.whole.formula}·({total})" if self.whole.formula != "-" else f"-({total})"
-        shown = self.divergence.formula != "0" and not self.softening.right
-        where = f" with {self.softening.formula}" if shown else ""
+            total = f"{self.whole.formula}{'' if self.whole.formula == '-' else '·'}({total})"
+        plain = self.softening.right or self.softening.name in self.divergence.natural
+        where = "" if plain else f" with {self.softening.formula}"
         return f"{total}{where}{'' if self.heat is None else f', T={self.heat:g} always'}"
+
+
+def _product(weight: str, power: str, term: str, scale: str) -> str:
+    return "" if term == "0" else "·".join(part for part in (weight, power, term) if part) + scale
 
 
 TOGETHER: dict[frozenset[str], Choice[None]] = {
@@ -156,7 +155,7 @@ def mistakes() -> Iterator[Mistake]:
                 yield Mistake(choice.name, _alone(part, choice), choice)
     for names, together in TOGETHER.items():
         parts = {part: choice for part, choices in PARTS.items() for choice in choices if choice.name in names}
-        yield Mistake(together.name, Formula(**parts), together)
+        yield Mistake(together.name, _formula(parts), together)
     yield Mistake("alpha_hard_coded", Formula(weights=hard_coded_alpha(0.5)), hard_coded_alpha(0.5))
     yield Mistake("temperature_hard_coded", Formula(heat=4.0), hard_coded_temperature(4.0))
 
@@ -177,7 +176,11 @@ def named(part: str, name: str) -> Choice[Any]:
 
 def _alone(part: str, choice: Choice[Any]) -> Formula:
     others = {other: named(other, name) for other, name in _USUAL.get(choice.name, {}).items()}
-    return Formula(**{part: choice, **others})
+    return _formula({part: choice, **others})
+
+
+def _formula(parts: dict[str, Choice[Any]]) -> Formula:
+    return replace(Formula(), **parts)  # type: ignore[arg-type]  # the keys are names of parts
 
 
 NAN_MISTAKES: dict[str, Choice[None]] = {

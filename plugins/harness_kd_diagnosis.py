@@ -8,8 +8,9 @@ tell factor, reduction and weights. The simplest formula that explains everythin
 
 from __future__ import annotations
 
+import functools
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,7 +26,8 @@ from harness_kd_factors import (
     WHOLES,
 )
 from harness_kd_forms import DIVERGENCES, HARDS, SOFTENINGS, Choice
-from harness_kd_reference import Array, Case
+from harness_kd_reference import Array, Case, batches, soft_half
+from scipy.optimize import brentq
 
 STRICT, LOOSE = 1e-7, 3e-4
 """Relative residuals: of functions that compute in float64, and of those that cast to float32."""
@@ -33,18 +35,11 @@ STRICT, LOOSE = 1e-7, 3e-4
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """The same (α, T) tried on several batches, and what came back."""
+    """One (α, T) tried on each of `batches(classes)`, and what came back: all finite."""
 
-    cases: tuple[Case, ...]
+    alpha: float
+    temperature: float
     values: tuple[float, ...]
-
-    @property
-    def alpha(self) -> float:
-        return self.cases[0].alpha
-
-    @property
-    def temperature(self) -> float:
-        return self.cases[0].temperature
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,34 +50,63 @@ class Fit:
     soft: Array
     hard: Array
     explained: bool
-    """Whether factors, reduction and weights of `formula` explain A and B; otherwise only the forms are meant."""
+    """Whether factors, reduction and weights of `formula` explain A and B; else only its forms are meant."""
 
 
-def explain(settings: Sequence[Setting]) -> Fit | None:
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """All forms on all batches at one (α, T).
+
+    Attributes:
+        soft: [softenings × divergences, batches]; rows that are not finite belong to no function.
+        hard: [hard forms, batches].
+        inverse: [soft, hard, 2, batches]; times the values it gives A and B.
+    """
+
+    soft: Array
+    hard: Array
+    inverse: Array
+
+
+_PAIRS = tuple(itertools.product(SOFTENINGS, DIVERGENCES))
+
+
+def explain(classes: int, settings: Sequence[Setting], *, fixed: float | None = None) -> Fit | None:
     """The simplest formula for the values, or forms with unexplained numbers, or None.
 
     Args:
-        settings: at least two, with finite values of at least three batches each.
+        settings: at least two.
+        fixed: the value at α=1 on the first batch, if it is known not to depend on T: one may be hard-coded.
     """
+    heats: tuple[float | None, ...] = (None,)
+    if fixed is not None:
+        heats = (None, *dict.fromkeys((*HARD_CODED_TEMPERATURES, *_solved(batches(classes)[0], fixed))))
     for tolerance in (STRICT, LOOSE):
-        for heats in ((None,), HARD_CODED_TEMPERATURES):
-            fits = [fit for heat in heats for fit in _fits(settings, heat, tolerance)]
-            explained = [fit for fit in fits if fit.explained]
-            if explained:
-                return min(explained, key=_complexity)
-            if fits and heats == (None,):
-                unexplained = min(fits, key=_complexity)
-            elif heats == (None,):
-                unexplained = None
-        if unexplained is not None:
-            return unexplained
+        fits = [fit for heat in heats for fit in _fits(classes, settings, heat, tolerance)]
+        if fits:
+            return min(fits, key=_complexity)
     return None
 
 
-def _complexity(fit: Fit) -> tuple[int, int]:
-    """Number of mistakes; then the earlier ones in the catalogue's order."""
-    order = sum(_RANK[id(choice)] for choice in fit.formula.choices if id(choice) in _RANK)
-    return len(fit.formula.mistakes), order
+def _solved(case: Case, value: float) -> list[float]:
+    """Temperatures, to three decimals, at which the right soft half, or one without T², has that value."""
+    grid = np.geomspace(0.2, 100, 120)
+    found: list[float] = []
+    for power in (2, 0):
+
+        def excess(heat: float, power: int = power) -> float:
+            return heat ** (power - 2) * soft_half(replace(case, temperature=float(heat))) - value
+
+        signs = np.sign([excess(heat) for heat in grid])
+        crossings = np.flatnonzero(signs[:-1] * signs[1:] < 0)
+        found += [round(float(brentq(excess, grid[place], grid[place + 1])), 3) for place in crossings]
+    return found[:6]
+
+
+def _complexity(fit: Fit) -> tuple[bool, int, int]:
+    """Unexplained last; then by the number of mistakes; then the earlier ones in the catalogue's order."""
+    order = sum(_RANK.get(id(choice), 0) for choice in fit.formula.choices)
+    return not fit.explained, len(fit.formula.mistakes), order
 
 
 _RANK = {
@@ -92,65 +116,58 @@ _RANK = {
 }
 
 
-def _fits(settings: Sequence[Setting], heat: float | None, tolerance: float) -> list[Fit]:
-    pairs = list(itertools.product(SOFTENINGS, DIVERGENCES))
-    cases = [[_heated(case, heat) for case in setting.cases] for setting in settings]
+@functools.lru_cache(maxsize=64)
+def _table(classes: int, alpha: float, temperature: float) -> Table:
+    cases = [replace(case, alpha=alpha, temperature=temperature) for case in batches(classes)]
     with np.errstate(all="ignore"):
-        soft = np.array([[[_soft(d, s, case) for case in row] for row in cases] for s, d in pairs])
-        hard = np.array([[[choice.function(case) for case in row] for row in cases] for choice in HARDS])
-    values = np.array([setting.values for setting in settings])
-    found = []
-    for (index, coefficients) in _solved(soft, hard, values, tolerance):
-        softening, divergence = pairs[index[0]]
-        formula = Formula(softening=softening, divergence=divergence, hard=HARDS[index[1]], heat=heat)
-        if _vanishes(coefficients, formula, soft[index[0]], hard[index[1]], values, tolerance):
-            continue
-        found += _explained(formula, settings, coefficients, tolerance)
-    return found
+        soft = np.array([[_soft_mean(d, s, case) for case in cases] for s, d in _PAIRS])
+    hard = np.array([[choice.function(case) for case in cases] for choice in HARDS])
+    shape = (len(soft), *hard.shape)
+    design = np.stack([np.broadcast_to(np.nan_to_num(soft)[:, None, :], shape), np.broadcast_to(hard, shape)], axis=-1)
+    return Table(soft, hard, np.linalg.pinv(design, rcond=1e-10))
 
 
-def _heated(case: Case, heat: float | None) -> Case:
-    return case if heat is None else replace(case, temperature=heat)
-
-
-def _soft(divergence: Choice[Any], softening: Choice[Any], case: Case) -> float:
+def _soft_mean(divergence: Choice[Any], softening: Choice[Any], case: Case) -> float:
     return float(divergence.function(softening.function(case)).sum() / len(case.labels))
 
 
-def _solved(soft: Array, hard: Array, values: Array, tolerance: float) -> list[tuple[tuple[int, int], Array]]:
-    """(soft index, hard index) and [settings, 2] numbers of every pair that fits all settings."""
+def _fits(classes: int, settings: Sequence[Setting], heat: float | None, tolerance: float) -> list[Fit]:
+    tables = [_table(classes, each.alpha, each.temperature if heat is None else heat) for each in settings]
+    solutions = [np.einsum("fhkb,b->fhk", t.inverse, each.values) for t, each in zip(tables, settings, strict=True)]
+    fitting = np.ones(solutions[0].shape[:2], dtype=bool)
+    for table, setting, solution in zip(tables, settings, solutions, strict=True):
+        values = np.array(setting.values)
+        with np.errstate(invalid="ignore"):
+            soft = solution[:, :, :1] * table.soft[:, None, :]
+            rest = np.linalg.norm(soft + solution[:, :, 1:] * table.hard - values, axis=-1)
+            fitting &= rest <= tolerance * np.linalg.norm(values) + 1e-12
     found = []
-    scale = np.linalg.norm(values, axis=1)
-    for number, column in enumerate(soft):
-        if not np.isfinite(column).all():
-            continue
-        design = np.stack([np.broadcast_to(column, hard.shape), hard], axis=-1)
-        solution = np.einsum("hskb,sb->hsk", np.linalg.pinv(design, rcond=1e-10), values)
-        residual = np.linalg.norm(np.einsum("hsbk,hsk->hsb", design, solution) - values, axis=-1)
-        fitting = np.flatnonzero((residual <= tolerance * scale + 1e-12).all(axis=-1))
-        found += [((number, int(index)), solution[index]) for index in fitting]
+    for row, column in np.argwhere(fitting):
+        softening, divergence = _PAIRS[row]
+        formula = Formula(softening=softening, divergence=divergence, hard=HARDS[column], heat=heat)
+        numbers = np.array([solution[row, column] for solution in solutions])
+        parts = (np.array([t.soft[row] for t in tables]), np.array([t.hard[column] for t in tables]))
+        if not _idle(formula, numbers, parts, 30 * tolerance * max(max(map(abs, s.values)) for s in settings)):
+            found += _explained(classes, formula, settings, numbers, tolerance)
     return found
 
 
-def _vanishes(
-    coefficients: Array, formula: Formula, soft: Array, hard: Array, values: Array, tolerance: float
-) -> bool:
+def _idle(formula: Formula, numbers: Array, parts: tuple[Array, Array], small: float) -> bool:
     """Whether a form is in the fit for nothing: its number is 0, so any other form would do as well."""
-    small = 30 * tolerance * np.abs(values).max()
-    idle_soft = np.abs(coefficients[:, 0:1] * soft).max() <= small and formula.divergence.name != "hard_only"
-    idle_hard = np.abs(coefficients[:, 1:2] * hard).max() <= small and formula.hard.name != "soft_only"
-    return bool(idle_soft or idle_hard)
+    soft, hard = (np.abs(numbers[:, k : k + 1] * parts[k]).max() <= small for k in (0, 1))
+    return bool((soft and formula.divergence.name != "hard_only") or (hard and formula.hard.name != "soft_only"))
 
 
 def _explained(
-    formula: Formula, settings: Sequence[Setting], coefficients: Array, tolerance: float
+    classes: int, formula: Formula, settings: Sequence[Setting], numbers: Array, tolerance: float
 ) -> list[Fit]:
     """The fit with every combination of factors that gives its numbers; or, with none, the fit alone."""
-    soft, hard = coefficients[:, 0], coefficients[:, 1]
-    alphas = {round(float(value), 6) for value in (1 - hard[0], hard[0]) if 0 < value < 1}
-    weights = (*WEIGHTS, *(hard_coded_alpha(alpha) for alpha in dict.fromkeys((*HARD_CODED_ALPHAS, *alphas))))
+    soft, hard = numbers[:, 0], numbers[:, 1]
+    guesses = [round(float(value), 6) for value in (1 - hard[0], hard[0]) if 0 < value < 1]
+    alphas = dict.fromkeys((*HARD_CODED_ALPHAS, *guesses))
+    weights = (*WEIGHTS, *(hard_coded_alpha(alpha) for alpha in alphas))
     parts: tuple[Sequence[Choice[Any]], ...] = (weights, POWERS, REDUCTIONS, HARD_SCALES, WHOLES)
-    expected_soft, expected_hard = _numbers(formula, settings, weights)
+    expected_soft, expected_hard = _numbers(classes, formula.heat, settings, weights)
     matching = np.ones(len(expected_soft), dtype=bool)
     if formula.divergence.name != "hard_only":
         matching &= np.isclose(expected_soft, soft, rtol=100 * tolerance, atol=0).all(axis=1)
@@ -160,36 +177,30 @@ def _explained(
     for index in np.flatnonzero(matching):
         places = np.unravel_index(index, [len(choices) for choices in parts])
         weight, power, reduction, hard_scale, whole = (
-            choices[place] for choices, place in zip(parts, places, strict=True)
+            choices[int(place)] for choices, place in zip(parts, places, strict=True)
         )
-        whole_formula = replace(
+        complete = replace(
             formula, weights=weight, power=power, reduction=reduction, hard_scale=hard_scale, whole=whole
         )
-        found.append(Fit(whole_formula, soft, hard, explained=True))
+        found.append(Fit(complete, soft, hard, explained=True))
     return found or [Fit(formula, soft, hard, explained=False)]
 
 
-def _numbers(formula: Formula, settings: Sequence[Setting], weights: Sequence[Choice[Any]]) -> tuple[Array, Array]:
+def _numbers(
+    classes: int, heat: float | None, settings: Sequence[Setting], weights: Sequence[Choice[Any]]
+) -> tuple[Array, Array]:
     """A and B of every combination, [combinations, settings], in the order of itertools.product."""
+    rows = len(batches(classes)[0].labels)
     columns = []
     for setting in settings:
-        rows, classes = setting.cases[0].student.shape
-        heat = setting.temperature if formula.heat is None else formula.heat
+        t = setting.temperature if heat is None else heat
         pairs = np.array([choice.function(setting.alpha) for choice in weights])
-        power = np.array([choice.function(heat) for choice in POWERS])
+        power = np.array([choice.function(t) for choice in POWERS])
         reduction = np.array([choice.function(rows, classes) * rows for choice in REDUCTIONS])
-        scale = np.array([choice.function(rows, classes, heat) for choice in HARD_SCALES])
-        whole = np.array([choice.function(heat) for choice in WHOLES])
+        scale = np.array([choice.function(rows, classes, t) for choice in HARD_SCALES])
+        whole = np.array([choice.function(t) for choice in WHOLES])
         shape = (len(weights), len(POWERS), len(REDUCTIONS), len(HARD_SCALES), len(WHOLES))
         soft = np.einsum("a,b,c,e->abce", pairs[:, 0], power, reduction, whole)[:, :, :, None, :]
         hard = np.einsum("a,d,e->ade", pairs[:, 1], scale, whole)[:, None, None, :, :]
         columns.append((np.broadcast_to(soft, shape).ravel(), np.broadcast_to(hard, shape).ravel()))
     return np.stack([a for a, _ in columns], axis=1), np.stack([b for _, b in columns], axis=1)
-
-
-def factors(values: Mapping[str, tuple[float, float]]) -> str:
-    """'0.25 of the right value at T=4' for each place, from (found, expected) pairs."""
-    return ", ".join(
-        f"{found / expected:.4g} times the right value at {where}" if expected else f"{found:.4g} at {where}"
-        for where, (found, expected) in values.items()
-    )

@@ -33,7 +33,8 @@ REDUCTIONS: tuple[Choice[Reduction], ...] = (
            "drop the extra division by the batch size", r"shape\[0\]|size\(0\)|len\(|/ ?n\b|batch_size"),
     Choice("class_mean", "·N/C", lambda _, c: 1 / c,
            "the soft term is averaged over the classes and summed over the batch", "one of the two dimensions is "
-           "averaged, but not the right one", "sum over the classes (dim=1) and average over the batch", r"mean\(|sum\("),
+           "averaged, but not the right one", "sum over the classes (dim=1) and average over the batch",
+           r"mean\(|sum\("),
 )  # fmt: skip
 
 _T2 = "multiply it by T², which keeps its gradient's size the same for every T"
@@ -101,7 +102,8 @@ WHOLES: tuple[Choice[Power], ...] = (
     Choice("negated", "-", lambda _: -1.0,
            "the whole loss has the wrong sign", "a likelihood is to be maximised", "drop the minus", r"return"),
     Choice("halved", "½", lambda _: 0.5,
-           "the whole loss is halved", "two terms seem to ask for their mean", "drop the division by 2", r"2|0\.5|mean"),
+           "the whole loss is halved", "two terms seem to ask for their mean", "drop the division by 2",
+           r"2|0\.5|mean"),
 )  # fmt: skip
 
 HARD_SCALES: tuple[Choice[HardScale], ...] = (

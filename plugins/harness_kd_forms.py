@@ -87,7 +87,9 @@ def _divided_probabilities(case: Case) -> View:
 
 def _divided_student_logs(case: Case) -> View:
     plain, soft = soften(case, 1, 1), soften(case, 1, case.temperature)
-    return View(plain.log_q / case.temperature, plain.q / case.temperature, soft.log_p, soft.p, soft.z_q, soft.z_p, case)
+    return View(
+        plain.log_q / case.temperature, plain.q / case.temperature, soft.log_p, soft.p, soft.z_q, soft.z_p, case
+    )
 
 
 def _divided_teacher(case: Case) -> View:
@@ -115,7 +117,9 @@ def _mixed_axis(case: Case, student: int, teacher: int) -> View:
     return View(q.log_q, q.q, p.log_p, p.p, q.z_q, p.z_p, case)
 
 
-BOTH: Choice[Softening] = Choice("both", "p = softmax(t/T), q = softmax(s/T)", lambda c: soften(c, c.temperature, c.temperature))
+BOTH: Choice[Softening] = Choice(
+    "both", "p = softmax(t/T), q = softmax(s/T)", lambda c: soften(c, c.temperature, c.temperature)
+)
 _T_LINE = r"softmax\("
 
 SOFTENINGS: tuple[Choice[Softening], ...] = (
@@ -129,12 +133,21 @@ SOFTENINGS: tuple[Choice[Softening], ...] = (
     Choice("ignored", "p = softmax(t), q = softmax(s)", lambda c: soften(c, 1, 1),
            "the logits are not divided by T", "at T=1, the default of many handouts, nothing changes",
            "divide both sets of logits by T before the softmax", r"softmax\((?!.*/)"),
-    Choice("multiplied", "p = softmax(t·T), q = softmax(s·T)", lambda c: soften(c, 1 / c.temperature, 1 / c.temperature),
+    Choice("multiplied", "p = softmax(t·T), q = softmax(s·T)",
+           lambda c: soften(c, 1 / c.temperature, 1 / c.temperature),
            "the logits are multiplied by T instead of divided", "“raising the temperature” sounds like multiplying",
            "divide the logits by T: softmax(logits / T)", r"softmax\(.*\*"),
     Choice("divided_twice", "p = softmax(t/T²), q = softmax(s/T²)",
            lambda c: soften(c, c.temperature**2, c.temperature**2),
            "the logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
+           "divide by T once, and not in place", r"/="),
+    Choice("student_divided_twice", "p = softmax(t/T), q = softmax(s/T²)",
+           lambda c: soften(c, c.temperature**2, c.temperature),
+           "the student's logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
+           "divide by T once, and not in place", r"/="),
+    Choice("teacher_divided_twice", "p = softmax(t/T²), q = softmax(s/T)",
+           lambda c: soften(c, c.temperature, c.temperature**2),
+           "the teacher's logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
            "divide by T once, and not in place", r"/="),
     Choice("divided_after", "p = softmax(t)/T, log q = log_softmax(s)/T", _divided_logs,
            "T divides the result of the softmax instead of its input", "the brackets close one word too early",
@@ -221,51 +234,51 @@ DIVERGENCES: tuple[Choice[Divergence], ...] = (
            "the divergence is reversed, KL(student‖teacher)", "kl_div(input, target) computes KL(target‖input): its "
            "arguments stand in the opposite order of the formula", "kl_div(log_softmax(student / T), "
            "softmax(teacher / T))", _KL_LINE),
-    Choice("soft_cross_entropy", "H(p, q) = -Σ p·log q", lambda v: -v.p * v.log_q,
+    Choice("soft_cross_entropy", "(-Σ p·log q)", lambda v: -v.p * v.log_q,
            "the soft term is the cross-entropy with the teacher, not the KL divergence", "its gradient is the same; "
            "only the teacher's entropy is missing from the value", "subtract the teacher's entropy, or use kl_div",
            r"log_softmax|\.log\(|cross_entropy|sum\("),
-    Choice("reverse_soft_cross_entropy", "H(q, p) = -Σ q·log p", lambda v: -v.q * v.log_p,
+    Choice("reverse_soft_cross_entropy", "(-Σ q·log p)", lambda v: -v.q * v.log_p,
            "the soft term is the cross-entropy of the teacher with the student's probabilities",
            "two distributions, one logarithm: it could be either", "use kl_div(log_softmax(student / T), "
            "softmax(teacher / T))", r"log_softmax|\.log\(|sum\("),
-    Choice("probabilities_as_input", "Σ p·(log p - q)", lambda v: xlogy(v.p, v.p) - v.p * v.q,
+    Choice("probabilities_as_input", "(Σ p·(log p - q))", lambda v: xlogy(v.p, v.p) - v.p * v.q,
            "kl_div gets the student's probabilities where it expects log-probabilities", "its documentation speaks "
            "of “input” and “target” distributions; the loss comes out negative", "use log_softmax for the student",
            _KL_LINE),
-    Choice("reversed_probabilities_as_input", "Σ q·(log q - p)", lambda v: xlogy(v.q, v.q) - v.q * v.p,
+    Choice("reversed_probabilities_as_input", "(Σ q·(log q - p))", lambda v: xlogy(v.q, v.q) - v.q * v.p,
            "kl_div gets the teacher's probabilities as its (log) input and the student's as its target",
            "the order teacher, student follows the formula KL(p‖q)", "kl_div(log_softmax(student / T), "
            "softmax(teacher / T))", _KL_LINE),
-    Choice("log_target_on_probabilities", "Σ exp(p)·(p - log q)", lambda v: np.exp(v.p) * (v.p - v.log_q),
+    Choice("log_target_on_probabilities", "(Σ exp(p)·(p - log q))", lambda v: np.exp(v.p) * (v.p - v.log_q),
            "log_target=True is set, but the target holds probabilities", "the flag sounds like “take the log for me”",
            "drop log_target=True, or use log_softmax for the teacher", r"log_target"),
-    Choice("logits_as_input", "Σ p·(log p - s/T)", lambda v: xlogy(v.p, v.p) - v.p * v.z_q,
+    Choice("logits_as_input", "(Σ p·(log p - s/T))", lambda v: xlogy(v.p, v.p) - v.p * v.z_q,
            "kl_div gets the student's raw logits where it expects log-probabilities", "cross_entropy takes raw "
            "logits, so why not kl_div", "use log_softmax(student / T) as its input", _KL_LINE),
-    Choice("negative", "-KL(p‖q)", lambda v: -kl(v),
+    Choice("negative", "(-KL(p‖q))", lambda v: -kl(v),
            "the soft term has the wrong sign", "-Σ p·log(p/q) looks like a cross-entropy", "drop the minus",
            r"-"),
     Choice("jensen_shannon", "JS(p, q)", _jensen_shannon,
            "the soft term is the Jensen–Shannon divergence", "it is the symmetric relative of KL",
            "use kl_div(log_softmax(student / T), softmax(teacher / T))", r"/ 2|0\.5"),
-    Choice("symmetric_kl", "KL(p‖q) + KL(q‖p)", lambda v: kl(v) + reverse_kl(v),
+    Choice("symmetric_kl", "(KL(p‖q) + KL(q‖p))", lambda v: kl(v) + reverse_kl(v),
            "both directions of KL are added", "a distance ought to be symmetric", "keep KL(teacher‖student) only",
            _KL_LINE),
-    Choice("mse_logits", "(s-t)²", lambda v: (v.z_q - v.z_p) ** 2,
+    Choice("mse_logits", "Σ(s-t)²", lambda v: (v.z_q - v.z_p) ** 2,
            "the soft term is the squared difference of logits", "it is the limit of KD for T → ∞ (Hinton et al., "
            "section 2.1)", "use kl_div on the softened distributions", r"mse|MSE|\*\* ?2|pow", _MSE),
-    Choice("mse_probabilities", "(q-p)²", lambda v: (v.q - v.p) ** 2,
+    Choice("mse_probabilities", "Σ(q-p)²", lambda v: (v.q - v.p) ** 2,
            "the soft term is the squared difference of probabilities", "it also vanishes when both agree",
            "use kl_div on the softened distributions", r"mse|MSE|\*\* ?2|pow", frozenset({"mean", "no_factor"})),
     Choice("teacher_argmax", "CE(s, argmax t)", _argmax_label,
            "the soft term uses only the teacher's top class as a label", "a teacher “labels” the images",
            "use the teacher's whole softened distribution", r"argmax|max\(",
            frozenset({"ignored", "no_factor", "both"})),
-    Choice("scale_inside", "Σ T²p·(log T²p - log q)", _scale_inside,
+    Choice("scale_inside", "(Σ p·(log T²p - log q))", _scale_inside,
            "T² multiplies the target inside kl_div instead of the result", "the gradient is the same; the value is not",
            "multiply the result of kl_div by T²", _KL_LINE),
-    Choice("scale_and_alpha_inside", "Σ αT²p·(log αT²p - log q)", _scale_and_alpha_inside,
+    Choice("scale_and_alpha_inside", "(Σ p·(log αT²p - log q))", _scale_and_alpha_inside,
            "α·T² multiplies the target inside kl_div instead of the result", "the gradient is the same; the value "
            "is not", "multiply the result of kl_div by α·T²", _KL_LINE),
     Choice("hard_only", "0", lambda v: np.zeros_like(v.p),
@@ -305,10 +318,10 @@ HARDS: tuple[Choice[Hard], ...] = (
     Choice("softened_softmax_ce", "CE(softmax(s/T), y)", lambda c: _ce(softmax(c.student / c.temperature), c),
            "cross_entropy gets the softened probabilities", "one softmax seems to serve both terms",
            "give cross_entropy the raw student logits", _CE_LINE),
-    Choice("nll_of_probabilities", "-mean q₁[y]", lambda c: _nll_of(softmax(c.student), c),
+    Choice("nll_of_probabilities", "(-mean softmax(s)[y])", lambda c: _nll_of(softmax(c.student), c),
            "nll_loss gets probabilities where it expects log-probabilities", "“negative log-likelihood” sounds as "
            "if it took the log", "use cross_entropy, or nll_loss(log_softmax(student))", r"nll|NLL|gather"),
-    Choice("nll_of_logits", "-mean s[y]", lambda c: _nll_of(c.student, c),
+    Choice("nll_of_logits", "(-mean s[y])", lambda c: _nll_of(c.student, c),
            "nll_loss gets raw logits where it expects log-probabilities", "cross_entropy takes raw logits, so why "
            "not nll_loss", "use cross_entropy, or nll_loss(log_softmax(student))", r"nll|NLL|gather"),
     Choice("label_smoothing", "CE(s, y; label smoothing 0.1)", lambda c: _smoothed(c, 0.1),

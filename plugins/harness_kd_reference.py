@@ -91,9 +91,7 @@ def gradient(case: Case) -> Array:
     q, p = softmax(case.student / case.temperature), softmax(case.teacher / case.temperature)
     hard = softmax(case.student)
     hard[np.arange(rows), case.labels] -= 1
-    return np.asarray(
-        (case.alpha * case.temperature * (q - p) + (1 - case.alpha) * hard) / rows, dtype=np.float64
-    )
+    return np.asarray((case.alpha * case.temperature * (q - p) + (1 - case.alpha) * hard) / rows, dtype=np.float64)
 
 
 def batch(classes: int, number: int, rows: int = ROWS) -> Case:
@@ -106,32 +104,36 @@ def batch(classes: int, number: int, rows: int = ROWS) -> Case:
     return Case(logits(), random.integers(0, classes, rows), logits(), alpha=0.5, temperature=1.0)
 
 
-def probes(classes: int) -> list[Probe]:
-    """Everything a function is tried with, for an assignment of that many classes."""
+def batches(classes: int) -> list[Case]:
+    """The batches that every setting is tried on."""
     # Where N equals C, a mean over the classes looks like a mean over the batch.
     rows = ROWS if classes != ROWS else ROWS - 1
-    batches = [batch(classes, number, rows) for number in range(SETS)]
-    first = batches[0]
+    return [batch(classes, number, rows) for number in range(SETS)]
+
+
+def probes(classes: int) -> list[Probe]:
+    """Everything a function is tried with, for an assignment of that many classes."""
+    cases = batches(classes)
+    first, rows = cases[0], len(cases[0].labels)
     found: list[Probe] = []
 
-    def add(case: Case, alpha: float, temperature: float, dtype: Dtype, purpose: Purpose, inputs: str) -> None:
+    def add(case: Case, setting: tuple[float, float], dtype: Dtype, purpose: Purpose, inputs: str) -> None:
+        alpha, temperature = setting
         name = f"{inputs} alpha={alpha:g} T={temperature:g} {dtype}"
-        found.append(
-            Probe(name, replace(case, alpha=alpha, temperature=temperature), dtype, purpose, inputs)
-        )
+        found.append(Probe(name, replace(case, alpha=alpha, temperature=temperature), dtype, purpose, inputs))
 
-    for alpha, temperature in GRID:
-        add(first, alpha, temperature, "float32", "grid", "batch 0")
-    for number, case in enumerate(batches):
-        for alpha, temperature in (*GRID, MORE):
-            add(case, alpha, temperature, "float64", "diagnosis", f"batch {number}")
+    for setting in GRID:
+        add(first, setting, "float32", "grid", "batch 0")
+    for number, case in enumerate(cases):
+        for setting in (*GRID, MORE):
+            add(case, setting, "float64", "diagnosis", f"batch {number}")
     for alpha in (0.0, 1.0):
         for _, temperature in GRID:
-            add(first, alpha, temperature, "float32", "half", "batch 0")
-    add(first, 0.3, 1.0, "float32", "elsewhere", "batch 0")
-    add(batch(classes, 0, rows - 3), *GRID[0], "float32", "elsewhere", "small batch")
-    add(_positive(first), *GRID[0], "float64", "diagnosis", "positive logits")
-    add(_extreme(first), *GRID[0], "float32", "stability", "logits of ±10,000")
+            add(first, (alpha, temperature), "float32", "half", "batch 0")
+    add(first, (0.3, 1.0), "float32", "elsewhere", "batch 0")
+    add(batch(classes, 0, rows - 3), GRID[0], "float32", "elsewhere", "small batch")
+    add(_positive(first), GRID[0], "float64", "diagnosis", "positive logits")
+    add(_extreme(first), GRID[0], "float32", "stability", "logits of ±10,000")
     return found
 
 

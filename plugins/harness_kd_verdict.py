@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, assert_never
 
 import numpy as np
 from harness_kd_catalogue import NAN_MISTAKES, PARTS, Formula, mistakes
@@ -64,7 +64,7 @@ REFERENCE = Expected(loss, gradient, "the reference")
 
 def judge(reading: Reading, found: Found, rules: Rules) -> Judgement:
     """Judge one reading of the function."""
-    unfit = _unfit(reading, rules)
+    unfit = _unfit(reading, found, rules)
     if unfit is not None:
         return unfit
     expected = next((each for each in _accepted(rules.accept) if _values_agree(reading, each)), None)
@@ -109,25 +109,30 @@ def _disagreeing(reading: Reading, expected: Expected) -> list[Outcome]:
 # --- outcomes that are no loss at all ------------------------------------------------------------------------------
 
 
-def _unfit(reading: Reading, rules: Rules) -> Judgement | None:
+def _unfit(reading: Reading, found: Found, rules: Rules) -> Judgement | None:
     grid = reading.of("grid")
-    for outcome in grid:
-        match outcome.kind:
-            case "raised":
-                return Judgement(False, f"it raises {outcome.error}", _raised_hint(outcome, reading))
-            case "none":
-                return Judgement(False, "it returns None", "end it with `return loss`")
-            case "not_scalar":
-                return _not_scalar(outcome)
-            case "unreadable":
-                return Judgement(False, "running it gave no usable answer", None)
-            case "not_a_tensor":
-                return _not_a_tensor(reading, outcome)
-            case "value":
-                pass
+    strange = next((each for each in grid if each.kind != "value"), None)
+    if strange is not None:
+        return _no_value(reading, strange, found)
     if grid[0].one_hot_error is not None and "one_hot_labels" not in rules.accept:
         return _one_hot(reading, grid[0])
     return None
+
+
+def _no_value(reading: Reading, outcome: Outcome, found: Found) -> Judgement:
+    match outcome.kind:
+        case "raised":
+            return Judgement(False, f"it raises {outcome.error}", _raised_hint(outcome, reading))
+        case "none":
+            return Judgement(False, "it returns None", "end it with `return loss`")
+        case "not_scalar":
+            return _not_scalar(outcome)
+        case "not_a_tensor":
+            return _not_a_tensor(reading, outcome, found)
+        case "value" | "unreadable":
+            return Judgement(False, "running it gave no usable answer")
+        case unknown:
+            assert_never(unknown)
 
 
 def _raised_hint(outcome: Outcome, reading: Reading) -> str:
@@ -148,23 +153,27 @@ def _not_scalar(outcome: Outcome) -> Judgement:
     )
 
 
-def _not_a_tensor(reading: Reading, outcome: Outcome) -> Judgement:
+def _not_a_tensor(reading: Reading, outcome: Outcome, found: Found) -> Judgement:
     what = f"it returns a {outcome.type_name}, not a tensor, so nothing can be learned from it"
     hint = "return the tensor itself: no .item(), float() or .numpy() inside the loss"
     if outcome.value is None:
         return Judgement(False, what, hint)
-    agrees = _values_agree(reading, REFERENCE)
-    return Judgement(False, what + ("; its value is right" if agrees else "; its value is wrong as well"), hint)
+    if _values_agree(reading, REFERENCE):
+        return Judgement(False, f"{what}; its value is right", hint)
+    wrong = _wrong(reading, found)
+    return Judgement(False, f"{what}; also, {wrong.reason}", f"{hint}; {wrong.hint}" if wrong.hint else hint)
 
 
 def _one_hot(reading: Reading, outcome: Outcome) -> Judgement:
-    right = "; with them it is right" if _values_agree(reading, REFERENCE) else ""
-    return Judgement(
-        False,
-        f"it needs one-hot labels{right}; with class indices it raises {outcome.one_hot_error}",
-        "take labels as class indices, as data loaders give them: F.cross_entropy(student, labels), "
-        "or F.one_hot(labels, classes) inside",
-    )
+    hint = ("take labels as class indices, as data loaders give them: F.cross_entropy(student, labels), "
+            "or F.one_hot(labels, classes) inside")  # fmt: skip
+    if _values_agree(reading, REFERENCE):
+        reason = (
+            f"it needs one-hot labels, with which it is right; with class indices it raises {outcome.one_hot_error}"
+        )
+        return Judgement(False, reason, hint)
+    return Judgement(False, f"it raises {outcome.one_hot_error} (with one-hot labels it would run, but its value is "
+                     "wrong)", hint)  # fmt: skip
 
 
 # --- wrong values --------------------------------------------------------------------------------------------------
@@ -176,11 +185,12 @@ def _wrong(reading: Reading, found: Found) -> Judgement:
         return Judgement(False, f"it gives no value {_at(first.probe)}", first.error or None)
     if not math.isfinite(first.value):
         return _not_finite(reading, first, found)
+    if any(each.repeat_differs for each in reading.of(*_JUDGED)):
+        return _RANDOM
     right = loss(first.probe.case)
     what = f"{_at(first.probe)} it returns {first.value:.6g} where {right:.6g} is right"
     also = _also(reading)
-    settings = _settings(reading)
-    fit = explain(settings) if len(settings) > 1 else None
+    settings, fit = _settings(reading), _fit(reading)
     if fit is None or (fit.explained and not fit.formula.mistakes):
         return Judgement(False, f"{what}: {_halves(reading)}{also}", _halves_hint(fit))
     if not fit.explained:
@@ -188,6 +198,25 @@ def _wrong(reading: Reading, found: Found) -> Judgement:
     titles = [choice.title for choice in fit.formula.mistakes]
     hints = [f"{choice.title}: {choice.fix}{_line(found, choice)}" for choice in fit.formula.mistakes]
     return Judgement(False, f"{what}: it computes L = {fit.formula}; {', and '.join(titles)}{also}", "; ".join(hints))
+
+
+def _fit(reading: Reading) -> Fit | None:
+    settings = _settings(reading)
+    if len(settings) < 2:
+        return None
+    classes = reading.outcomes[0].probe.case.student.shape[1]
+    alone = _half_values(reading, 1)
+    return explain(classes, settings, fixed=alone[0] if _constant(alone) else None)
+
+
+def _half_values(reading: Reading, alpha: float) -> list[float]:
+    """The values with α = 0 or 1, on one batch, at every T."""
+    values = [each.value for each in reading.of("half") if each.probe.case.alpha == alpha]
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _constant(values: Sequence[float]) -> bool:
+    return len(values) > 1 and all(math.isclose(values[0], value, rel_tol=1e-5) for value in values)
 
 
 def _at(probe: Probe) -> str:
@@ -211,7 +240,7 @@ def _settings(reading: Reading) -> list[Setting]:
         ]  # fmt: skip
         values = [each.value for each in outcomes if each.value is not None and math.isfinite(each.value)]
         if len(values) == len(outcomes):
-            found.append(Setting(tuple(each.probe.case for each in outcomes), tuple(values)))
+            found.append(Setting(alpha, temperature, tuple(values)))
     return found
 
 
@@ -252,7 +281,17 @@ def _halves(reading: Reading) -> str:
     """Which half differs, from the probes with α = 0 and α = 1."""
     hard = [each for each in reading.of("half") if each.probe.case.alpha == 0]
     soft = [each for each in reading.of("half") if each.probe.case.alpha == 1]
-    return f"{_half('the hard half (α=0)', hard, hard_half)}; {_half('the soft half (α=1)', soft, soft_half)}"
+    said = f"{_half('the hard half (α=0)', hard, hard_half)}; {_half('the soft half (α=1)', soft, soft_half)}"
+    soft_values, hard_values = _half_values(reading, 1), _half_values(reading, 0)
+    if _constant(soft_values):
+        said += "; T changes nothing in the soft half, so it may be hard-coded"
+    if (
+        soft_values
+        and len(soft_values) == len(hard_values)
+        and all(map(_constant, zip(soft_values, hard_values, strict=True)))
+    ):
+        said += "; α changes nothing, so it may be hard-coded"
+    return said
 
 
 def _half(name: str, outcomes: Sequence[Outcome], expected: Callable[[Case], float]) -> str:
@@ -348,9 +387,16 @@ def _wrong_gradient(outcome: Outcome, found: Array) -> Judgement:
     what = f"its value is right, but not its gradient with respect to the student's logits {_at(outcome.probe)}"
     if np.isfinite(found).all() and _residual(design, found) < 1e-3:
         of_soft, of_hard = np.linalg.lstsq(design, found.ravel(), rcond=None)[0]
-        return Judgement(False, f"{what}: the soft half pulls {of_soft:.3g} times as hard as it should, the hard half "
-                         f"{of_hard:.3g} times", hint)  # fmt: skip
+        return Judgement(False, f"{what}: {_pull('soft', of_soft)}, {_pull('hard', of_hard)}", hint)
     return Judgement(False, what, hint)
+
+
+def _pull(half: str, times: float) -> str:
+    if abs(times - 1) < 1e-2:
+        return f"that of the {half} half is right"
+    return (
+        f"the {half} half has none" if abs(times) < 1e-2 else f"that of the {half} half is {times:.3g} times as large"
+    )
 
 
 def _side_effect(reading: Reading) -> Judgement | None:
@@ -360,9 +406,15 @@ def _side_effect(reading: Reading) -> Judgement | None:
         return Judgement(False, f"it changes its inputs in place ({', '.join(mutated)})",
                          "write `s = s / T` instead of `s /= T`, and no function ending in an underscore")  # fmt: skip
     if any(each.repeat_differs for each in outcomes):
-        return Judgement(False, "a second call with the same inputs gives another value",
-                         "a loss has no randomness (dropout, noise) and keeps nothing between calls")  # fmt: skip
+        return _RANDOM
     return None
+
+
+_RANDOM = Judgement(
+    False,
+    "a second call with the same inputs gives another value",
+    "a loss has no randomness (dropout, noise) and keeps nothing between calls",
+)
 
 
 def _right(reading: Reading, expected: Expected, rules: Rules) -> Judgement:

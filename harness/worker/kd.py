@@ -1,15 +1,15 @@
 """The worker's answer to `kd`: runs the student's loss on the grader's probes and reports raw values.
 
-Request facts: `functions` (names to look for, in order) and `probes` (name, alpha, temperature, dtype, and the keys
-of the tensors student, labels, teacher). Reply facts:
+Request facts: `functions` (names to look for, in order) and `probes` (name, alpha, temperature, dtype, and the
+keys of the tensors student, labels, teacher). Reply facts:
 
     missing     only when nothing was found: what was looked for and what the sources define
     unusable    only when it was found but not called: why
     function    name, file, line; `code`: [line, statement] pairs; `notes` on how it was found
-    attempts    readings of its parameters, likeliest first: `roles`, `where`, `guessed`, `outcomes` by probe name
+    attempts    readings of its parameters, likeliest first: `roles`, `where`, `guessed`, `outcomes` by probe
 
-Tensors are called `<attempt>/<probe>/value` and `<attempt>/<probe>/gradient`. All of it is claims: it was computed
-beside student code, and only the grader compares it with anything.
+Tensors are called `<attempt>/<probe>/value` and `<attempt>/<probe>/gradient`. All of it is claims: it was
+computed beside student code, and only the grader compares it with anything.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import SubmissionError
 from harness.worker.failures import describe
-from harness.worker.kd_bind import Attempt, Unbindable, attempts
+from harness.worker.kd_bind import Attempt, attempts
 from harness.worker.kd_find import Sources, Target, code_lines, find
 from harness.worker.kd_outcome import outcome, teacher_gradient
+from harness.worker.kd_read import Unbindable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -35,25 +37,30 @@ def answer(sources: Sources, facts: dict[str, Any], tensors: dict[str, Tensor]) 
     """Find the KD loss, bind its parameters and try every probe on fresh copies of the tensors."""
     import torch
 
+    from harness.worker.kd_cpu import OnCPU
+
     wanted = [str(name) for name in facts["functions"]]
     target, notes = find(sources, wanted)
     if target is None:
         return {"missing": {"looked_for": wanted, "defined": _defined(sources)}}, {}
     found: dict[str, Any] = {"function": _described(target, sources, notes)}
-    with warnings.catch_warnings(record=True) as caught, torch.enable_grad():
+    with warnings.catch_warnings(record=True) as caught, torch.enable_grad(), OnCPU():
         warnings.simplefilter("always")
         try:
             readings = attempts(sources.load(target.path[0]).object, target)
         except Unbindable as error:
             return found | {"unusable": {"why": "parameters", "text": str(error)}}, {}
+        except SubmissionError as error:
+            return found | {"unusable": {"why": "raised", "text": error.reason}}, {}
         except BaseException as error:  # noqa: BLE001 - loading runs student code
             return found | {"unusable": {"why": "raised", "text": describe(error)}}, {}
         tried = [_tried(reading, facts["probes"], tensors) for reading in readings]
     found["attempts"] = [each for each, _ in tried]
     found["warnings"] = _texts(caught)
-    return found, {
+    named = {
         f"{number}/{name}": tensor for number, (_, results) in enumerate(tried) for name, tensor in results.items()
     }
+    return found, named
 
 
 def _tried(attempt: Attempt, probes: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Answer:

@@ -19,6 +19,7 @@ class Definition(Protocol):
     @property
     def kind(self) -> str:
         """class, function or assignment."""
+
     @property
     def file(self) -> str: ...
     @property
@@ -107,9 +108,7 @@ def _targets(definition: Definition) -> Iterator[Target]:
     yield Target((definition.name,), definition, node)
     if isinstance(node, ast.ClassDef):
         for method in node.body:
-            if isinstance(method, ast.FunctionDef) and (
-                method.name in _CALLED or not method.name.startswith("__")
-            ):
+            if isinstance(method, ast.FunctionDef) and (method.name in _CALLED or not method.name.startswith("__")):
                 yield Target((definition.name, method.name), definition, method)
 
 
@@ -137,7 +136,10 @@ def likelihood(target: Target) -> int:
         score += 2
     elif isinstance(target.node, Function):
         score -= 3
-    return score if len(target.parameters) >= 2 or not isinstance(target.node, Function) else 0
+    if isinstance(target.node, Function):
+        return score if len(target.parameters) >= 2 else 0
+    # An instance, a partial or a closure: nothing but the name tells.
+    return LIKELY_AT_LEAST if score >= 5 and isinstance(getattr(target.node, "value", None), ast.Call) else 0
 
 
 def _is_training(target: Target) -> bool:

@@ -82,18 +82,19 @@ def outside_knobs(function: Any) -> list[Knob]:
     found = list(attribute_knobs(_owner(function)))
     for each in _reachable(function):
         found += _closure_knobs(each)
-        names = set(_code_names(each.__code__))
+        names = set(code_names(each.__code__))
         for name in sorted(names & each.__globals__.keys()):
             value = each.__globals__[name]
             role = number_role(name)
             if role is not None and is_number(value):
                 found.append(Knob(role, f"global {name}", functools.partial(each.__globals__.__setitem__, name)))
             elif not isinstance(value, types.ModuleType | types.FunctionType | types.BuiltinFunctionType):
-                found += _container_knobs(name, value, _code_words(each.__code__))
+                found += _container_knobs(name, value, code_words(each.__code__))
+                found += attribute_knobs(value, name) if callable(value) else ()
     return found
 
 
-def attribute_knobs(instance: Any, *, depth: int = 2) -> Iterator[Knob]:
+def attribute_knobs(instance: Any, called: str = "self", *, depth: int = 2) -> Iterator[Knob]:
     """Attributes of an instance, and of the objects it holds, that mean α or T."""
     if instance is None or isinstance(instance, type | types.FunctionType | types.ModuleType):
         return
@@ -101,14 +102,14 @@ def attribute_knobs(instance: Any, *, depth: int = 2) -> Iterator[Knob]:
     for name, value in list(held.items()):
         role = number_role(name)
         if role is not None and is_number(value):
-            yield Knob(role, f"attribute self.{name}", functools.partial(_set_attribute, instance, name))
+            yield Knob(role, f"attribute {called}.{name}", functools.partial(_set_attribute, instance, name))
     for value in [*held.values(), *(held.get("_modules") or {}).values()] if depth else []:
         if hasattr(value, "__dict__") and callable(value) and not isinstance(value, type):
-            yield from attribute_knobs(value, depth=depth - 1)
+            yield from attribute_knobs(value, called, depth=depth - 1)
     for name, value in (held.get("_buffers") or {}).items():
         role = number_role(name)
         if role is not None and is_number(value):
-            yield Knob(role, f"buffer self.{name}", value.fill_)
+            yield Knob(role, f"buffer {called}.{name}", value.fill_)
 
 
 def bare_instance(owner: type) -> Any:
@@ -123,7 +124,7 @@ def bare_instance(owner: type) -> Any:
         torch.nn.Module.__init__(instance)
     for member in vars(owner).values():
         if isinstance(member, types.FunctionType) and member.__name__ != "__init__":
-            for name in _code_names(member.__code__):
+            for name in code_names(member.__code__):
                 if number_role(name) is not None and not hasattr(owner, name):
                     _set_attribute(instance, name, 1.0)
     return instance
@@ -141,7 +142,7 @@ def _owner(function: Any) -> Any:
 
 def _reachable(function: Any) -> list[types.FunctionType]:
     """Python functions behind a callable, and those they call by global name, in the same module."""
-    start = _python_function(function)
+    start = python_function(function)
     found: list[types.FunctionType] = []
     queue = [] if start is None else [start]
     while queue:
@@ -150,7 +151,7 @@ def _reachable(function: Any) -> list[types.FunctionType]:
             continue
         found.append(each)
         wrapped = getattr(each, "__wrapped__", None)
-        helpers = [each.__globals__.get(name) for name in _code_names(each.__code__)]
+        helpers = [each.__globals__.get(name) for name in code_names(each.__code__)]
         helpers += [_content(cell) for cell in each.__closure__ or ()]
         queue += [
             helper for helper in (wrapped, *helpers)
@@ -159,7 +160,7 @@ def _reachable(function: Any) -> list[types.FunctionType]:
     return found
 
 
-def _python_function(function: Any) -> types.FunctionType | None:
+def python_function(function: Any) -> types.FunctionType | None:
     while isinstance(function, functools.partial):
         function = function.func
     if isinstance(function, types.MethodType):
@@ -204,14 +205,14 @@ def _content(cell: types.CellType) -> Any:
         return None
 
 
-def _code_names(code: types.CodeType) -> Iterator[str]:
+def code_names(code: types.CodeType) -> Iterator[str]:
     """Global and attribute names used by the code and the functions nested in it."""
     yield from code.co_names
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
-            yield from _code_names(constant)
+            yield from code_names(constant)
 
 
-def _code_words(code: types.CodeType) -> set[str]:
+def code_words(code: types.CodeType) -> set[str]:
     texts = {constant for constant in code.co_consts if isinstance(constant, str)}
-    return texts | set(_code_names(code))
+    return texts | set(code_names(code))

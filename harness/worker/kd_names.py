@@ -53,7 +53,7 @@ def _number(name: str, words: list[str]) -> dict[Role, int]:
     if known & _TEMPERATURE:
         return {"temperature": 10}
     if name == "t":
-        return {"temperature": 5, "teacher": 4}
+        return {"temperature": 4, "teacher": 5}
     if "T" in re.split(r"_|\d", name) and not known & (_LOGITS | _TEACHER):
         return {"temperature": 9 if name == "T" else 8}
     weight = max((_ALPHA[word] for word in words if word in _ALPHA), default=0)
@@ -62,7 +62,7 @@ def _number(name: str, words: list[str]) -> dict[Role, int]:
     return {"hard_weight": 9} if known & _HARD and weight < 10 else {"alpha": weight}
 
 
-def _tensor(name: str, words: list[str]) -> dict[Role, int]:
+def _tensor(name: str, words: list[str]) -> dict[Role, int]:  # noqa: PLR0911 - one rule after the other
     known = set(words)
     if known & _TEACHER:
         return {"teacher": 10}

@@ -1,4 +1,4 @@
-"""What one call of a student's KD loss does: its value, its gradients, what it leaves behind. Nothing is judged here."""
+"""What one call of a student's KD loss does: its value, its gradients, what it leaves behind. No judging here."""
 
 from __future__ import annotations
 
@@ -20,15 +20,27 @@ def outcome(attempt: Attempt, probe: dict[str, Any], tensors: dict[str, Tensor])
     import torch
 
     numbers = Numbers(float(probe["alpha"]), float(probe["temperature"]))
-    dtype = {"float32": torch.float32, "float64": torch.float64}[probe["dtype"]]
     inputs = {name: tensors[probe[name]] for name in _INPUTS}
-    inputs = {name: each if name == "labels" else each.to(dtype) for name, each in inputs.items()}
+    exact = inputs if probe["dtype"] == "float64" else _cast(inputs, torch.float32)
+    facts, found = _outcome(attempt, numbers, exact)
+    if facts["kind"] == "raised" and probe["dtype"] == "float64":
+        # Functions that mix in float32 constants of their own are fine where they are used.
+        return _outcome(attempt, numbers, _cast(inputs, torch.float32))
+    return facts, found
+
+
+def _cast(inputs: dict[str, Tensor], dtype: Any) -> dict[str, Tensor]:
+    return {name: each if name == "labels" else each.to(dtype) for name, each in inputs.items()}
+
+
+def _outcome(attempt: Attempt, numbers: Numbers, inputs: dict[str, Tensor]) -> tuple[Outcome, dict[str, Tensor]]:
+    import torch
+
     call, leaf, given, facts = _first_call(attempt, numbers, inputs)
     if "error" in facts:
         return facts, {}
     facts |= {"mutated": [name for name in _INPUTS if not _same(inputs[name], given[name])]}
-    returned = facts.pop("returned")
-    result = _scalar(returned, facts)
+    result = _scalar(facts.pop("returned"), facts)
     found: dict[str, Tensor] = {}
     if result is not None:
         found["value"] = result.detach().to(torch.float64).reshape(())
