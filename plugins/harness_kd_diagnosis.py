@@ -71,11 +71,18 @@ class Table:
 _PAIRS = tuple(itertools.product(SOFTENINGS, DIVERGENCES))
 
 
-def explain(classes: int, settings: Sequence[Setting], *, fixed: float | None = None) -> Fit | None:
+def explain(
+    classes: int,
+    settings: Sequence[Setting],
+    others: Sequence[tuple[Case, float]] = (),
+    *,
+    fixed: float | None = None,
+) -> Fit | None:
     """The simplest formula for the values, or forms with unexplained numbers, or None.
 
     Args:
         settings: at least two.
+        others: further cases with their float32 values; they tell apart what N and C make look alike.
         fixed: the value at α=1 on the first batch, if it is known not to depend on T: one may be hard-coded.
     """
     heats: tuple[float | None, ...] = (None,)
@@ -84,8 +91,13 @@ def explain(classes: int, settings: Sequence[Setting], *, fixed: float | None = 
     for tolerance in (STRICT, LOOSE):
         fits = [fit for heat in heats for fit in _fits(classes, settings, heat, tolerance)]
         if fits:
-            return min(fits, key=_complexity)
+            ordered = sorted(fits, key=_complexity)
+            return next((fit for fit in ordered if fit.explained and _holds(fit.formula, others)), ordered[0])
     return None
+
+
+def _holds(formula: Formula, others: Sequence[tuple[Case, float]]) -> bool:
+    return all(np.isclose(formula.value(case), value, rtol=1e-3, atol=1e-3) for case, value in others)
 
 
 def _solved(case: Case, value: float) -> list[float]:
@@ -163,8 +175,10 @@ def _explained(
 ) -> list[Fit]:
     """The fit with every combination of factors that gives its numbers; or, with none, the fit alone."""
     soft, hard = numbers[:, 0], numbers[:, 1]
+    # One number alone, such as 0.1 with ten classes, may come from anything; α shows in both terms.
+    both = formula.divergence.name != "hard_only" and formula.hard.name != "soft_only"
     guesses = [round(float(value), 6) for value in (1 - hard[0], hard[0]) if 0 < value < 1]
-    alphas = dict.fromkeys((*HARD_CODED_ALPHAS, *guesses))
+    alphas = dict.fromkeys((*HARD_CODED_ALPHAS, *guesses)) if both else {}
     weights = (*WEIGHTS, *(hard_coded_alpha(alpha) for alpha in alphas))
     parts: tuple[Sequence[Choice[Any]], ...] = (weights, POWERS, REDUCTIONS, HARD_SCALES, WHOLES)
     expected_soft, expected_hard = _numbers(classes, formula.heat, settings, weights)

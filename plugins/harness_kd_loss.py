@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from harness_kd_catalogue import mistakes
+from harness_kd_judging import Judgement, Rules
 from harness_kd_reference import Probe, as_json_setting, probes
 from harness_kd_reply import Found, Reading, function, mapping, readings, text, texts
-from harness_kd_verdict import Judgement, Rules, judge
+from harness_kd_verdict import judge
 from pydantic import field_validator
 
 from harness.api import Check, Context, Evaluation, Evaluator, Options, Student, hookimpl
