@@ -1,0 +1,346 @@
+"""Reading what was handed in, one entry at a time, from a folder or an archive.
+
+Every reader yields `Entry` values and unpacks nothing by itself; `harness.submission` decides what is copied and how
+much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes that really come
+out are counted by whoever reads them.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import stat
+import struct
+import tarfile
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO, BinaryIO, cast
+
+from harness.errors import SubmissionError
+
+ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
+UNREADABLE_SUFFIXES = (".tar.bz2", ".tar.xz", ".tbz2", ".txz", ".rar", ".7z")
+"""Archives that students do send; found, so that they are refused by name rather than overlooked."""
+
+_NOISE = frozenset(
+    {
+        *("__macosx", ".ds_store", "thumbs.db", "desktop.ini"),
+        *(".git", ".svn", ".hg", ".idea", ".vscode"),
+        *("venv", ".venv", "virtualenv", "site-packages", "node_modules"),
+        *("__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
+    }
+)
+_BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, struct.error)
+_UNPACKABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+_DIRECTORY_LIMIT_BYTES = 16 << 20
+_HEADER_LIMIT_BYTES = 1 << 20
+_YEAR_ONE = datetime(1981, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A regular file or a link of a hand-in.
+
+    Attributes:
+        parts: cleaned relative path; no absolute names, no `..`.
+        bytes_declared: size according to the container.
+        open: opens the content; None for links.
+        target: parts of the file or folder a link points to, relative to the top.
+        modified: time of the last change, if the container states a plausible one.
+    """
+
+    parts: tuple[str, ...]
+    bytes_declared: int
+    open: Callable[[], AbstractContextManager[IO[bytes]]] | None
+    target: tuple[str, ...] | None = None
+    modified: datetime | None = None
+
+
+def archive_suffix(path: Path) -> str | None:
+    """The suffix that marks `path` as an archive, readable or not, as it is written."""
+    name = path.name.lower()
+    if path.stem.lower().endswith((".pth", ".pt", ".ckpt")):
+        return None  # `checkpoint.pth.tar` is torch's own custom for a file that is no tar
+    found = next((each for each in ARCHIVE_SUFFIXES + UNREADABLE_SUFFIXES if name.endswith(each)), None)
+    return path.name[-len(found) :] if found and len(found) < len(name) else None
+
+
+def is_noise(parts: tuple[str, ...]) -> bool:
+    """Whether a path belongs to an operating system, an editor or a virtual environment, not to the work."""
+    return any(part.lower() in _NOISE or part.startswith("._") for part in parts)
+
+
+def escape(text: str) -> str:
+    r"""`text` with control characters and undecodable bytes written as `\x..`, fit for terminals and JSON."""
+    text = unicodedata.normalize("NFC", text)
+    return "".join(each if each.isprintable() else _escaped(each) for each in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def folder_entries(folder: Path) -> Iterator[Entry]:
+    """Regular files below `folder`; links that stay inside are followed."""
+    root = folder.resolve()
+    yield from _walk(root, root, (), (root,))
+
+
+def _walk(root: Path, folder: Path, parts: tuple[str, ...], above: tuple[Path, ...]) -> Iterator[Entry]:
+    try:
+        found = sorted(os.scandir(folder), key=lambda each: each.name)
+    except OSError as error:
+        raise SubmissionError("rejected", f"{_shown(parts)} cannot be read: {error.strerror}") from error
+    for item in found:
+        here = (*parts, escape(item.name))
+        if is_noise(here):
+            continue
+        path = _followed(root, Path(item.path), here)
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            if path in above or len(here) > 64:
+                raise SubmissionError("rejected", f"{_shown(here)} is a link to a folder that contains it")
+            yield from _walk(root, path, here, (*above, path))
+        else:
+            _require_regular(mode, here)
+            yield _file(path, here)
+
+
+def _followed(root: Path, path: Path, parts: tuple[str, ...]) -> Path:
+    if not path.is_symlink():
+        return path
+    try:
+        target = path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise SubmissionError("rejected", f"{_shown(parts)} is a link that leads nowhere", _LINK_HINT) from error
+    if not target.is_relative_to(root):
+        raise SubmissionError("rejected", f"{_shown(parts)} is a link that leaves the submission", _LINK_HINT)
+    return target
+
+
+_LINK_HINT = "replace the link by the file itself"
+
+
+def _require_regular(mode: int, parts: tuple[str, ...]) -> None:
+    if not stat.S_ISREG(mode):
+        raise SubmissionError("rejected", f"{_shown(parts)} is a device, pipe or socket, not a file")
+
+
+def _file(path: Path, parts: tuple[str, ...]) -> Entry:
+    state = path.stat()
+    return Entry(parts, state.st_size, lambda: _open_regular(path), modified=_moment(state.st_mtime))
+
+
+def _open_regular(path: Path) -> IO[bytes]:
+    # Neither a link nor a pipe that took the file's place may be followed or block us.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    _require_regular(os.fstat(descriptor).st_mode, (path.name,))
+    return os.fdopen(descriptor, "rb")
+
+
+def file_entry(path: Path) -> Entry:
+    """A single file, as the entry of that name."""
+    parts = (escape(path.name),)
+    target = path.resolve()
+    _require_regular(target.stat().st_mode, parts)
+    return _file(target, parts)
+
+
+def archive_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
+    """Files and links of a zip or (gzipped) tar, told apart by content.
+
+    Raises:
+        SubmissionError: the archive is broken, encrypted, of another kind, or holds names or entries that a
+            submission has no use for. Reading an entry may raise the errors that `broken` translates.
+    """
+    with path.open("rb") as file:
+        magic = file.read(6)
+        file.seek(0)
+        if magic[:2] == b"PK":
+            yield from _zip_entries(file)
+        elif magic[:2] == b"\x1f\x8b":
+            yield from _tar_entries(cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")), limit_bytes)
+        elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
+            yield from _tar_entries(file, limit_bytes)
+        else:
+            kind = archive_suffix(path) or "this kind of"
+            raise SubmissionError("rejected", f"{kind} archives cannot be read", "hand in a .zip or .tar.gz")
+
+
+def broken(error: Exception) -> SubmissionError | None:
+    """The refusal for an error that a damaged archive causes; None if it has another cause."""
+    known = (*_BROKEN, OSError, ValueError, NotImplementedError, RuntimeError, MemoryError, OverflowError)
+    if isinstance(error, SubmissionError) or not isinstance(error, known):
+        return None
+    reason = f"the archive is damaged or not an archive: {escape(str(error)) or type(error).__name__}"
+    return SubmissionError("rejected", reason, "pack it again, and unpack it once yourself to see that it works")
+
+
+def zip_directory_bytes(file: BinaryIO) -> int:
+    """Size of a zip's directory as its end record declares it; 0 if there is none.
+
+    `zipfile` builds an object per 46 bytes of it, so look here first.
+    """
+    end = file.seek(0, io.SEEK_END)
+    file.seek(max(0, end - (1 << 16) - 128))
+    tail = file.read()
+    file.seek(0)
+    sizes = [0]
+    for magic, form, at in ((b"PK\x05\x06", "<L", 12), (b"PK\x06\x06", "<Q", 40)):
+        start = tail.find(magic)
+        while start >= 0:
+            field = tail[start + at : start + at + struct.calcsize(form)]
+            size = struct.unpack(form, field)[0] if len(field) == struct.calcsize(form) else 0
+            sizes.append(0 if size == 0xFFFFFFFF else min(size, end))
+            start = tail.find(magic, start + 1)
+    return max(sizes)
+
+
+def _zip_entries(file: BinaryIO) -> Iterator[Entry]:
+    if zip_directory_bytes(file) > _DIRECTORY_LIMIT_BYTES:
+        raise SubmissionError("rejected", "the archive lists far too many files")
+    with zipfile.ZipFile(file) as archive:
+        for info in archive.infolist():
+            parts = _parts(_zip_name(info))
+            if not parts or info.is_dir() or info.filename.endswith("\\") or is_noise(parts):
+                continue
+            yield _zip_entry(archive, info, parts)
+
+
+def _zip_name(info: zipfile.ZipInfo) -> str:
+    name = info.filename
+    if not info.flag_bits & 0x800:
+        # macOS writes UTF-8 without the flag that says so.
+        try:
+            name = name.encode("cp437").decode("utf-8")
+        except UnicodeError:
+            name = info.filename
+    return name.replace("\\", "/")
+
+
+def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> Entry:
+    if info.flag_bits & 1:
+        raise SubmissionError("rejected", f"{_shown(parts)} is encrypted", "pack the archive without a password")
+    if info.compress_type not in _UNPACKABLE:
+        reason = f"{_shown(parts)} is compressed with method {info.compress_type}, which cannot be read"
+        raise SubmissionError("rejected", reason, "pack it with the usual zip settings")
+    mode = info.external_attr >> 16
+    modified = _zip_moment(info)
+    if stat.S_ISLNK(mode):
+        with archive.open(info) as link:
+            target = link.read(4096).decode("utf-8", "replace")
+        return Entry(parts, 0, None, _link_target(parts, target), modified)
+    if stat.S_IFMT(mode):
+        _require_regular(mode, parts)
+    return Entry(parts, info.file_size, lambda: archive.open(info), modified=modified)
+
+
+def _zip_moment(info: zipfile.ZipInfo) -> datetime | None:
+    try:
+        return _plausible(datetime(*info.date_time).astimezone())
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+class _Forward(io.RawIOBase):
+    """A tar's bytes, forwards only and no more than allowed.
+
+    Refusing to go back ends the endless loops of headers with negative sizes; refusing large single reads keeps
+    extended headers out of memory; counting includes what is skipped, because skipping unpacks it too.
+    """
+
+    def __init__(self, file: IO[bytes], limit_bytes: int) -> None:
+        self._file, self._limit_bytes, self._position = file, limit_bytes, 0
+
+    def read(self, size: int = -1) -> bytes:
+        if not 0 <= size <= _HEADER_LIMIT_BYTES:
+            raise tarfile.ReadError("a header claims an absurd size")
+        data = self._file.read(size)
+        self._position += len(data)
+        if self._position > self._limit_bytes:
+            raise SubmissionError("rejected", f"the archive unpacks to more than {self._limit_bytes:,} bytes")
+        return data
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if whence != io.SEEK_SET or offset < self._position:
+            raise tarfile.ReadError("entries overlap")
+        while self._position < offset and self.read(min(_HEADER_LIMIT_BYTES, offset - self._position)):
+            pass
+        return self._position
+
+    def tell(self) -> int:
+        return self._position
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def _tar_entries(file: IO[bytes], limit_bytes: int) -> Iterator[Entry]:
+    with tarfile.open(fileobj=_Forward(file, limit_bytes), mode="r:") as archive:
+        for member in archive:
+            parts = _parts(member.name)
+            if parts and not member.isdir() and not is_noise(parts):
+                yield _tar_entry(archive, member, parts)
+            archive.members = []  # type: ignore[attr-defined]  # else tarfile keeps a record of every entry
+
+
+def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, parts: tuple[str, ...]) -> Entry:
+    modified = _moment(member.mtime)
+    if member.issym():
+        return Entry(parts, 0, None, _link_target(parts, member.linkname), modified)
+    if member.islnk():
+        return Entry(parts, 0, None, _parts(member.linkname), modified)
+    content = archive.extractfile(member) if member.isfile() else None
+    if content is None:
+        raise SubmissionError("rejected", f"{_shown(parts)} is a device, pipe or socket, not a file")
+    return Entry(parts, member.size, lambda: content, modified=modified)
+
+
+def _parts(name: str) -> tuple[str, ...]:
+    if name.startswith("/") or (name[1:3] in {":/", ":\\"} and name[:1].isalpha()):
+        raise SubmissionError("rejected", f"the archive holds an absolute name: {escape(name)!r}", _NAME_HINT)
+    parts = tuple(escape(each) for each in name.split("/") if each not in {"", "."})
+    if ".." in parts:
+        raise SubmissionError("rejected", f"the archive holds a name that leaves it: {escape(name)!r}", _NAME_HINT)
+    return parts
+
+
+_NAME_HINT = "pack the folder itself: names in the archive must be relative and stay inside it"
+
+
+def _link_target(parts: tuple[str, ...], target: str) -> tuple[str, ...]:
+    found = list(parts[:-1])
+    for each in target.split("/"):
+        if each == ".." and found:
+            found.pop()
+        elif each == ".." or target.startswith("/"):
+            raise SubmissionError("rejected", f"{_shown(parts)} is a link that leaves the submission", _LINK_HINT)
+        elif each not in {"", "."}:
+            found.append(escape(each))
+    return tuple(found)
+
+
+def _shown(parts: tuple[str, ...]) -> str:
+    return repr("/".join(parts)) if parts else "the folder"
+
+
+def _moment(seconds: float) -> datetime | None:
+    try:
+        return _plausible(datetime.fromtimestamp(seconds, UTC))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _plausible(moment: datetime) -> datetime | None:
+    # Zips written without times say 1980, tars 1970.
+    return moment if moment >= _YEAR_ONE else None

@@ -1,0 +1,72 @@
+"""`submission.toml`: what a student may say about a hand-in."""
+
+from __future__ import annotations
+
+import tomllib
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, Field, FiniteFloat, ValidationError
+
+from harness.api import PositiveInt, Value
+from harness.errors import SubmissionError
+from harness.plugins import suggestion
+
+SETTINGS_FILE = "submission.toml"
+_TEXT_LIMIT_CHARACTERS = 1 << 20
+
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class Settings(Value):
+    """The content of `submission.toml`; every key is optional, none beyond these is known."""
+
+    nickname: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    members: tuple[Name, ...] = ()
+    entry_point: Name | None = None
+    kd_function: Name | None = None
+    weights: Name | None = None
+    """The weights file, relative to submission.toml."""
+    model_arguments: dict[str, Any] = Field(default_factory=dict)
+    input_size: Annotated[PositiveInt, Field(strict=True)] | None = None
+    checkpoints: dict[str, tuple[Name, ...]] = Field(default_factory=dict)
+    """Further weights files for measured curves: series label -> files."""
+    claims: dict[str, Annotated[FiniteFloat, Field(strict=True)]] = Field(default_factory=dict)
+    submitted_at: AwareDatetime | None = None
+
+
+def parse_settings(data: bytes) -> Settings:
+    """Settings from the bytes of a `submission.toml`.
+
+    Raises:
+        SubmissionError: not TOML, or with mistakes; all of them are listed.
+    """
+    if len(data) > _TEXT_LIMIT_CHARACTERS:
+        raise SubmissionError("rejected", f"{SETTINGS_FILE} is larger than {_TEXT_LIMIT_CHARACTERS:,} bytes")
+    try:
+        table = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
+    except UnicodeDecodeError as error:
+        raise SubmissionError("rejected", f"{SETTINGS_FILE} is not UTF-8 text", "save it as UTF-8") from error
+    except (ValueError, RecursionError) as error:
+        raise SubmissionError("rejected", f"{SETTINGS_FILE} is not valid TOML: {error}") from error
+    try:
+        return Settings.model_validate(table)
+    except ValidationError as error:
+        raise refusal([_mistake(each) for each in error.errors(include_url=False)]) from error
+
+
+def refusal(mistakes: list[str]) -> SubmissionError:
+    """One refusal for all mistakes in submission.toml."""
+    count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
+    return SubmissionError(
+        "rejected", "\n".join([f"{SETTINGS_FILE}: {count}", *(f"  {each}" for each in mistakes)]),
+        f"correct {SETTINGS_FILE}; it may hold {', '.join(Settings.model_fields)}",
+    )  # fmt: skip
+
+
+def _mistake(error: Any) -> str:
+    where = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f"{where}: unknown key{suggestion(where, Settings.model_fields)}"
+    if error["type"] == "timezone_aware":
+        return f"{where}: needs a time zone, such as 2026-05-01T23:59:00+08:00"
+    return f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}"

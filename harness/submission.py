@@ -1,0 +1,376 @@
+"""Taking in what a student handed in: staged, digested, described; never executed or unpickled here.
+
+Everything is copied into a private folder first, as regular files and within limits, so that what is digested is what
+is graded. Bulk downloads of learning platforms only need another `discover`: all else starts from (id, path).
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from harness.api import WeightFormat
+from harness.archives import (
+    Entry,
+    archive_entries,
+    archive_suffix,
+    broken,
+    escape,
+    file_entry,
+    folder_entries,
+    is_noise,
+)
+from harness.errors import SubmissionError, UsageError
+from harness.settings import SETTINGS_FILE, Settings, parse_settings, refusal
+
+__all__ = ["ReadLimits", "Settings", "Submission", "discover", "read_submission", "submission_id"]
+
+SOURCE_SUFFIXES = frozenset({".py", ".ipynb"})
+WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".safetensors", ".npz", ".model"})
+_CHUNK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReadLimits:
+    """How much a submission may hold once unpacked."""
+
+    file_bytes: int = 256 << 20
+    total_bytes: int = 512 << 20
+    files: int = 5000
+    ratio: int = 200
+    """Unpacked bytes per byte of archive, beyond `free_bytes`."""
+    free_bytes: int = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """A staged hand-in.
+
+    Attributes:
+        id: printable name.
+        folder: the staged copy, read-only.
+        digest: `sha256:…` of names and contents; the same however the files were packed.
+        sources: `.py` and `.ipynb` files, relative to `folder`, sorted.
+        weights: the weights file, relative to `folder`; None when nothing looks like one.
+        weights_bytes: size of that file as handed in; 0 without one.
+        submitted_at: what submission.toml says, else the newest file's time.
+    """
+
+    id: str
+    folder: Path
+    digest: str
+    sources: tuple[Path, ...]
+    weights: Path | None
+    weights_bytes: int
+    settings: Settings
+    submitted_at: datetime
+
+
+def read_submission(
+    path: Path, scratch: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits = ReadLimits()
+) -> Submission:
+    """Copy a hand-in (folder, archive, or source file) into a new folder below `scratch`, and describe it.
+
+    Raises:
+        SubmissionError: it is empty, broken, too large, leaves its folder, or does not say which weights count.
+        UsageError: there is nothing at `path`.
+    """
+    if not path.exists():
+        raise UsageError(f"{path}: no such file or folder")
+    staging = _Staging(Path(tempfile.mkdtemp(prefix="submission-", dir=scratch)), limits)
+    try:
+        newest = staging.take(_entries(path, formats, limits))
+    except SubmissionError:
+        raise
+    except Exception as error:
+        refused = broken(error)
+        if refused is None:
+            raise
+        raise refused from error
+    folder = _unwrapped(staging.folder)
+    files = sorted(each.relative_to(folder) for each in folder.rglob("*") if each.is_file())
+    if not files:
+        raise SubmissionError("rejected", "the submission is empty", "hand in a source file and a weights file")
+    settings = _settings(folder, files)
+    weights = _weights(folder, files, settings, formats)
+    return Submission(
+        id=submission_id(path),
+        folder=folder,
+        digest=_digest(folder, files),
+        sources=tuple(each for each in files if each.suffix.lower() in SOURCE_SUFFIXES),
+        weights=weights,
+        weights_bytes=(folder / weights).stat().st_size if weights else 0,
+        settings=settings,
+        submitted_at=settings.submitted_at or newest or datetime.fromtimestamp(path.stat().st_mtime, UTC),
+    )
+
+
+def discover(paths: Sequence[Path], *, mode: Literal["auto", "class", "single"] = "auto") -> list[tuple[str, Path]]:
+    """The submissions at `paths`, as (id, path), sorted by id.
+
+    A file is one submission. A folder is one when sources or weights lie in it directly, else a folder of submissions;
+    `mode` settles doubt.
+
+    Raises:
+        UsageError: a path is missing, nothing is there, or two submissions have one id.
+    """
+    missing = [f"{path}: no such file or folder" for path in paths if not path.exists()]
+    if missing:
+        raise UsageError("\n".join(missing))
+    found: dict[str, Path] = {}
+    for path in paths:
+        for each in _members(path) if _is_class(path, mode) else [path]:
+            name = submission_id(each)
+            if name in found and found[name].resolve() != each.resolve():
+                raise UsageError(f"two submissions have the id {name!r}: {found[name]} and {each}; rename one")
+            found[name] = each
+    return sorted(found.items())
+
+
+def submission_id(path: Path) -> str:
+    """The folder's name, or the file's without its suffix, fit to be shown."""
+    name = path.name if path.name not in {"", ".."} else path.resolve().name
+    if not path.is_dir():
+        suffix = archive_suffix(path)
+        name = name[: -len(suffix)] if suffix else Path(name).stem
+    return escape(name)
+
+
+def _is_class(path: Path, mode: Literal["auto", "class", "single"]) -> bool:
+    if mode == "single" or not path.is_dir():
+        return False
+    return mode == "class" or not any(_is_work(each) for each in path.iterdir())
+
+
+def _is_work(path: Path) -> bool:
+    suffix = path.suffix.lower() if not path.name.lower().endswith((".pth.tar", ".pt.tar")) else ".pth"
+    marked = suffix in SOURCE_SUFFIXES | WEIGHTS_SUFFIXES or path.name == SETTINGS_FILE
+    return marked and not is_noise((path.name,)) and path.is_file()
+
+
+def _members(folder: Path) -> Iterator[Path]:
+    found = False
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith(".") or is_noise((path.name,)):
+            continue
+        if path.is_dir() or (path.is_file() and (archive_suffix(path) or path.suffix.lower() in SOURCE_SUFFIXES)):
+            found = True
+            yield path
+    if not found:
+        raise UsageError(f"{folder}: holds no submissions (folders, .zip, .tar.gz, .py or .ipynb files)")
+
+
+def _entries(path: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits) -> Iterable[Entry]:
+    if path.is_dir():
+        inner = [each for each in path.iterdir() if not is_noise((each.name,))]
+        lone = inner[0] if len(inner) == 1 and inner[0].is_file() and not inner[0].is_symlink() else None
+        return _entries(lone, formats, limits) if lone and archive_suffix(lone) else folder_entries(path)
+    if archive_suffix(path):
+        size = path.stat().st_size
+        if size > limits.total_bytes:
+            raise SubmissionError(
+                "rejected", f"the archive has {size:,} bytes; at most {limits.total_bytes:,} are read"
+            )
+        allowed = min(4 * limits.total_bytes, limits.free_bytes + limits.ratio * size)
+        return _bounded(archive_entries(path, allowed), allowed, limits)
+    if path.suffix.lower() in SOURCE_SUFFIXES:
+        beside = _weights_beside(path, formats)
+        return [file_entry(each) for each in (path, beside) if each]
+    raise SubmissionError(
+        "rejected", f"{escape(path.name)} is not something that can be handed in",
+        "hand in a folder, a .zip or .tar.gz of it, or a .py or .ipynb with the weights file beside it",
+    )  # fmt: skip
+
+
+def _bounded(entries: Iterable[Entry], allowed: int, limits: ReadLimits) -> Iterator[Entry]:
+    declared = 0
+    for entry in entries:
+        declared += entry.bytes_declared
+        if declared > allowed:
+            reason = f"the archive unpacks to more than {allowed:,} bytes, {limits.ratio} times its own size"
+            raise SubmissionError("rejected", reason, _SMALLER)
+        yield entry
+
+
+def _weights_beside(source: Path, formats: Mapping[str, WeightFormat]) -> Path | None:
+    others = [each for each in sorted(source.parent.iterdir()) if each.is_file() and not _is_source(each)]
+    stems = {each.stem for each in source.parent.iterdir() if _is_source(each) and each.name != source.name}
+    own = [each for each in others if each.stem == source.stem]
+    free = [each for each in others if each.stem not in stems]
+    for candidates in (own, free):
+        recognised = [each for each in candidates if not archive_suffix(each) and _recognised(each, formats)]
+        if len(recognised) == 1:
+            return recognised[0]
+        if len(recognised) > 1:
+            names = ", ".join(each.name for each in recognised)
+            hint = f"name the right one {source.stem}{recognised[0].suffix}, or hand in a folder"
+            raise SubmissionError("rejected", f"several weights files lie beside {source.name}: {names}", hint)
+    return None
+
+
+def _is_source(path: Path) -> bool:
+    return path.suffix.lower() in SOURCE_SUFFIXES
+
+
+class _Staging:
+    """Copies entries into a folder, counting what really arrives."""
+
+    def __init__(self, folder: Path, limits: ReadLimits) -> None:
+        folder.chmod(0o755)
+        self.folder, self._limits = folder, limits
+        self._bytes = self._files = 0
+
+    def take(self, entries: Iterable[Entry]) -> datetime | None:
+        """Copy all; returns the newest time."""
+        links: list[Entry] = []
+        newest: datetime | None = None
+        for entry in entries:
+            self._count_file()
+            if entry.modified and (newest is None or entry.modified > newest):
+                newest = entry.modified
+            if entry.open is None:
+                links.append(entry)
+            else:
+                self._write(entry)
+        self._copy_links(links)
+        return newest
+
+    def _count_file(self) -> None:
+        self._files += 1
+        if self._files > self._limits.files:
+            raise SubmissionError("rejected", f"more than {self._limits.files:,} files", "leave out data sets")
+
+    def _write(self, entry: Entry) -> None:
+        assert entry.open is not None
+        name = "/".join(entry.parts)
+        if entry.bytes_declared > self._limits.file_bytes:
+            raise _too_large(name, self._limits.file_bytes)
+        target = self._place(entry.parts)
+        size = 0
+        with entry.open() as source, target.open("wb") as copy:
+            while chunk := source.read(_CHUNK_BYTES):
+                size += len(chunk)
+                self._bytes += len(chunk)
+                if size > self._limits.file_bytes:
+                    raise _too_large(name, self._limits.file_bytes)
+                if self._bytes > self._limits.total_bytes:
+                    reason = f"the submission holds more than {self._limits.total_bytes:,} bytes"
+                    raise SubmissionError("rejected", reason, _SMALLER)
+                copy.write(chunk)
+        target.chmod(0o444)
+
+    def _place(self, parts: tuple[str, ...]) -> Path:
+        target = self.folder.joinpath(*parts)
+        if any(len(part.encode()) > 250 for part in parts) or len("/".join(parts)) > 1000:
+            raise SubmissionError("rejected", f"a name is too long: '{'/'.join(parts)[:80]}…'", "use shorter names")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.unlink(missing_ok=True)  # a name that occurs twice: the later one counts, as for unzip and tar
+        except OSError as error:
+            raise SubmissionError("rejected", f"{'/'.join(parts)!r} is both a file and a folder") from error
+        return target
+
+    def _copy_links(self, links: list[Entry]) -> None:
+        """Replace links by what they point to; a link to a link needs another round."""
+        while links:
+            waiting = []
+            for link in links:
+                source = self.folder.joinpath(*(link.target or ()))
+                inside = source in {self.folder, *self.folder.joinpath(*link.parts).parents}
+                if source.exists() and not inside:
+                    self._copy_link(source, link)
+                else:
+                    waiting.append(link)
+            if len(waiting) == len(links):
+                name = "/".join(links[0].parts)
+                raise SubmissionError("rejected", f"{name!r} is a link that leads nowhere", "put the file there")
+            links = waiting
+
+    def _copy_link(self, source: Path, link: Entry) -> None:
+        files = [source] if source.is_file() else sorted(each for each in source.rglob("*") if each.is_file())
+        for file in files:
+            self._count_file()
+            parts = (*link.parts, *file.relative_to(source).parts)
+            self._write(Entry(parts, file.stat().st_size, lambda file=file: file.open("rb")))  # type: ignore[misc]
+
+
+_SMALLER = "hand in sources and one weights file; leave out data sets, teachers and other models"
+
+
+def _too_large(name: str, limit_bytes: int) -> SubmissionError:
+    return SubmissionError("rejected", f"{name!r} is larger than {limit_bytes:,} bytes", _SMALLER)
+
+
+def _unwrapped(folder: Path) -> Path:
+    """The folder inside, where there is nothing but one; a Python package counts as work itself."""
+    while True:
+        inside = list(folder.iterdir())
+        if len(inside) != 1 or not inside[0].is_dir() or (inside[0] / "__init__.py").exists():
+            return folder
+        folder = inside[0]
+
+
+def _digest(folder: Path, files: Iterable[Path]) -> str:
+    digest = hashlib.sha256()
+    for name, file in sorted((each.as_posix().encode(), folder / each) for each in files):
+        with file.open("rb") as content:
+            inner = hashlib.file_digest(content, "sha256").digest()
+        digest.update(len(name).to_bytes(8, "big") + name + inner)
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _settings(folder: Path, files: Sequence[Path]) -> Settings:
+    if Path(SETTINGS_FILE) not in files:
+        return Settings()
+    settings = parse_settings((folder / SETTINGS_FILE).read_bytes())
+    known = [each.as_posix() for each in files]
+    named = [("weights", settings.weights)] if settings.weights else []
+    named += [(f"checkpoints.{label}", each) for label, names in settings.checkpoints.items() for each in names]
+    mistakes = [f"{key}: {_absent(name, known)}" for key, name in named if _plain(name) not in known]
+    if mistakes:
+        raise refusal(mistakes)
+    return settings
+
+
+def _plain(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).as_posix()
+
+
+def _absent(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(_plain(name), known, n=1)
+    return f"there is no file {name!r}" + (f"; did you mean {close[0]!r}?" if close else "")
+
+
+def _weights(
+    folder: Path, files: Sequence[Path], settings: Settings, formats: Mapping[str, WeightFormat]
+) -> Path | None:
+    if settings.weights:
+        return Path(_plain(settings.weights))
+    others = {Path(_plain(each)) for names in settings.checkpoints.values() for each in names}
+    others |= {each for each in files if _is_source(each) or each == Path(SETTINGS_FILE)}
+    found = [each for each in files if each not in others and _recognised(folder / each, formats)]
+    if len(found) > 1:
+        names = [each.as_posix() for each in found]
+        lines = " or ".join(f"weights = {_toml(name)}" for name in names[:5])
+        reason = f"{len(found)} files look like weights: {', '.join(names[:20])}"
+        raise SubmissionError("rejected", reason, f"write one line into {SETTINGS_FILE}: {lines}")
+    return found[0] if found else None
+
+
+def _toml(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _recognised(path: Path, formats: Mapping[str, WeightFormat]) -> bool:
+    with path.open("rb") as file:
+        for each in formats.values():
+            file.seek(0)
+            if each.recognises(file):
+                return True
+    return False
