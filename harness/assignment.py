@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import hashlib
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, FiniteFloat, JsonValue, field_validator, model_validator
 
 from harness.api import Fraction, Options, PositiveInt, Value
+from harness.assignment_mistakes import missing_data, references, tables, unknown, validated
 from harness.errors import AssignmentError, Problem, UsageError
 from harness.plugins import Plugins, suggestion
 from harness.resources import fixtures
+from harness.results import AssignmentInfo, DataInfo
 
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -129,6 +132,17 @@ class LatePolicy(Value):
     grace_minutes: Annotated[float, Field(ge=0)] = 0
     percent_per_day: Annotated[float, Field(ge=0, le=100)] = 0
 
+    @field_validator("due")
+    @classmethod
+    def _moment(cls, due: str | None) -> str | None:
+        try:
+            zone = due is None or datetime.fromisoformat(due).tzinfo
+        except ValueError as error:
+            raise ValueError("needs a date and time such as 2026-01-31T23:59:00+08:00") from error
+        if not zone:
+            raise ValueError("needs a time zone, such as 2026-01-31T23:59:00+08:00")
+        return due
+
 
 class Rubric(Value):
     """`[rubric]`: how checks and metrics become points."""
@@ -186,8 +200,16 @@ class Assignment:
     def id(self) -> str:
         return self.rules.id
 
+    @property
+    def info(self) -> AssignmentInfo:
+        """What results carry of the assignment."""
+        test = self.rules.data["test"]
+        return AssignmentInfo(id=self.id, digest=self.digest, data=DataInfo(id=test.id, stand_in=test.stand_in))
+
     def with_data(self, overrides: Mapping[str, Path]) -> Assignment:
         """The same assignment on other data; overridden data is not a stand-in any more.
+
+        Naming the folder that is used anyway changes nothing: a stand-in stays one.
 
         Raises:
             UsageError: no data set of that name, or no such folder.
@@ -198,6 +220,8 @@ class Assignment:
                 raise UsageError(f"--data {name}={path}: no [data.{name}] in {self.source}{suggestion(name, data)}")
             if not path.is_dir():
                 raise UsageError(f"--data {name}={path}: no such folder")
+            if path.resolve() == paths[name].resolve():
+                continue
             identity = "".join(each if each.isalnum() else "-" for each in path.resolve().name.lower()).strip("-")
             data[name] = data[name].model_copy(update={"id": identity or "data", "stand_in": False})
             paths[name] = path
@@ -210,30 +234,38 @@ def shipped() -> dict[str, Path]:
     return {file.stem: file for file in sorted((fixtures() / "assignments").glob("*.toml"))}
 
 
-def load(name: str, plugins: Plugins) -> Assignment:
+def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None, needs_data: bool = True) -> Assignment:
     """Read and validate an assignment.
 
     Args:
         name: a path, or the id of a shipped assignment.
+        data: folders to use instead of the file's, by data set; the file's own then need not exist.
+        needs_data: False for those who only rank or report: the folders need not exist.
 
     Raises:
-        UsageError: there is no such file or id.
+        UsageError: there is no such file or id, or `data` names an unknown data set or no folder.
         AssignmentError: the file has mistakes; carries all of them.
     """
     path = Path(name)
     if not path.is_file():
         if name not in shipped():
-            raise UsageError(
-                f"no assignment {name!r}: neither a file nor one of {', '.join(shipped())}{suggestion(name, shipped())}"
-            )
+            what = "a folder, not a file" if path.is_dir() else "neither a file nor a shipped assignment"
+            raise UsageError(f"{name}: {what} (shipped: {', '.join(shipped())}){suggestion(name, shipped())}")
         path = shipped()[name]
-    return _parse(path, str(path) if Path(name).is_file() else path.name, plugins)
+    source = str(path) if Path(name).is_file() else path.name
+    found = frozenset(data or ())
+    return _parse(path, source, plugins, found if needs_data else None).with_data(data or {})
 
 
 def json_schema(plugins: Plugins) -> dict[str, Any]:
     """The JSON schema of assignment files, with the options of the installed evaluators, for editors."""
-    schema = TypeAdapter(AssignmentFile).json_schema()
-    options = {name: evaluator.Options.model_json_schema() for name, evaluator in plugins.evaluators.items()}
+    schema = AssignmentFile.model_json_schema()
+    options: dict[str, Any] = {}
+    for name, evaluator in sorted(plugins.evaluators.items()):
+        # Every plugin's definitions get a corner of their own, or two plugins' `Mode` would be one.
+        options[name] = evaluator.Options.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        for model, definition in options[name].pop("$defs", {}).items():
+            schema["$defs"][f"{name}.{model}"] = definition
     schema["properties"]["evaluators"] = {
         "type": "object",
         "minProperties": 1,
@@ -243,115 +275,34 @@ def json_schema(plugins: Plugins) -> dict[str, Any]:
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
-def _parse(path: Path, source: str, plugins: Plugins) -> Assignment:
+def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | None) -> Assignment:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise AssignmentError(source, [Problem("", f"not a TOML file: {error}")]) from error
     problems: list[Problem] = []
-    options = _options(document.get("evaluators"), plugins, problems)
-    rules = _validated(AssignmentFile, document, (), problems)
-    if isinstance(rules, AssignmentFile):
-        problems += _references(rules, plugins)
-        problems += _data_problems(rules, path.parent, plugins)
-    if problems or not isinstance(rules, AssignmentFile):
+    rules = validated(AssignmentFile, document, (), problems)
+    options = _options(document, plugins, problems)
+    problems += references(document, plugins) + missing_data(document, path.parent, plugins, found)
+    if problems or rules is None:
         raise AssignmentError(source, problems)
     data_paths = {name: path.parent / data.path for name, data in rules.data.items()}
     return Assignment(rules, options, data_paths, _digest(rules), path)
 
 
-def _options(tables: Any, plugins: Plugins, problems: list[Problem]) -> dict[str, Options]:
+def _options(document: Mapping[str, Any], plugins: Plugins, problems: list[Problem]) -> dict[str, Options]:
     parsed: dict[str, Options] = {}
-    for name, table in tables.items() if isinstance(tables, dict) else ():
+    for name, table in tables(document, "evaluators").items():
         where = ("evaluators", name)
         if name not in plugins.evaluators:
-            problems.append(_unknown(where, "evaluator", name, plugins.evaluators))
+            problems.append(unknown(".".join(where), "evaluator", name, plugins.evaluators))
             continue
-        options = _validated(plugins.evaluators[name].Options, table, where, problems)
-        if isinstance(options, Options):
+        options = validated(plugins.evaluators[name].Options, table, where, problems)
+        if options is not None:
             parsed[name] = options
     return parsed
-
-
-def _validated(model: type[Value | Options], data: Any, where: tuple[str, ...], problems: list[Problem]) -> Any:
-    try:
-        return model.model_validate(data)
-    except ValidationError as error:
-        problems.extend(_problem(model, each, where) for each in error.errors(include_url=False))
-        return None
-
-
-def _problem(model: type[Value | Options], error: Any, where: tuple[str, ...]) -> Problem:
-    path = ".".join(str(part) for part in (*where, *error["loc"]))
-    match error["type"]:
-        case "extra_forbidden":
-            known = _fields_at(model, error["loc"][:-1])
-            return Problem(path, f"unknown key{suggestion(str(error['loc'][-1]), known)}")
-        case "missing":
-            return Problem(path, "required, but missing")
-        case _:
-            message = error["msg"].removeprefix("Value error, ")
-            given = f" (got {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
-            return Problem(path, message[:1].lower() + message[1:] + given)
-
-
-def _fields_at(model: type[Value | Options], location: Iterable[str | int]) -> list[str]:
-    """The keys allowed at a place of the model, found through its JSON schema."""
-    root = model.model_json_schema()
-    node: Any = root
-    for part in location:
-        node = _resolved(node, root)
-        node = node.get("items", {}) if isinstance(part, int) else _child(node, part)
-    return list(_resolved(node, root).get("properties", {}))
-
-
-def _child(node: dict[str, Any], key: str) -> dict[str, Any]:
-    child: dict[str, Any] = node.get("properties", {}).get(key) or node.get("additionalProperties") or {}
-    return child
-
-
-def _resolved(node: Any, root: dict[str, Any]) -> dict[str, Any]:
-    for alternative in node.get("anyOf", ()):
-        if "$ref" in alternative:
-            node = alternative
-    if "$ref" in node:
-        return dict(root["$defs"][node["$ref"].rsplit("/", 1)[1]])
-    return dict(node)
-
-
-def _references(rules: AssignmentFile, plugins: Plugins) -> list[Problem]:
-    """Names in the rubric and the ranking that nothing provides."""
-    used = [plugins.evaluators[name] for name in rules.evaluators if name in plugins.evaluators]
-    provided = sorted(set().union(*(evaluator.provides for evaluator in used)))
-    named = [(f"rubric.gates.{i}", name) for i, name in enumerate(rules.rubric.gates)]
-    named += [(f"rubric.points.{i}.check", rule.check) for i, rule in enumerate(rules.rubric.points) if rule.check]
-    named += [(f"rubric.points.{i}.metric", rule.metric) for i, rule in enumerate(rules.rubric.points) if rule.metric]
-    named += [(f"rubric.rank.{i}.metric", rule.metric) for i, rule in enumerate(rules.rubric.rank)]
-    named += [(f"ranking.{i}.metric", key.metric) for i, key in enumerate(rules.ranking)]
-    problems = [
-        Problem(where, f"no evaluator of this assignment provides {name!r}{suggestion(name, provided)}")
-        for where, name in named
-        if name not in provided
-    ]
-    for i, rule in enumerate(rules.rubric.points):
-        if rule.baseline is not None and rule.baseline not in rules.baselines:
-            problems.append(_unknown((f"rubric.points.{i}.baseline",), "baseline", rule.baseline, rules.baselines))
-    return problems
-
-
-def _data_problems(rules: AssignmentFile, folder: Path, plugins: Plugins) -> list[Problem]:
-    problems = []
-    for name, data in rules.data.items():
-        if data.dataset not in plugins.datasets:
-            problems.append(_unknown((f"data.{name}.dataset",), "data set kind", data.dataset, plugins.datasets))
-        if not (folder / data.path).is_dir():
-            problems.append(Problem(f"data.{name}.path", f"no such folder: {folder / data.path}"))
-    return problems
-
-
-def _unknown(where: tuple[str, ...], kind: str, name: str, known: Iterable[str]) -> Problem:
-    hint = suggestion(name, known) or "; "
-    return Problem(".".join(where), f"unknown {kind} {name!r}{hint} 'harness plugins' lists them".replace(";  ", "; "))
 
 
 def _digest(rules: AssignmentFile) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
@@ -17,7 +18,14 @@ from harness import hookspecs
 from harness.api import Dataset, Evaluator, WeightFormat, Writer
 from harness.errors import PluginError
 
-HOOKS = ("harness_evaluators", "harness_weight_formats", "harness_datasets", "harness_writers")
+MEMBERS = {
+    "harness_evaluators": ("Options", "provides", "evaluate"),
+    "harness_weight_formats": ("recognises", "decode"),
+    "harness_datasets": ("load",),
+    "harness_writers": ("render",),
+}
+"""What an object of each hook must have beside its `.name`."""
+HOOKS = tuple(MEMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,8 @@ class Plugins:
             PluginError: a plugin cannot be imported, misnames a hook, raises, or claims a name that is taken.
         """
         manager = _manager()
-        try:
-            manager.load_setuptools_entrypoints("harness")
-        except Exception as error:
-            raise PluginError(f"a plugin cannot be loaded: {type(error).__name__}: {error}") from error
+        for entry_point in sorted(entry_points(group="harness"), key=lambda each: (each.name, each.value)):
+            _register(manager, entry_point)
         return cls._collect(manager)
 
     @classmethod
@@ -70,13 +76,27 @@ class Plugins:
         origins: dict[tuple[str, str], str] = {}
         found = [_objects(manager, hook, origins) for hook in HOOKS]
         modules = {name: getattr(plugin, "__name__", "") for name, plugin in manager.list_name_plugin()}
-        return cls(*found, origins, modules)
+        return cls(*found, origins=origins, modules=modules)
 
 
 def _manager() -> pluggy.PluginManager:
     manager = pluggy.PluginManager("harness")
     manager.add_hookspecs(hookspecs)
     return manager
+
+
+def _register(manager: pluggy.PluginManager, entry_point: EntryPoint) -> None:
+    taken = manager.get_plugin(entry_point.name)
+    if taken is not None:
+        both = f"{getattr(taken, '__name__', taken)} and {entry_point.value}"
+        raise PluginError(f"two plugins are called {entry_point.name!r}: {both}; uninstall one of them")
+    try:
+        manager.register(entry_point.load(), name=entry_point.name)
+    # A module may raise anything while it is imported, and `sys.exit` in one must not end the harness either.
+    except (Exception, SystemExit) as error:
+        raise PluginError(
+            f"plugin {entry_point.name!r} ({entry_point.value}) cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _objects(manager: pluggy.PluginManager, hook: str, origins: dict[tuple[str, str], str]) -> dict[str, Any]:
@@ -92,6 +112,9 @@ def _objects(manager: pluggy.PluginManager, hook: str, origins: dict[tuple[str, 
             name = getattr(item, "name", None)
             if not isinstance(name, str):
                 raise PluginError(f"plugin {plugin!r}: {hook}() returned {item!r}, which has no .name")
+            missing = [member for member in MEMBERS[hook] if not hasattr(item, member)]
+            if missing:
+                raise PluginError(f"plugin {plugin!r}: {name!r} from {hook}() has no {', '.join(missing)}")
             if (hook, name) in origins:
                 raise PluginError(f"plugins {origins[hook, name]!r} and {plugin!r} both provide {name!r} ({hook})")
             objects[name], origins[hook, name] = item, plugin

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field, FiniteFloat
 
@@ -73,6 +74,10 @@ class Result(Value):
     """What the submission's code printed, capped; for the instructor only."""
     seconds: float = Field(ge=0)
 
+    def to_json(self) -> str:
+        """One compact JSON object, as it stands in `Report.to_json`."""
+        return _compact(_plain(self))
+
 
 class Report(Value):
     """Results of one run, with what they depend on."""
@@ -83,5 +88,34 @@ class Report(Value):
     results: tuple[Result, ...]
 
     def to_json(self) -> str:
-        """One compact JSON document. Optional numbers (`low`, `high`) that do not exist are absent."""
-        return self.model_dump_json(exclude_unset=False)
+        """One compact JSON document in plain ASCII; `Report.model_validate_json` reads it back.
+
+        An interval that does not exist is absent from its metric; everything else that is optional is null.
+        """
+        document = self.model_dump(mode="json", exclude={"results"})
+        return _compact({**document, "results": [_plain(result) for result in self.results]})
+
+
+class Attempt(Value):
+    """One grading of one submission, as the store keeps it: nothing is ever overwritten."""
+
+    number: int
+    """Grows with every attempt of a store."""
+    graded_at: datetime
+    assignment: AssignmentInfo
+    environment: Environment
+    result: Result
+
+
+def _plain(result: Result) -> dict[str, Any]:
+    document = result.model_dump(mode="json")
+    for metric in document["metrics"].values():
+        for end in ("low", "high"):
+            if metric[end] is None:
+                del metric[end]
+    return document
+
+
+def _compact(document: dict[str, Any]) -> str:
+    # ASCII only: control characters of a student's making reach no terminal, and no locale is too small for it.
+    return json.dumps(document, separators=(",", ":"), allow_nan=False)

@@ -1,0 +1,83 @@
+"""Text that students wrote, and numbers, made fit to be shown.
+
+Names, reasons and captured output come from people who may want to move a cursor, colour a verdict green or reverse a
+line. Everything of theirs passes `clean` (or `clean_lines`) before it reaches a terminal, a table or a page; escaping
+for the format at hand (rich markup, Markdown, CSV, HTML) is the renderer's and comes after.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from harness.api import Metric
+
+# ECMA-48: control sequences (CSI), strings (OSC, DCS, SOS, PM, APC) up to their end, and two-character escapes.
+_ESCAPES = re.compile(
+    r"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]?"
+    r"|(?:\x1b[\]PX^_]|[\x90\x98\x9d\x9e\x9f])[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\|\x9c)?"
+    r"|\x1b[ -/]*[0-~]?"
+)
+# Joiners shape Persian and Indic words and emoji; every other invisible format character only misleads.
+_KEPT_FORMATS = frozenset("\u200c\u200d")
+
+_MARKDOWN = re.compile(r"[\\`*_\[\]|<>&~#]")
+# Entities for what HTML would take, also in renderers that know no backslash before it.
+_ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
+
+
+def clean(text: str, limit_characters: int = 500) -> str:
+    """One line without escape sequences, control, bidirectional or other invisible characters, at most so long."""
+    line = " ".join("".join(map(_visible, _ESCAPES.sub("", text))).split())
+    return line if len(line) <= limit_characters else line[: limit_characters - 1] + "…"
+
+
+def clean_lines(text: str, limit_lines: int = 200) -> list[str]:
+    """The same line by line, for captured output and longer reasons; indentation is kept, the end of it when long."""
+    # Split before escapes are removed: one without an end must not swallow the following lines.
+    raw = text.replace("\r\n", "\n").split("\n")
+    lines = ["".join(map(_visible, _ESCAPES.sub("", line.expandtabs(4)))).rstrip() for line in raw]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines if len(lines) <= limit_lines else ["…", *lines[-limit_lines:]]
+
+
+def metric_text(metric: Metric) -> str:
+    """A metric for people: '93.93 %', '95,386', '387,480 bytes'."""
+    if metric.unit == "fraction":
+        return f"{100 * metric.value:.2f} %"
+    number = f"{metric.value:,}" if isinstance(metric.value, int) else f"{metric.value:,.6g}"
+    return number if metric.unit in {"", "parameters"} else f"{number} {clean(metric.unit, 30)}"
+
+
+def interval_text(metric: Metric) -> str:
+    """Its 95 % interval, '93.44–94.38 %', or nothing when there is none."""
+    if metric.low is None or metric.high is None:
+        return ""
+    if metric.unit == "fraction":
+        return f"{100 * metric.low:.2f}–{100 * metric.high:.2f} %"
+    return f"{metric.low:,.6g}–{metric.high:,.6g}"
+
+
+def score_text(score: float, max_score: float) -> str:
+    """'45 / 45', without trailing zeros."""
+    return f"{score:.6g} / {max_score:.6g}"
+
+
+def markdown_cell(text: str) -> str:
+    """Text as itself in Markdown, also inside a table: no markup, no HTML, no links, one line."""
+    return _MARKDOWN.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), clean(text))
+
+
+def _visible(character: str) -> str:
+    match unicodedata.category(character):
+        case "Zl" | "Zp":
+            return " "
+        case "Cc":
+            return " " if character.isspace() else ""
+        case "Cf":
+            return character if character in _KEPT_FORMATS else ""
+        case "Cs" | "Co" | "Cn":
+            return "\N{REPLACEMENT CHARACTER}"
+        case _:
+            return character
