@@ -1,0 +1,55 @@
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+
+def conv(in_ch, out_ch):
+    return nn.Sequential(nn.Conv2d(in_ch, out_ch, 3, 1, 1), nn.BatchNorm2d(out_ch), nn.ReLU())
+
+
+def dw_pw(in_ch, out_ch):
+    return nn.Sequential(
+        nn.Conv2d(in_ch, in_ch, 3, 1, 1, groups=in_ch),
+        nn.BatchNorm2d(in_ch),
+        nn.ReLU(),
+        nn.Conv2d(in_ch, out_ch, 1),
+    )
+
+
+class StudentNet(nn.Module):
+    # question 4, depthwise + pointwise with the same channels as the conv net
+    def __init__(self):
+        super().__init__()
+        self.cnn = nn.Sequential(
+            conv(3, 16),
+            conv(16, 16),
+            nn.MaxPool2d(2),
+            conv(16, 32),
+            conv(32, 32),
+            nn.MaxPool2d(2),
+            dw_pw(32, 64),
+            dw_pw(64, 64),
+            nn.MaxPool2d(2),
+            dw_pw(64, 64),
+            nn.MaxPool2d(2),
+        )
+        self.fc = nn.Sequential(
+            nn.Dropout(0.5),
+            nn.Linear(64 * 4 * 4, 128),
+            nn.ReLU(),
+            nn.Dropout(0.5),
+            nn.Linear(128, 11),
+        )
+
+    def forward(self, x):
+        x = torch.flatten(self.cnn(x), 1)
+        return self.fc(x)
+
+
+def loss_fn_kd(outputs, labels, teacher_outputs, T=20, alpha=0.5):
+    p = F.softmax(teacher_outputs / T, dim=1)
+    log_p = F.log_softmax(teacher_outputs / T, dim=1)
+    log_q = F.log_softmax(outputs / T, dim=1)
+    soft = torch.sum(p * (log_p - log_q)) / outputs.size(0)
+    hard = nn.CrossEntropyLoss()(outputs, labels)
+    return soft * (alpha * T * T) + hard * (1 - alpha)
