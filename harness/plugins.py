@@ -74,9 +74,16 @@ class Plugins:
         except pluggy.PluginValidationError as error:
             raise PluginError(f"{error} (hooks: {', '.join(HOOKS)})") from error
         origins: dict[tuple[str, str], str] = {}
-        found = [_objects(manager, hook, origins) for hook in HOOKS]
+        found = {hook: _objects(manager, hook, origins) for hook in HOOKS}
         modules = {name: getattr(plugin, "__name__", "") for name, plugin in manager.list_name_plugin()}
-        return cls(*found, origins=origins, modules=modules)
+        return cls(
+            evaluators=found["harness_evaluators"],
+            weight_formats=found["harness_weight_formats"],
+            datasets=found["harness_datasets"],
+            writers=found["harness_writers"],
+            origins=origins,
+            modules=modules,
+        )
 
 
 def _manager() -> pluggy.PluginManager:

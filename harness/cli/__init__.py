@@ -1,0 +1,111 @@
+"""The command line. Every command is a module of its own, imported when it is run: `harness --help` is instant.
+
+This is the only place where an error becomes an exit code:
+
+    0    done
+    1    done, and something did not pass (`check`), or a submission could not be graded for our own fault (`grade`)
+    2    usage, assignment or plugin error
+    3    no sandbox on this machine
+    70   a mistake in the harness itself; a traceback follows the message
+    130  stopped with Ctrl-C; what was finished is kept
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+import traceback
+from importlib import import_module
+from io import TextIOWrapper
+
+import click
+
+from harness import __version__
+from harness.errors import HarnessError, SandboxUnavailable
+
+# The short help stands here and not only in the modules, so that listing the commands imports none of them.
+COMMANDS = {
+    "check": "Check one submission: what passes, what fails, and the score to expect.",
+    "grade": "Grade submissions in a sandbox and keep every result.",
+    "leaderboard": "Rank what was graded.",
+    "report": "Show all that is known of one submission.",
+    "plugins": "List the installed plugins.",
+    "schema": "Print the JSON schema of assignment files.",
+    "doctor": "Say what this machine has and what is missing.",
+}
+EXIT_USAGE = 2
+EXIT_NO_SANDBOX = 3
+EXIT_BUG = 70
+EXIT_INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is run, and turns errors into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"harness.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        close = difflib.get_close_matches(args[0], COMMANDS, n=1)
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            hint = f" Did you mean {close[0]!r}?" if close else " 'harness --help' lists them."
+            raise click.UsageError(f"No such command {args[0]!r}.{hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except SandboxUnavailable as error:
+            _say(error)
+            ctx.exit(EXIT_NO_SANDBOX)
+        except HarnessError as error:
+            _say(error)
+            ctx.exit(EXIT_USAGE)
+        except KeyboardInterrupt:
+            click.echo("Stopped.", err=True)
+            ctx.exit(EXIT_INTERRUPTED)
+        except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the person at the terminal gets a sentence first
+            click.echo(f"Error: a mistake in the harness itself, please report it: {type(error).__name__}", err=True)
+            click.echo(_printable("".join(traceback.format_exception(error))), err=True)
+            ctx.exit(EXIT_BUG)
+
+
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 done; 1 something did not pass (check) or could not be graded (grade); 2 usage, assignment "
+    "or plugin error; 3 no sandbox; 70 a mistake in the harness; 130 stopped.",
+)
+@click.version_option(__version__, prog_name="harness")
+def main() -> None:
+    """Grade compressed neural networks: load them safely, verify limits and losses, measure, rank."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A locale without '✓' shows '?' instead of failing.
+            stream.reconfigure(errors="replace")
+
+
+def _say(error: HarnessError) -> None:
+    click.echo(f"Error: {_printable(str(error))}", err=True)
+
+
+def _printable(text: str) -> str:
+    """Messages may quote what students wrote, such as file names."""
+    from harness.text import clean_lines
+
+    return "\n".join(clean_lines(text))

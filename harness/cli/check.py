@@ -1,0 +1,113 @@
+"""`harness check`: what a student runs before handing in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import (
+    assignment_argument,
+    data_option,
+    json_option,
+    load_assignment,
+    sandbox_names,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from harness.assignment import Assignment
+    from harness.plugins import Plugins
+    from harness.results import Result
+    from harness.sandbox import Sandbox
+
+
+@click.command()
+@assignment_argument
+@click.argument("path", metavar="SUBMISSION", type=click.Path(path_type=Path))
+@click.option(
+    "--sandbox", "sandbox_name", type=sandbox_names, help="[default: the strongest that works here, else none]"
+)
+@json_option
+@data_option
+def command(
+    *, assignment_name: str, path: Path, sandbox_name: str | None, json_to: str | None, data: dict[str, Path]
+) -> None:
+    """Check one submission: what passes, what fails, and the score to expect.
+
+    Uses the public images only. Exits with 1 when something failed or could not be checked.
+    """
+    from harness.cli.display import check_view, console
+    from harness.grading import environment
+    from harness.results import Report
+    from harness.sandbox import choose, for_check
+
+    assignment, plugins = load_assignment(assignment_name, data)
+    sandbox = choose(sandbox_name) if sandbox_name else for_check()
+    result = _grade(path, assignment, plugins, sandbox, console(stderr=True))
+    out = console(stderr=json_to == "-")
+    out.print(check_view(result, assignment.rules, stand_in=assignment.info.data.stand_in))
+    _print_ending(result, assignment, sandbox, out)
+    report = Report(assignment=assignment.info, environment=environment(sandbox.name), results=(result,))
+    write_json(json_to, report.to_json())
+    passed = result.status == "graded" and all(check.verdict == "passed" for check in result.checks)
+    raise click.exceptions.Exit(0 if passed else 1)
+
+
+def _grade(path: Path, assignment: Assignment, plugins: Plugins, sandbox: Sandbox, err: Console) -> Result:
+    from harness.cli.display import safe
+    from harness.grading import Progress, grade_all
+    from harness.submission import discover
+
+    with err.status("reading") as status:
+
+        def show(event: Progress) -> None:
+            if event.stage:
+                status.update(safe(event.stage))
+
+        submissions = discover([path], mode="single")
+        (result,) = grade_all(
+            assignment, submissions, plugins=plugins, sandbox=sandbox, jobs=1, audience="student", on_progress=show
+        )
+    return result
+
+
+def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out: Console) -> None:
+    """The score to expect and what to do next."""
+    from rich.text import Text
+
+    from harness.cli.display import safe
+    from harness.report import next_steps
+
+    out.print()
+    if result.status == "graded":
+        out.print(Text.assemble(("Predicted score  ", "bold"), prediction(result, assignment)))
+    if sandbox.name == "none":
+        out.print(Text("Without a sandbox: the code ran with all your rights. 'harness doctor' says more.", "dim"))
+    steps = next_steps(result.checks)
+    if result.status != "graded":
+        steps = [result.hint or result.reason or result.status]
+    if assignment.info.data.stand_in:
+        steps.append("check again on the real images: --data test=FOLDER")
+    if not steps:
+        steps = ["everything passes: hand it in"]
+    out.print(Text("Next", "bold"))
+    for step in steps:
+        out.print(Text("  • ") + safe(step))
+
+
+def prediction(result: Result, assignment: Assignment) -> str:
+    """'1.5 / 4, probably between 1 and 2 (…)'."""
+    from harness.rubric import predict
+    from harness.text import score_text
+
+    expected = predict(assignment.rules, {check.name: check for check in result.checks}, result.metrics)
+    text = score_text(expected.score, result.max_score)
+    if assignment.rules.data["test"].public_fraction is None:
+        return f"{text} (the same images are graded)"
+    if expected.low == expected.high:
+        return f"{text} (95 %: the private images should not change it)"
+    return f"{text}, probably between {expected.low:.6g} and {expected.high:.6g} (95 %: private images decide the rest)"

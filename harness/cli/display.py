@@ -1,0 +1,166 @@
+"""What the commands print: rich tables of boards, checks and metrics.
+
+Text of students is cleaned by `harness.text` and enters only as `rich.text.Text`, never as markup.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+
+from rich.console import Console, Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.api import Check, Verdict
+from harness.assignment import AssignmentFile
+from harness.leaderboard import Board, Standing
+from harness.report import MARKS, STAND_IN, metric_rows, outcome
+from harness.results import Attempt, PointLine, Result
+from harness.text import clean, clean_lines, interval_text, metric_text, score_text
+
+_COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
+_PIPE_COLUMNS = 120
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that adds no colours of its own guessing; wide when nobody is looking."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def safe(text: str, style: str = "") -> Text:
+    """Anyone's text, as it may be shown."""
+    return Text(clean(text), style=style)
+
+
+def board_table(board: Board) -> RenderableType:
+    """The ranking, and below it who has no rank and why."""
+    parts: list[RenderableType] = [safe(board.title, "bold")]
+    if board.stand_in:
+        parts.append(Text("Stand-in data, which only looks like the real thing: this ranking means nothing.", "yellow"))
+    extra = [name for name in ("parameters", "stored_bytes") if name not in {key.metric for key in board.ranking}]
+    if board.standings:
+        table = simple_table("#", "name", *(key.metric for key in board.ranking), *extra, "score", "failed checks")
+        for column in table.columns[2:-1] + table.columns[:1]:
+            column.justify = "right"
+        for row in board.standings:
+            table.add_row(*_standing_cells(row, board, extra))
+        parts.append(table)
+    else:
+        parts.append(Text("Nobody is ranked yet."))
+    if board.unranked:
+        out = simple_table("not ranked", "status", "reason")
+        for each in board.unranked:
+            out.add_row(_name(each.name, each.submission), each.status, safe(each.reason))
+        parts.append(out)
+    return Group(*parts)
+
+
+def check_view(result: Result, rules: AssignmentFile, *, stand_in: bool) -> RenderableType:
+    """One submission from top to bottom: outcome, checks, metrics, points, notes."""
+    colour = "green" if result.status == "graded" else "red"
+    title = Text.assemble(safe(result.submission, "bold"), " · ", safe(outcome(result), colour))
+    parts: list[RenderableType] = [title]
+    if result.hint:
+        parts.append(Text.assemble(("  → ", "cyan"), safe(result.hint)))
+    if stand_in:
+        parts.append(Text(STAND_IN, "yellow"))
+    if result.checks:
+        parts += [Text(), _checks(result.checks)]
+    if result.metrics:
+        parts += [Text(), _metrics(result, rules)]
+    if result.points:
+        parts += [Text(), _points(result.points)]
+    if result.notes:
+        parts += [Text(), Text("Notes", "bold"), *(Padding(safe(note), (0, 0, 0, 2)) for note in result.notes)]
+    return Group(*parts)
+
+
+def report_view(attempt: Attempt, attempts: int, rules: AssignmentFile, *, printed: bool) -> RenderableType:
+    """`check_view` with what the store knows beside it."""
+    result, environment = attempt.result, attempt.environment
+    facts = [
+        f"attempt {attempts}, graded {attempt.graded_at:%Y-%m-%d %H:%M} UTC",
+        f"sandbox {environment.sandbox}",
+        f"torch {environment.torch}",
+        f"{result.seconds:.1f} s",
+        result.digest[:19] if result.digest else "no digest",
+    ]
+    parts = [check_view(result, rules, stand_in=attempt.assignment.data.stand_in), Text()]
+    parts.append(Text.assemble(("Score ", "bold"), score_text(result.score, result.max_score)))
+    parts.append(safe(" · ".join(facts), "dim"))
+    if printed and result.printed:
+        parts += [Text(), Text("What its code printed", "bold")]
+        parts += [Padding(Text(line), (0, 0, 0, 2)) for line in clean_lines(result.printed)]
+    return Group(*parts)
+
+
+def _checks(checks: Iterable[Check]) -> Table:
+    grid = plain_grid()
+    for check in checks:
+        colour = _COLOURS[check.verdict]
+        reason = safe(check.reason)
+        if check.hint:
+            reason = Text.assemble(reason, ("\n→ ", "cyan"), safe(check.hint))
+        grid.add_row(Text(MARKS[check.verdict], colour), safe(check.name, colour), reason)
+    return grid
+
+
+def _metrics(result: Result, rules: AssignmentFile) -> Table:
+    table = simple_table("metric", "value", "95 % interval", "baselines")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for row in metric_rows(result, rules):
+        table.add_row(*(safe(cell) for cell in row))
+    return table
+
+
+def _points(points: Iterable[PointLine]) -> Table:
+    table = simple_table("points for", "points", "because")
+    table.columns[1].justify = "right"
+    for line in points:
+        table.add_row(safe(line.name), score_text(line.points, line.max_points), safe(line.reason))
+    return table
+
+
+def _standing_cells(row: Standing, board: Board, extra: list[str]) -> list[RenderableType]:
+    metrics = (row.metrics[key.metric] for key in board.ranking)
+    ranked = [_metric_cell(metric_text(each), interval_text(each)) for each in metrics]
+    others = ["" if value is None else f"{value:,}" for value in (getattr(row, name) for name in extra)]
+    checks = Text(", ").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
+    score = score_text(row.score, row.max_score)
+    return [str(row.rank), _name(row.name, row.submission), *ranked, *others, score, checks]
+
+
+def _unchecked(row: Standing) -> list[Text]:
+    return [safe(f"{name}?", "yellow") for name in row.unchecked]
+
+
+def _metric_cell(value: str, interval: str) -> Text:
+    return Text.assemble(value, (f"\n{interval}", "dim")) if interval else Text(value)
+
+
+def _name(name: str, submission: str | None) -> Text:
+    if submission is None or clean(submission, 120) in name:
+        return safe(name)
+    return Text.assemble(safe(name), ("\n", ""), safe(submission, "dim"))
+
+
+def simple_table(*headers: str) -> Table:
+    """A table without lines; long cells fold."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(Text(header), overflow="fold")
+    return table
+
+
+def plain_grid() -> Table:
+    """Three columns: a mark, a name, and text that folds."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid

@@ -1,0 +1,163 @@
+"""`harness grade`: grade submissions in a sandbox and keep every result as soon as it is finished."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+import click
+
+from harness.cli.options import (
+    assignment_argument,
+    data_option,
+    json_option,
+    load_assignment,
+    sandbox_names,
+    store_option,
+    write_json,
+)
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from harness.assignment import Assignment
+    from harness.cli.progress import GradeProgress
+    from harness.plugins import Plugins
+    from harness.results import Attempt, Environment, Result
+    from harness.sandbox import Sandbox
+    from harness.store import Store
+
+    Mode = Literal["auto", "class", "single"]
+
+EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@assignment_argument
+@click.argument("paths", metavar="SUBMISSION_OR_FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
+@store_option
+@click.option("--sandbox", "sandbox_name", type=sandbox_names, default="auto", show_default=True)
+@json_option
+@data_option
+@click.option("--class", "mode", flag_value="class", help="Every PATH is a folder of submissions.")
+@click.option("--single", "mode", flag_value="single", help="Every PATH is one submission.")
+@click.option("--regrade", is_flag=True, help="Grade again what has not changed since it was graded.")
+def command(
+    *,
+    assignment_name: str,
+    paths: tuple[Path, ...],
+    jobs: int | None,
+    store_url: str,
+    sandbox_name: str,
+    json_to: str | None,
+    data: dict[str, Path],
+    mode: str | None,
+    regrade: bool,
+) -> None:
+    """Grade submissions in a sandbox and keep every result.
+
+    A PATH is one submission, or a folder of them. Each result is kept as soon as it is finished; the same command again
+    grades only what is new or has changed. Exits with 1 when a submission could not be graded for the harness's own
+    fault: a student's failure is a result.
+    """
+    from harness.cli.display import board_table, console
+    from harness.grading import environment
+    from harness.leaderboard import standings
+    from harness.results import Report
+    from harness.sandbox import choose
+    from harness.store import Store
+    from harness.submission import discover
+
+    assignment, plugins = load_assignment(assignment_name, data)
+    sandbox = choose(sandbox_name)
+    submissions = discover(paths, mode=cast("Mode", mode or "auto"))
+    if not submissions:
+        raise UsageError(f"no submissions in {', '.join(map(str, paths))}")
+    with closing(Store.open(store_url)) as store:
+        run = Run(assignment, plugins, sandbox, submissions, store, environment(sandbox.name), jobs or usable_cpus())
+        interrupted = run.grade(regrade=regrade)
+        attempts = run.attempts()
+    results = tuple(attempt.result for attempt in attempts)
+    report = Report(assignment=assignment.info, environment=run.environment, results=results)
+    console(stderr=json_to == "-").print(board_table(standings(attempts, assignment)))
+    write_json(json_to, report.to_json())
+    if run.unchanged:
+        click.echo(f"{len(run.unchanged)} unchanged since they were graded; --regrade grades them again.", err=True)
+    if interrupted:
+        kept = f"{len(results)} of {len(submissions)} are graded and kept in {store.url}"
+        click.echo(f"Stopped: {kept}. The same command grades the rest.", err=True)
+        raise click.exceptions.Exit(EXIT_INTERRUPTED)
+    raise click.exceptions.Exit(int(any(result.status == "harness_error" for result in results)))
+
+
+@dataclass
+class Run:
+    """One run of grading over a list of submissions."""
+
+    assignment: Assignment
+    plugins: Plugins
+    sandbox: Sandbox
+    submissions: list[tuple[str, Path]]
+    store: Store
+    environment: Environment
+    jobs: int
+    fresh: set[str] = field(default_factory=set)
+    unchanged: set[str] = field(default_factory=set)
+
+    def grade(self, *, regrade: bool) -> bool:
+        """Grade what needs it, keeping each result as it comes; returns whether it was stopped with Ctrl-C."""
+        from harness.cli.display import console
+        from harness.cli.progress import GradeProgress
+
+        done = {} if regrade else self.store.graded(self.assignment.info, self.environment)
+        with GradeProgress(console(stderr=True), len(self.submissions)) as progress:
+            try:
+                with closing(self._results(done, progress)) as results:
+                    for result in results:
+                        self.store.add(self.assignment.info, self.environment, result)
+                        self.fresh.add(result.submission)
+                        progress.finished(result)
+            except KeyboardInterrupt:
+                return True
+        return False
+
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The newest attempt of every submission of this run that has been graded."""
+        ours = self.fresh | self.unchanged
+        return tuple(each for each in self.store.latest(self.assignment.id) if each.result.submission in ours)
+
+    def _results(self, done: dict[str, str], progress: GradeProgress) -> Generator[Result]:
+        from harness.grading import grade_all
+
+        def skip(submission: str, digest: str) -> bool:
+            if done.get(submission) != digest:
+                return False
+            self.unchanged.add(submission)
+            return True
+
+        graded: Iterator[Result] = grade_all(
+            self.assignment,
+            self.submissions,
+            plugins=self.plugins,
+            sandbox=self.sandbox,
+            jobs=self.jobs,
+            skip=skip,
+            on_progress=lambda event: progress.advance(event.submission, event.stage),
+        )
+        yield from graded
+
+
+def usable_cpus() -> int:
+    """CPUs this process may run on, and may use in full under a container's quota (cgroup v2)."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
+        return max(1, min(allowed, int(quota) // int(period)))
+    except (OSError, ValueError):  # no cgroup v2, or the quota is "max"
+        return allowed

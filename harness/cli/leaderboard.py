@@ -1,0 +1,89 @@
+"""`harness leaderboard`: rank what the store holds; nothing is graded again."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import assignment_argument, data_option, load_assignment, out_option, store_option, write_text
+from harness.errors import UsageError
+from harness.plugins import suggestion
+
+if TYPE_CHECKING:
+    from harness.leaderboard import Board
+
+
+@click.command()
+@assignment_argument
+@store_option
+@click.option(
+    "--format",
+    "format_name",
+    default="table",
+    show_default=True,
+    metavar="NAME",
+    help="table, or a writer: markdown, csv, json, … ('harness plugins' lists them).",
+)
+@out_option
+@data_option
+@click.option("--ids", is_flag=True, help="For the instructor: ids beside nicknames, and every reason in full.")
+def command(
+    *, assignment_name: str, store_url: str, format_name: str, out: Path | None, data: dict[str, Path], ids: bool
+) -> None:
+    """Rank what was graded.
+
+    Works from the store alone. Where students gave nicknames, those stand for them. Results of another version of the
+    assignment, or on other data, are listed without a rank.
+    """
+    from harness.leaderboard import standings
+    from harness.store import Store
+
+    assignment, plugins = load_assignment(assignment_name, data, needs_data=False)
+    if format_name != "table" and format_name not in plugins.writers:
+        known = ["table", *plugins.writers]
+        raise UsageError(
+            f"--format {format_name}: no such format{suggestion(format_name, known)} (known: {', '.join(known)})"
+        )
+    with closing(Store.open(store_url, create=False)) as store:
+        attempts = store.latest(assignment.id)
+        if not attempts:
+            raise UsageError(f"{store.url} holds no results of {assignment.id}: 'harness grade' makes them")
+    board = standings(attempts, assignment)
+    shown = board if ids else board.for_class()
+    files = _table(shown, out) if format_name == "table" else plugins.writers[format_name].render(shown)
+    _deliver(files, out)
+
+
+def _table(board: Board, out: Path | None) -> dict[str, str]:
+    """The rich table; printed at once when it goes to the terminal, which knows its own width and colours."""
+    from harness.cli.display import board_table, console
+
+    if out is None:
+        console().print(board_table(board))
+        return {}
+    paper = console()
+    with paper.capture() as captured:
+        paper.print(board_table(board), no_wrap=False, style=None)
+    return {"leaderboard.txt": click.unstyle(captured.get())}
+
+
+def _deliver(files: dict[str, str], out: Path | None) -> None:
+    """Files to the terminal or to `out`: a folder when it is one or when there are several files."""
+    if out is None:
+        if len(files) > 1:
+            raise UsageError("this format makes several files: name a folder with --out")
+        for text in files.values():
+            click.echo(text, nl=False)
+        return
+    folder = out.is_dir() or len(files) > 1
+    for name, text in files.items():
+        target = out / name if folder else out
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from error
+        write_text(target, text)
+        click.echo(f"wrote {target}", err=True)

@@ -1,0 +1,101 @@
+"""Options that several commands share, and what they all do with them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.assignment import Assignment
+    from harness.plugins import Plugins
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT")
+sandbox_names = click.Choice(["auto", "bwrap", "none"])
+# The same text as harness.store.DEFAULT_URL, which is not imported here: SQLAlchemy is slow to import.
+DEFAULT_STORE = "sqlite:///harness.db"
+
+
+def store_option(command: Command) -> Command:
+    return click.option(
+        "--store",
+        "store_url",
+        default=DEFAULT_STORE,
+        show_default=True,
+        metavar="URL",
+        envvar="HARNESS_STORE",
+        help="Where results are kept, as an SQLAlchemy URL (also the variable HARNESS_STORE).",
+    )(command)
+
+
+def data_option(command: Command) -> Command:
+    return click.option(
+        "--data",
+        "data",
+        multiple=True,
+        metavar="NAME=PATH",
+        callback=_parse_data,
+        help="Use another folder for a data set, such as test=food11/validation. Repeatable.",
+    )(command)
+
+
+def json_option(command: Command) -> Command:
+    return click.option(
+        "--json",
+        "json_to",
+        metavar="FILE|-",
+        help="Also write the results as JSON; with '-' JSON is all that goes to stdout.",
+    )(command)
+
+
+def out_option(command: Command) -> Command:
+    return click.option("--out", type=click.Path(path_type=Path), help="Write to this file, or folder, instead.")(
+        command
+    )
+
+
+def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:
+    """The assignment with its data replaced, and the installed plugins."""
+    from harness.assignment import load
+    from harness.plugins import Plugins
+
+    plugins = Plugins.installed()
+    return load(name, plugins, data=data, needs_data=needs_data), plugins
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a file the user named.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def write_json(target: str | None, text: str) -> None:
+    """Write JSON where `--json` says."""
+    if target == "-":
+        click.echo(text)
+    elif target is not None:
+        write_text(Path(target), text + "\n")
+
+
+def _parse_data(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:
+    folders: dict[str, Path] = {}
+    for value in values:
+        name, equals, path = value.partition("=")
+        if not (name and equals and path):
+            raise click.BadParameter(f"{value!r} is not NAME=PATH", ctx)
+        if name in folders:
+            raise click.BadParameter(f"{name!r} is given twice", ctx)
+        folders[name] = Path(path)
+    return folders

@@ -1,0 +1,16 @@
+"""`harness schema`: the JSON schema of assignment files, for editors."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+
+@click.command()
+def command() -> None:
+    """Print the JSON schema of assignment files, with the options of the installed evaluators."""
+    from harness.assignment import json_schema
+    from harness.plugins import Plugins
+
+    click.echo(json.dumps(json_schema(Plugins.installed()), indent=2))
