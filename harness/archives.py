@@ -166,7 +166,7 @@ def archive_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
         if magic[:2] == b"PK":
             yield from _zip_entries(file)
         elif magic[:2] == b"\x1f\x8b":
-            yield from _tar_entries(cast(IO[bytes], gzip.GzipFile(fileobj=file, mode="rb")), limit_bytes)
+            yield from _tar_entries(cast("IO[bytes]", gzip.GzipFile(fileobj=file, mode="rb")), limit_bytes)
         elif path.name.lower().endswith(ARCHIVE_SUFFIXES):
             yield from _tar_entries(file, limit_bytes)
         else:

@@ -1,0 +1,85 @@
+"""What weight formats share: the value they return when plain tensors do not say everything, and safe unpickling.
+
+Importing this module imports neither torch nor NumPy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import IO, Any, BinaryIO
+
+from harness.errors import SubmissionError
+
+NUMPY_GLOBALS = {
+    ("multiarray", "_reconstruct"): "numpy.core.multiarray",
+    ("multiarray", "scalar"): "numpy.core.multiarray",
+    ("numpy", "ndarray"): "numpy",
+    ("numpy", "dtype"): "numpy",
+}
+_REFUSAL_HINT = "save the model with torch.save(model.state_dict(), …), or as the course's code does"
+
+
+@dataclass(frozen=True, slots=True)
+class RawWeights:
+    """Decoded content beside what its dtypes do not tell.
+
+    Attributes:
+        content: usually a dict of tensors.
+        bits: stored width of the tensors whose dtype says something else.
+        notes: what a reader should know about how it was stored.
+    """
+
+    content: Any
+    bits: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Builds NumPy arrays and scalars and plain Python values; every other name is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        short = module.removeprefix("numpy.core.").removeprefix("numpy._core.")
+        if (short, name) not in NUMPY_GLOBALS or (short == "multiarray" and short == module):
+            raise SubmissionError(
+                "rejected", f"the pickle asks for {module}.{name}, which weights have no use for", _REFUSAL_HINT
+            )
+        # NumPy 2 renamed the package; either spelling must load on either version.
+        if short == "numpy":
+            return getattr(importlib.import_module("numpy"), name)
+        return getattr(_multiarray(), name)
+
+
+def _multiarray() -> Any:
+    try:
+        return importlib.import_module("numpy._core.multiarray")
+    except ModuleNotFoundError:
+        return importlib.import_module("numpy.core.multiarray")
+
+
+def unpickle_arrays(file: IO[bytes]) -> Any:
+    """Unpickle NumPy arrays, scalars and plain values, for use in the sandbox.
+
+    Raises:
+        SubmissionError: the pickle is damaged or asks for anything else.
+    """
+    try:
+        return _ArraysOnly(file).load()
+    except SubmissionError:
+        raise
+    except Exception as error:
+        raise SubmissionError(
+            "rejected", f"the pickle is damaged: {type(error).__name__}: {error}", _REFUSAL_HINT
+        ) from error
+
+
+def head_and_tail(file: BinaryIO, length_bytes: int = 64) -> tuple[bytes, bytes]:
+    """The first and last bytes of a file, for recognising its format."""
+    file.seek(0)
+    head = file.read(length_bytes)
+    end = file.seek(0, io.SEEK_END)
+    file.seek(max(0, end - length_bytes))
+    return head, file.read(length_bytes)
