@@ -10,7 +10,7 @@ import os
 import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
@@ -54,7 +54,7 @@ class SandboxedStudent:
     _worker: Worker | None = field(default=None, init=False)
     _printed: str = field(default="", init=False)
 
-    def __enter__(self) -> SandboxedStudent:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

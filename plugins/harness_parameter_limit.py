@@ -1,8 +1,9 @@
 """How many parameters a network has, by the count the assignment judges, and whether the counts agree.
 
-Courses differ, so there are three: what torchinfo reports (`total_params`), what is stored in the file, and what of that
-is not zero. torchinfo looks at a live module beside student code and can be wrong for honest reasons (tied weights count
-twice, torchinfo issues 322 and 377; masked weights do not count) and for others; the stored count is the grader's own.
+Courses differ, so there are three: what torchinfo reports (`total_params`), what is stored in the file, and what of
+that is not zero. torchinfo looks at a live module beside student code and can be wrong for honest reasons (tied weights
+count twice, torchinfo issues 322 and 377; masked weights do not count) and for others; the stored count is the
+grader's own.
 """
 
 from __future__ import annotations

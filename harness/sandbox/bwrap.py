@@ -6,7 +6,6 @@ what `visible` lists plus the submission itself at `/submission`.
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
