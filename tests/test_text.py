@@ -1,0 +1,64 @@
+"""Whatever a student writes, a terminal shows it as text."""
+
+from __future__ import annotations
+
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from result_fakes import count, metric
+
+from harness.text import clean, clean_lines, interval_text, markdown_cell, metric_text, score_text
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_nothing_invisible_survives(text: str) -> None:
+    kept = clean(text)
+    assert {unicodedata.category(each) for each in kept} & {"Cc", "Cs", "Zl", "Zp"} == set()
+    assert set(kept) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200e\u200f\ufeff") == set()
+    assert clean(kept) == kept
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("\x1b[31mred\x1b[0m", "red"),
+        ("\x1b]8;;http://evil\x1b\\link\x1b]8;;\x07", "link"),
+        ("\x1b]0;title\x07name", "name"),
+        ("\x9b2Jgone", "gone"),
+        ("a\r\nb\tc", "a b c"),
+        ("moc.\u202elive", "moc.live"),
+        ("王小明 👩‍🔬", "王小明 👩‍🔬"),
+        ("[red]not markup[/red]", "[red]not markup[/red]"),
+        ("\x1b", ""),
+        ("\ud800", "\N{REPLACEMENT CHARACTER}"),
+    ],
+)
+def test_escape_sequences_leave_no_rest(text: str, expected: str) -> None:
+    assert clean(text) == expected
+
+
+def test_long_text_is_cut() -> None:
+    assert clean("x" * 600) == "x" * 499 + "…"
+
+
+def test_lines_keep_their_indentation_and_an_open_escape_takes_no_further_line() -> None:
+    assert clean_lines("def f():\n    return\x1b[0m 1\n\n") == ["def f():", "    return 1"]
+    assert clean_lines("\x1b]0;never closed\nstill here") == ["", "still here"]
+    assert clean_lines("1\n2\n3", limit_lines=2) == ["…", "2", "3"]
+
+
+def test_markdown_cells_hold_no_markup() -> None:
+    assert markdown_cell("a|b") == "a\\|b"
+    assert markdown_cell("<script>&") == "&lt;script&gt;&amp;"
+    assert markdown_cell("[x](http://evil) *b* `c`") == "\\[x\\](http://evil) \\*b\\* \\`c\\`"
+
+
+def test_numbers_for_people() -> None:
+    assert metric_text(metric(0.9393)) == "93.93 %"
+    assert interval_text(metric(0.9393, low=0.9344, high=0.9438)) == "93.44–94.38 %"
+    assert metric_text(count(95386)) == "95,386"
+    assert metric_text(count(387480, "bytes")) == "387,480 bytes"
+    assert interval_text(count(95386)) == ""
+    assert score_text(45.0, 45.0) == "45 / 45"
