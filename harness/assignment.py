@@ -299,6 +299,8 @@ def _options(document: Mapping[str, Any], plugins: Plugins, problems: list[Probl
         if name not in plugins.evaluators:
             problems.append(unknown(".".join(where), "evaluator", name, plugins.evaluators))
             continue
+        if not isinstance(table, dict):
+            continue  # told already, with the rest of the file
         options = validated(plugins.evaluators[name].Options, table, where, problems)
         if options is not None:
             parsed[name] = options

@@ -127,7 +127,7 @@ def _problem(model: type[BaseModel], error: Any, where: Sequence[str]) -> Proble
         case "missing":
             return Problem(path, "required, but missing")
         case _:
-            message = error["msg"].removeprefix("Value error, ")
+            message = error["msg"].removeprefix("Value error, ").replace("an object", "a table")
             given = f" (got {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
             return Problem(path, message[:1].lower() + message[1:] + given)
 

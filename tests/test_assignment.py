@@ -1,0 +1,253 @@
+"""Assignment files: every mistake at once, each with its place and what to do."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from harness.api import Evaluation, Options, hookimpl
+from harness.assignment import Assignment, json_schema, load, shipped
+from harness.errors import AssignmentError, UsageError
+from harness.plugins import Plugins
+
+
+class AccuracyOptions(Options):
+    floor: float = 0
+    limit: int | None = None
+
+
+class Accuracy:
+    """Fake."""
+
+    name = "accuracy"
+    Options = AccuracyOptions
+    provides = frozenset({"accuracy", "accuracy_public", "accuracy_baseline"})
+
+    def evaluate(self, student: Any, context: Any) -> Evaluation:
+        raise NotImplementedError
+
+
+class Idx:
+    """Fake."""
+
+    name = "idx"
+
+    def load(self, folder: Path) -> Any:
+        raise NotImplementedError
+
+
+class Plugin:
+    @hookimpl
+    def harness_evaluators(self) -> list[Accuracy]:
+        return [Accuracy()]
+
+    @hookimpl
+    def harness_datasets(self) -> list[Idx]:
+        return [Idx()]
+
+
+PLUGINS = Plugins.of(Plugin())
+GOOD: dict[str, Any] = {
+    "id": "hw1",
+    "title": "Homework",
+    "submission": {"entry_points": ["Net"], "input_sizes": [28]},
+    "data": {"test": {"id": "digits", "dataset": "idx", "path": "digits", "stand_in": True}},
+    "images": {"classes": 10, "channels": 3, "resize": "none", "mean": [0.5, 0.5, 0.5], "std": [1, 1, 1]},
+    "baselines": {"simple": 0.5},
+    "evaluators": {"accuracy": {"limit": 3}},
+    "rubric": {
+        "gates": ["accuracy_baseline"],
+        "points": [{"name": "simple", "baseline": "simple", "points": 4}],
+        "late": {"due": "2026-01-31T23:59:00+08:00"},
+    },
+    "ranking": [{"metric": "accuracy", "higher_is_better": True}],
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "digits").mkdir()
+    return tmp_path
+
+
+def read(folder: Path, document: dict[str, Any], **arguments: Any) -> Assignment:
+    (folder / "hw.toml").write_text(tomli_w.dumps(document), encoding="utf-8")
+    return load(str(folder / "hw.toml"), PLUGINS, **arguments)
+
+
+def problems(folder: Path, *edits: tuple[str, Any]) -> dict[str, str]:
+    """Place -> mistake, after setting keys of the good file (None removes one)."""
+    document = copy.deepcopy(GOOD)
+    for path, value in edits:
+        *parents, key = path.split(".")
+        node: Any = document
+        for part in parents:
+            node = node[int(part)] if isinstance(node, list) else node.setdefault(part, {})
+        if value is None:
+            del node[key]
+        else:
+            node[key] = value
+    with pytest.raises(AssignmentError) as caught:
+        read(folder, document)
+    places = [problem.where for problem in caught.value.problems]
+    assert len(places) == len(set(places)), "one mistake is told once"
+    return {problem.where: problem.what for problem in caught.value.problems}
+
+
+def test_a_good_file_is_read(folder: Path) -> None:
+    assignment = read(folder, GOOD)
+    assert assignment.id == "hw1"
+    assert assignment.options["accuracy"] == AccuracyOptions(limit=3)
+    assert assignment.data_paths["test"] == folder / "digits"
+    assert assignment.rules.images.mean == (0.5, 0.5, 0.5)
+    assert (assignment.info.data.id, assignment.info.data.stand_in) == ("digits", True)
+
+
+def test_all_mistakes_are_told_at_once(folder: Path) -> None:
+    found = problems(
+        folder,
+        ("titel", "x"),
+        ("submission.entrypoints", ["Net"]),
+        ("data.test.pth", "digits"),
+        ("data.test.path", "nowhere"),
+        ("data.test.dataset", "ixd"),
+        ("images.classes", "10"),
+        ("evaluators.accuracy.limt", 3),
+        ("evaluators.acuracy", {}),
+        ("rubric.gates", ["accuracy_basline"]),
+        ("rubric.points.0.pionts", 4),
+        ("rubric.points.0.baseline", "simpel"),
+        ("rubric.late.graceminutes", 4),
+        ("ranking.0.metric", "acuracy"),
+    )
+    expected = {
+        "titel": "unknown key; did you mean 'title'?",
+        "submission.entrypoints": "unknown key; did you mean 'entry_points'?",
+        "data.test.pth": "unknown key; did you mean 'path'?",
+        "data.test.path": f"no such folder: {folder / 'nowhere'}; --data test=FOLDER names another",
+        "data.test.dataset": "unknown data set kind 'ixd'; did you mean 'idx'? (known: idx)",
+        "images.classes": "input should be a valid integer (got '10')",
+        "evaluators.accuracy.limt": "unknown key; did you mean 'limit'?",
+        "evaluators.acuracy": "unknown evaluator 'acuracy'; did you mean 'accuracy'? (known: accuracy)",
+        "rubric.gates.0": (
+            "no evaluator of this assignment provides 'accuracy_basline'; did you mean 'accuracy_baseline'?"
+        ),
+        "rubric.points.0.pionts": "unknown key; did you mean 'points'?",
+        "rubric.points.0.baseline": "unknown baseline 'simpel'; did you mean 'simple'? (known: simple)",
+        "rubric.late.graceminutes": "unknown key; did you mean 'grace_minutes'?",
+        "ranking.0.metric": "no evaluator of this assignment provides 'acuracy'; did you mean 'accuracy'?",
+    }
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        ("id", None, "required, but missing"),
+        ("ranking", [], "at least 1"),
+        ("images.classes", 1, "greater than or equal to 2 (got 1)"),
+        ("images.classes", True, "valid integer"),
+        ("images.mean", [0.5], "1 numbers for 3 channels"),
+        ("images.std", [1.0, 0.0, 1.0], "greater than 0"),
+        ("images.resize", "crop", "'stretch', 'center_crop' or 'none'"),
+        ("data.test.public_fraction", 1.5, "less than 1"),
+        ("limits.memory_bytes", "3 GB", "valid integer"),
+        ("evaluators.accuracy.limit", "3", "valid integer"),
+        ("evaluators.accuracy", 3, "should be a table"),
+        ("rubric.points.0.check", "accuracy_baseline", "exactly one of"),
+        ("rubric.points.0.points", -1, "greater than or equal to 0"),
+        ("rubric.points.0.points", float("nan"), "finite"),
+        ("rubric.points", "all", "valid array"),
+        ("rubric.late.due", "tomorrow", "date and time"),
+        ("rubric.late.due", "2026-01-31T23:59:00", "time zone"),
+        ("schema_version", 2, "should be 1"),
+        ("baselines.simple", 84, "less than or equal to 1"),
+    ],
+)
+def test_one_mistake_is_named(folder: Path, path: str, value: Any, message: str) -> None:
+    found = problems(folder, (path, value))
+    assert len(found) == 1
+    ((where, what),) = found.items()
+    assert path.startswith(where) or where.startswith(path)
+    assert message in what
+
+
+def test_no_test_data_is_a_mistake(folder: Path) -> None:
+    document = copy.deepcopy(GOOD)
+    document["data"]["train"] = document["data"].pop("test")
+    with pytest.raises(AssignmentError, match=r"\[data.test\] is missing"):
+        read(folder, document)
+
+
+def test_a_baseline_without_accuracy_is_a_mistake(folder: Path) -> None:
+    found = problems(folder, ("evaluators", {"other": {}}), ("ranking.0.metric", "parameters"))
+    assert "provides 'accuracy'" in found["rubric.points.0.metric"]
+
+
+def test_broken_toml_says_where(folder: Path) -> None:
+    (folder / "bad.toml").write_text("id = 'x'\n[oops\n", encoding="utf-8")
+    with pytest.raises(AssignmentError, match="line 2"):
+        load(str(folder / "bad.toml"), PLUGINS)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("nycu-ds2023-hw", "did you mean 'nycu-ds2023-hw2'"), ("/", "a folder, not a file")]
+)
+def test_no_such_assignment(name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        load(name, PLUGINS)
+
+
+def test_the_digest_ignores_layout_and_sees_rules(folder: Path) -> None:
+    first = read(folder, GOOD)
+    (folder / "hw.toml").write_text("# a comment\n" + tomli_w.dumps(GOOD, multiline_strings=True), encoding="utf-8")
+    assert load(str(folder / "hw.toml"), PLUGINS).digest == first.digest
+    changed = copy.deepcopy(GOOD)
+    changed["baselines"]["simple"] = 0.6
+    assert read(folder, changed).digest != first.digest
+
+
+def test_other_data_is_no_stand_in_and_needs_no_original(folder: Path) -> None:
+    (folder / "digits").rmdir()
+    real = folder / "Real Data"
+    real.mkdir()
+    assignment = read(folder, GOOD, data={"test": real})
+    assert assignment.data_paths["test"] == real
+    assert (assignment.info.data.id, assignment.info.data.stand_in) == ("real-data", False)
+    assert read(folder, GOOD, needs_data=False).digest != assignment.digest
+
+
+def test_naming_the_stand_in_leaves_it_one(folder: Path) -> None:
+    assignment = read(folder, GOOD, data={"test": folder / "digits"})
+    assert assignment.info.data.stand_in
+    assert assignment.digest == read(folder, GOOD).digest
+
+
+@pytest.mark.parametrize(("name", "message"), [("tset", "did you mean 'test'"), ("test", "no such folder")])
+def test_bad_overrides(folder: Path, name: str, message: str) -> None:
+    with pytest.raises(UsageError, match=message):
+        read(folder, GOOD, data={name: folder / "nowhere"})
+
+
+def test_the_schema_knows_the_evaluators_options() -> None:
+    schema = json_schema(PLUGINS)
+    assert set(schema["properties"]["evaluators"]["properties"]) == {"accuracy"}
+    references = json.dumps(schema).split('"$ref": "#/$defs/')[1:]
+    assert {each.split('"')[0] for each in references} <= set(schema["$defs"])
+
+
+def test_shipped_assignments_are_named_by_their_ids() -> None:
+    assert {"nycu-ds2023-hw2", "ntu-ml2020-hw7", "ntu-ml2023-hw13"} <= set(shipped())
+    for name, file in shipped().items():
+        assert f'id = "{name}"' in file.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_shipped_assignments_are_valid(name: str) -> None:
+    assignment = load(name, Plugins.installed(), needs_data=False)
+    assert assignment.id == name

@@ -1,0 +1,95 @@
+"""Points, gates, and the prediction a student gets."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from result_fakes import count, metric, rules
+
+from harness import rubric
+from harness.api import Check, Metric
+from harness.assignment import AssignmentFile, PointRule, Rubric
+
+
+def graded(points: list[dict[str, Any]], *gates: str, split: bool = False) -> AssignmentFile:
+    data = {"id": "d", "dataset": "idx", "path": "d"} | ({"public_fraction": 0.5} if split else {})
+    rows = tuple(PointRule.model_validate(row) for row in points)
+    return rules(rubric=Rubric(gates=gates, points=rows), data={"test": data})
+
+
+TIERS = [
+    {"name": "simple", "baseline": "simple", "points": 3},
+    {"name": "strong", "baseline": "strong", "points": 2},
+    {"name": "small", "metric": "parameters", "at_most": 100, "points": 1},
+    {"name": "loss", "check": "kd_loss", "points": 4},
+]
+LOSS = {"kd_loss": Check.passed("kd_loss", "fine")}
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "parameters", "checks", "expected"),
+    [
+        (0.95, 100, LOSS, [3, 2, 1, 4]),
+        (0.9499999, 101, LOSS, [3, 0, 0, 4]),
+        (0.1, 1, {}, [0, 0, 1, 0]),
+        (0.8, 1, {"kd_loss": Check.could_not_check("kd_loss", "no file")}, [3, 0, 1, 0]),
+    ],
+)
+def test_every_condition(accuracy: float, parameters: int, checks: dict[str, Check], expected: list[float]) -> None:
+    metrics = {"accuracy": metric(accuracy), "parameters": count(parameters)}
+    lines = rubric.points(graded(TIERS), checks, metrics)
+    assert [line.points for line in lines] == expected
+    assert all(line.reason for line in lines)
+
+
+def test_what_was_not_measured_earns_nothing_and_says_so() -> None:
+    lines = rubric.points(graded(TIERS), LOSS, {})
+    assert [line.points for line in lines] == [0, 0, 0, 4]
+    assert lines[0].reason == "accuracy was not measured"
+
+
+@pytest.mark.parametrize(("verdict", "total"), [("passed", 4), ("failed", 0), ("could_not_check", 4)])
+def test_only_a_failed_gate_takes_the_points(verdict: Any, total: float) -> None:
+    gate = Check(name="parameter_limit", verdict=verdict, reason="x")
+    lines = rubric.points(graded(TIERS, "parameter_limit"), {**LOSS, "parameter_limit": gate}, {})
+    assert sum(line.points for line in lines) == total
+
+
+def test_totals() -> None:
+    assert rubric.max_score(graded(TIERS)) == 10
+    assert rubric.max_score(graded([])) == 0
+    assert [(line.points, line.max_points) for line in rubric.nothing(graded(TIERS[:1]), "crashed")] == [(0, 3)]
+
+
+PUBLIC = [{"name": "public", "metric": "accuracy_public", "baseline": "simple", "points": 1}]
+PRIVATE = [*PUBLIC, {"name": "private", "metric": "accuracy_private", "baseline": "simple", "points": 1}]
+
+
+@pytest.mark.parametrize(
+    ("public", "expected"),
+    [
+        # Half-widths of 0.02 become 0.0283 for the private images and stay for the public ones.
+        (metric(0.90, low=0.88, high=0.92), (2, 2, 2)),
+        (metric(0.83, low=0.81, high=0.85), (2, 2, 2)),
+        (metric(0.825, low=0.805, high=0.845), (1, 2, 2)),
+        (metric(0.81, low=0.79, high=0.83), (0, 2, 2)),
+        (metric(0.77, low=0.75, high=0.79), (0, 0, 0)),
+        (metric(0.775, low=0.755, high=0.795), (0, 0, 1)),
+    ],
+)
+def test_private_points_are_guessed_from_the_public_images(public: Metric, expected: tuple[float, ...]) -> None:
+    found = rubric.predict(graded(PRIVATE, split=True), {}, {"accuracy_public": public})
+    assert (found.low, found.score, found.high) == expected
+
+
+def test_without_a_split_nothing_is_uncertain() -> None:
+    found = rubric.predict(graded(TIERS), LOSS, {"accuracy": metric(0.8, low=0.7, high=0.9)})
+    assert (found.low, found.score, found.high) == (7, 7, 7)
+
+
+def test_fewer_is_better_turns_the_interval_around() -> None:
+    size = Metric(value=100, unit="bytes", higher_is_better=False, low=90, high=110)
+    row = {"name": "size", "metric": "size", "at_most": 100, "points": 1}
+    found = rubric.predict(graded([row], split=True), {}, {"size": size})
+    assert (found.low, found.score, found.high) == (0, 1, 1)
