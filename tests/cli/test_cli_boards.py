@@ -1,0 +1,115 @@
+"""`harness leaderboard` and `harness report`: from the store alone."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli_fakes import HW, FakeGrading
+from click.testing import Result as Run
+from result_fakes import result
+
+from harness.results import Report
+
+Harness = Callable[..., Run]
+
+
+@pytest.fixture
+def graded(harness: Harness, fake: FakeGrading) -> Harness:
+    checks = ()
+    fake.outcomes["alice"] = result("alice", 0.9, checks=checks, nickname="Pruner|<b>", printed="label 7\x1b[2J")
+    fake.outcomes["bob"] = result("bob", 0.95, checks=checks, notes=("dropped the prefix module.",))
+    fake.outcomes["carol"] = result("carol", status="crashed", reason="ValueError: label 3", checks=checks)
+    assert harness("grade", HW, "class").exit_code == 0
+    return harness
+
+
+def test_the_table_ranks_and_lists_apart(graded: Harness) -> None:
+    run = graded("leaderboard", HW)
+    assert run.exit_code == 0, run.output
+    lines = run.stdout.splitlines()
+    assert next(line for line in lines if line.startswith("1 ")).split()[:2] == ["1", "bob"]
+    assert "Pruner|<b>" in run.stdout
+    assert "carol" in run.stdout
+    assert "label 3" not in run.stdout
+    assert "alice" not in run.stdout
+    instructor = graded("leaderboard", HW, "--ids").stdout
+    assert "alice" in instructor
+    assert "label 3" in instructor
+
+
+@pytest.mark.parametrize(("name", "file"), [("markdown", "leaderboard.md"), ("csv", "leaderboard.csv"), ("json", "x")])
+def test_writers_write_to_stdout_and_files(graded: Harness, name: str, file: str) -> None:
+    run = graded("leaderboard", HW, "--format", name)
+    assert run.exit_code == 0
+    assert "bob" in run.stdout
+    assert "label" not in run.stdout
+    graded("leaderboard", HW, "--format", name, "--out", file)
+    assert Path(file).read_text(encoding="utf-8") == run.stdout
+
+
+def test_out_may_be_a_folder(graded: Harness) -> None:
+    Path("site").mkdir()
+    graded("leaderboard", HW, "--format", "csv", "--out", "site")
+    assert Path("site/leaderboard.csv").is_file()
+    graded("leaderboard", HW, "--out", "board.txt")
+    assert "bob" in Path("board.txt").read_text(encoding="utf-8")
+
+
+def test_an_unknown_format_lists_those_there_are(graded: Harness) -> None:
+    run = graded("leaderboard", HW, "--format", "markdwon")
+    assert run.exit_code == 2
+    assert "did you mean 'markdown'? (known: table," in run.stderr
+
+
+def test_other_data_is_not_compared(graded: Harness) -> None:
+    run = graded("leaderboard", HW, "--data", "test=class", "--format", "json")
+    board = json.loads(run.stdout)
+    assert board["standings"] == []
+    assert len(board["unranked"]) == 3
+
+
+@pytest.mark.parametrize("command", [["leaderboard", HW], ["report", HW, "alice"]])
+def test_without_a_store_nothing_is_made(harness: Harness, command: list[str]) -> None:
+    run = harness(*command)
+    assert run.exit_code == 2
+    assert "no store at sqlite:///harness.db" in run.stderr
+    assert not Path("harness.db").exists()
+
+
+def test_a_store_without_this_assignment(graded: Harness) -> None:
+    assert "holds no results of ntu-ml2020-hw7" in graded("leaderboard", "ntu-ml2020-hw7").stderr
+
+
+def test_the_report_tells_everything_once(graded: Harness) -> None:
+    text = graded("report", HW, "bob").stdout
+    for expected in ("95.00 %", "94.00–96.00 %", "3 / 5", "dropped the prefix", "attempt 1", "bwrap", "baseline"):
+        assert expected in text
+    graded("grade", HW, "class", "--regrade")
+    assert "attempt 2" in graded("report", HW, "bob").stdout
+
+
+@pytest.mark.parametrize("name", ["terminal", "markdown", "json"])
+def test_prints_only_when_asked_for(graded: Harness, name: str) -> None:
+    assert "label 7" not in graded("report", HW, "alice", "--format", name).stdout
+    shown = graded("report", HW, "alice", "--format", name, "--printed").stdout
+    assert "label 7" in shown
+    assert "\x1b" not in shown
+
+
+def test_report_formats(graded: Harness) -> None:
+    assert Report.model_validate_json(graded("report", HW, "bob", "--format", "json").stdout).results[0].score == 3
+    assert graded("report", HW, "bob", "--format", "markdown").stdout.startswith("# bob\n")
+    run = graded("report", HW, "bob", "--format", "html")
+    assert run.exit_code == 2
+    assert "do not exist yet (known: terminal, markdown, json)" in run.stderr
+    graded("report", HW, "bob", "--out", "bob.txt")
+    assert "bob" in Path("bob.txt").read_text(encoding="utf-8")
+
+
+def test_an_unknown_submission_is_suggested(graded: Harness) -> None:
+    run = graded("report", HW, "alise")
+    assert run.exit_code == 2
+    assert "did you mean 'alice'?" in run.stderr

@@ -1,0 +1,68 @@
+"""`harness check`: readable in seconds, honest about what is not known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from cli_fakes import HW, FakeGrading
+from click.testing import Result as Run
+from result_fakes import metric, result
+
+from harness.api import Check
+
+Harness = Callable[..., Run]
+FINE = (Check.passed("parameter_limit", "95,386 of at most 100,000 parameters"),)
+
+
+def test_everything_passed(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result("alice", checks=FINE)
+    run = harness("check", HW, "class/alice")
+    assert run.exit_code == 0, run.output
+    assert "✓ parameter_limit 95,386 of at most 100,000 parameters" in run.stdout
+    assert "Predicted score  45 / 5 (the same images are graded)" in run.stdout
+    assert "everything passes: hand it in" in run.stdout
+    assert fake.calls[0]["audience"] == "student"
+
+
+@pytest.mark.parametrize(
+    "check", [Check.failed("kd_loss", "wrong", "use T²"), Check.could_not_check("kd_loss", "no file", "use T²")]
+)
+def test_what_did_not_pass_exits_1_with_its_hint(harness: Harness, fake: FakeGrading, check: Check) -> None:
+    fake.outcomes["alice"] = result("alice", checks=(*FINE, check))
+    run = harness("check", HW, "class/alice")
+    assert run.exit_code == 1
+    assert "• kd_loss: use T²" in run.stdout
+
+
+def test_a_submission_that_cannot_be_graded_exits_1(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result(
+        "alice", status="rejected", reason="no weights file", hint="add model.pt", checks=(), metrics={}
+    )
+    run = harness("check", HW, "class/alice")
+    assert run.exit_code == 1
+    assert "cannot be used as handed in: no weights file" in run.stdout
+    assert "add model.pt" in run.stdout
+    assert "Predicted" not in run.stdout
+
+
+def test_only_json_on_stdout(harness: Harness) -> None:
+    run = harness("check", HW, "class/alice", "--json", "-")
+    assert json.loads(run.stdout)["results"][0]["submission"] == "alice"
+    assert "parameter_limit" in run.stderr
+
+
+def test_the_prediction_on_a_split_has_its_uncertainty(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result(
+        "alice", checks=FINE, max_score=4, metrics={"accuracy_public": metric(0.69, low=0.68, high=0.70)}
+    )
+    run = harness("check", "ntu-ml2023-hw13", "class/alice", "--data", "test=class")
+    assert "Predicted score  2 / 4, probably between 1 and 2 (95 %" in run.stdout
+
+
+def test_without_a_sandbox_it_says_so(harness: Harness, fake: FakeGrading) -> None:
+    fake.sandbox_works = False
+    run = harness("check", HW, "class/alice")
+    assert "Without a sandbox" in run.stdout
+    assert harness("check", HW, "class/alice", "--sandbox", "bwrap").exit_code == 3

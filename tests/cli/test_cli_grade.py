@@ -1,0 +1,160 @@
+"""`harness grade`: everything kept, nothing twice, exit codes that mean one thing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from cli_fakes import HW, FakeGrading
+from click.testing import Result as Run
+from result_fakes import result
+
+from harness.cli.grade import usable_cpus
+from harness.cli.progress import GradeState, duration
+from harness.results import Report
+from harness.store import Store
+
+Harness = Callable[..., Run]
+
+
+def test_a_class_is_graded_kept_and_shown(harness: Harness, fake: FakeGrading) -> None:
+    run = harness("grade", HW, "class", "--jobs", 3)
+    assert run.exit_code == 0, run.output
+    assert "alice" in run.stdout
+    assert "[3/3] carol: graded, 3 / 5" in run.stderr
+    assert fake.calls[0]["jobs"] == 3
+    assert Path("harness.db").is_file()
+
+
+def test_a_student_s_failure_is_no_failure_of_grade(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["bob"] = result("bob", status="crashed", reason="NameError: name 'x' is not defined")
+    run = harness("grade", HW, "class")
+    assert run.exit_code == 0
+    assert "NameError" in run.stdout
+
+
+def test_our_own_failure_exits_1(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["bob"] = result("bob", status="harness_error", reason="bug")
+    run = harness("grade", HW, "class")
+    assert run.exit_code == 1
+    assert len(fake.graded) == 3
+
+
+def test_only_json_on_stdout(harness: Harness) -> None:
+    run = harness("grade", HW, "class", "--json", "-")
+    report = Report.model_validate_json(run.stdout)
+    assert [each.submission for each in report.results] == ["alice", "bob", "carol"]
+    assert report.assignment.id == HW
+    assert "alice" in run.stderr
+
+
+def test_json_to_a_file(harness: Harness) -> None:
+    run = harness("grade", HW, "class", "--json", "out.json")
+    assert run.exit_code == 0
+    assert len(json.loads(Path("out.json").read_text("utf-8"))["results"]) == 3
+
+
+def test_the_second_run_grades_only_what_changed(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["carol"] = result("carol", status="harness_error", reason="bug")
+    harness("grade", HW, "class")
+    fake.graded.clear()
+    fake.digests["alice"] = "sha256:changed"
+    del fake.outcomes["carol"]
+    run = harness("grade", HW, "class", "--json", "-")
+    assert fake.graded == ["alice", "carol"]
+    assert run.exit_code == 0
+    assert "1 unchanged" in run.stderr
+    assert len(json.loads(run.stdout)["results"]) == 3
+    fake.graded.clear()
+    harness("grade", HW, "class", "--regrade")
+    assert len(fake.graded) == 3
+
+
+def test_another_sandbox_is_graded_again(harness: Harness, fake: FakeGrading) -> None:
+    harness("grade", HW, "class")
+    fake.graded.clear()
+    harness("grade", HW, "class", "--sandbox", "none")
+    assert len(fake.graded) == 3
+
+
+def test_ctrl_c_keeps_what_is_finished(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["bob"] = KeyboardInterrupt()
+    run = harness("grade", HW, "class")
+    assert run.exit_code == 130
+    assert "1 of 3 are graded and kept in sqlite:///harness.db" in run.stderr
+    assert fake.closed
+    with closing(Store.open(create=False)) as store:
+        assert store.submissions(HW) == ("alice",)
+    del fake.outcomes["bob"]
+    fake.graded.clear()
+    assert harness("grade", HW, "class").exit_code == 0
+    assert fake.graded == ["bob", "carol"]
+
+
+def test_results_before_an_accident_are_kept(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["bob"] = RuntimeError("a bug of ours")
+    run = harness("grade", HW, "class")
+    assert run.exit_code == 70
+    assert "please report it" in run.stderr
+    assert "Traceback" in run.stderr
+    with closing(Store.open(create=False)) as store:
+        assert store.submissions(HW) == ("alice",)
+
+
+def test_no_sandbox_is_exit_3_and_grades_nothing(harness: Harness, fake: FakeGrading) -> None:
+    fake.sandbox_works = False
+    run = harness("grade", HW, "class")
+    assert (run.exit_code, fake.graded) == (3, [])
+    assert "apt install bubblewrap" in run.stderr
+
+
+def test_an_empty_folder_is_a_usage_error(harness: Harness) -> None:
+    Path("empty").mkdir()
+    run = harness("grade", HW, "empty")
+    assert run.exit_code == 2
+    assert "no submissions" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["no-such-assignment", "class"],
+        [HW, "class", "--jobs", "0"],
+        [HW, "class", "--sandbox", "docker"],
+        [HW, "class", "--data", "test"],
+        [HW, "class", "--data", "tset=class"],
+        [HW, "class", "--store", "x.db"],
+        [HW],
+    ],
+)
+def test_usage_errors_exit_2(harness: Harness, arguments: list[str]) -> None:
+    assert harness("grade", *arguments).exit_code == 2
+
+
+def test_a_hostile_name_moves_no_cursor(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["bob"] = result(
+        "bob", status="crashed", reason="\x1b[2J[red]boom[/red]\r\nx", nickname="\x1b]0;owned\x07[bold]b"
+    )
+    run = harness("grade", HW, "class")
+    assert "\x1b" not in run.output
+    assert "[red]boom[/red]" in run.stdout
+
+
+def test_time_left_follows_the_pace() -> None:
+    clock = iter([0.0, 10.0, 20.0, 20.0])
+    state = GradeState(5, now=lambda: next(clock))
+    assert state.seconds_left() is None
+    state.running = {"a": ("accuracy", 0.0), "b": ("accuracy", 0.0)}
+    state.advance("a", "")
+    state.advance("a", "")
+    state.advance("b", "")
+    assert state.done == 2
+    assert state.seconds_left() == 15.0
+    assert [duration(each) for each in (8, 125, 4800)] == ["8 s", "2 min 05 s", "1 h 20 min"]
+
+
+def test_usable_cpus() -> None:
+    assert usable_cpus() >= 1
