@@ -69,6 +69,8 @@ class Table:
 
 
 _PAIRS = tuple(itertools.product(SOFTENINGS, DIVERGENCES))
+_COMMON = len(DIVERGENCES) * 3
+"""Pairs with the first softenings, enough beside a hard-coded T, of which many have to be tried."""
 
 
 def explain(
@@ -85,11 +87,13 @@ def explain(
         others: further cases with their float32 values; they tell apart what N and C make look alike.
         fixed: the value at α=1 on the first batch, if it is known not to depend on T: one may be hard-coded.
     """
-    heats: tuple[float | None, ...] = (None,)
+    heats: list[float] = []
     if fixed is not None:
-        heats = (None, *dict.fromkeys((*HARD_CODED_TEMPERATURES, *_solved(batches(classes)[0], fixed))))
+        heats = list(dict.fromkeys((*HARD_CODED_TEMPERATURES, *_solved(batches(classes)[0], fixed))))
     for tolerance in (STRICT, LOOSE):
-        fits = [fit for heat in heats for fit in _fits(classes, settings, heat, tolerance)]
+        fits = _fits(classes, settings, None, tolerance)
+        if not any(fit.explained for fit in fits):
+            fits += [fit for heat in heats for fit in _fits(classes, settings, heat, tolerance)]
         if fits:
             ordered = sorted(fits, key=_complexity)
             return next((fit for fit in ordered if fit.explained and _holds(fit.formula, others)), ordered[0])
@@ -112,7 +116,8 @@ def _solved(case: Case, value: float) -> list[float]:
         signs = np.sign([excess(heat) for heat in grid])
         crossings = np.flatnonzero(signs[:-1] * signs[1:] < 0)
         found += [round(float(brentq(excess, grid[place], grid[place + 1])), 3) for place in crossings]
-    return found[:6]
+    # At T = 1 the formula without T explains it more simply.
+    return [heat for heat in found if heat != 1][:6]
 
 
 def _complexity(fit: Fit) -> tuple[bool, int, int]:
@@ -128,11 +133,11 @@ _RANK = {
 }
 
 
-@functools.lru_cache(maxsize=64)
-def _table(classes: int, alpha: float, temperature: float) -> Table:
+@functools.lru_cache(maxsize=128)
+def _table(classes: int, alpha: float, temperature: float, pairs: int) -> Table:
     cases = [replace(case, alpha=alpha, temperature=temperature) for case in batches(classes)]
     with np.errstate(all="ignore"):
-        soft = np.array([[_soft_mean(d, s, case) for case in cases] for s, d in _PAIRS])
+        soft = np.array([[_soft_mean(d, s, case) for case in cases] for s, d in _PAIRS[:pairs]])
     hard = np.array([[choice.function(case) for case in cases] for choice in HARDS])
     shape = (len(soft), *hard.shape)
     design = np.stack([np.broadcast_to(np.nan_to_num(soft)[:, None, :], shape), np.broadcast_to(hard, shape)], axis=-1)
@@ -144,7 +149,8 @@ def _soft_mean(divergence: Choice[Any], softening: Choice[Any], case: Case) -> f
 
 
 def _fits(classes: int, settings: Sequence[Setting], heat: float | None, tolerance: float) -> list[Fit]:
-    tables = [_table(classes, each.alpha, each.temperature if heat is None else heat) for each in settings]
+    pairs = len(_PAIRS) if heat is None else _COMMON
+    tables = [_table(classes, each.alpha, heat or each.temperature, pairs) for each in settings]
     solutions = [np.einsum("fhkb,b->fhk", t.inverse, each.values) for t, each in zip(tables, settings, strict=True)]
     fitting = np.ones(solutions[0].shape[:2], dtype=bool)
     for table, setting, solution in zip(tables, settings, solutions, strict=True):

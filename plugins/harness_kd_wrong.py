@@ -112,7 +112,7 @@ def wrong(reading: Reading, found: Found) -> Judgement:
     right = loss(first.probe.case)
     what = f"{at(first.probe)} it returns {first.value:.6g} where {right:.6g} is right"
     also = _also(reading)
-    settings, fit = _settings(reading), _fit(reading)
+    settings, fit = _settings(reading), diagnose(reading)
     if fit is None or (fit.explained and not fit.formula.mistakes):
         return Judgement(False, f"{what}: {_halves(reading)}{also}", _halves_hint(fit))
     if not fit.explained:
@@ -122,7 +122,8 @@ def wrong(reading: Reading, found: Found) -> Judgement:
     return Judgement(False, f"{what}: it computes L = {fit.formula}; {', and '.join(titles)}{also}", "; ".join(hints))
 
 
-def _fit(reading: Reading) -> Fit | None:
+def diagnose(reading: Reading) -> Fit | None:
+    """The formula behind the values of a reading, if there are enough of them and one is found."""
     settings = _settings(reading)
     if len(settings) < 2:
         return None

@@ -72,3 +72,14 @@ def check(text, classes=10, functions=("loss_fn_kd",), **options):
     student = text if hasattr(text, "ask") else FakeStudent(text)
     checks = KDLoss().evaluate(student, context(classes, functions, **options)).checks
     return checks[0] if checks else None
+
+
+def readings_of(text, tried, functions=("loss_fn_kd",)):
+    """What the grader reads from the worker's reply to the given probes, and the found function."""
+    from harness_kd_loss import _tensors
+    from harness_kd_reference import as_json_setting
+    from harness_kd_reply import function, readings
+
+    facts = {"functions": list(functions), "probes": [as_json_setting(probe) for probe in tried]}
+    reply = FakeStudent(text).ask("kd", facts, _tensors(tried), limit_seconds=5.0)
+    return readings(reply, tried), function(reply.facts)
