@@ -87,6 +87,8 @@ def explain(
         others: further cases with their float32 values; they tell apart what N and C make look alike.
         fixed: the value at α=1 on the first batch, if it is known not to depend on T: one may be hard-coded.
     """
+    if not any(any(setting.values) for setting in settings):
+        return None  # Nothing times any form explains zeros.
     heats: list[float] = []
     if fixed is not None:
         heats = list(dict.fromkeys((*HARD_CODED_TEMPERATURES, *_solved(batches(classes)[0], fixed))))

@@ -37,14 +37,14 @@ def answer(sources: Sources, facts: dict[str, Any], tensors: dict[str, Tensor]) 
     """Find the KD loss, bind its parameters and try every probe on fresh copies of the tensors."""
     import torch
 
-    from harness.worker.kd_cpu import OnCPU
+    from harness.worker.cuda import cpu_only
 
     wanted = [str(name) for name in facts["functions"]]
     target, notes = find(sources, wanted)
     if target is None:
         return {"missing": {"looked_for": wanted, "defined": _defined(sources)}}, {}
     found: dict[str, Any] = {"function": _described(target, sources, notes)}
-    with warnings.catch_warnings(record=True) as caught, torch.enable_grad(), OnCPU():
+    with warnings.catch_warnings(record=True) as caught, torch.enable_grad(), cpu_only():
         warnings.simplefilter("always")
         try:
             readings = attempts(sources.load(target.path[0]).object, target)

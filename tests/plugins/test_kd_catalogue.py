@@ -55,7 +55,7 @@ def test_each_mistake_is_refused_and_named(name):
 
 
 def test_rate_of_names_in_the_catalogue():
-    for classes in (2, 11):
+    for classes in (2,):
         named_right = 0
         for name, text in MISTAKES.items():
             found = check(text, classes)
