@@ -23,6 +23,8 @@ from harness.text import clean, clean_lines, interval_text, metric_text, score_t
 
 _COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
 _PIPE_COLUMNS = 120
+# On the board; `harness report` has the whole of it.
+_REASON_CHARACTERS = 160
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -47,6 +49,7 @@ def board_table(board: Board) -> RenderableType:
         table = simple_table("#", "name", *(key.metric for key in board.ranking), *extra, "score", "failed checks")
         for column in table.columns[2:-1] + table.columns[:1]:
             column.justify = "right"
+        table.columns[-1].no_wrap = True
         for row in board.standings:
             table.add_row(*_standing_cells(row, board, extra))
         parts.append(table)
@@ -55,8 +58,8 @@ def board_table(board: Board) -> RenderableType:
     if board.unranked:
         out = simple_table("not ranked", "status", "reason")
         for each in board.unranked:
-            out.add_row(_name(each.name, each.submission), each.status, safe(each.reason))
-        parts.append(out)
+            out.add_row(_name(each.name, each.submission), each.status, Text(clean(each.reason, _REASON_CHARACTERS)))
+        parts += [Text(), out]
     return Group(*parts)
 
 
@@ -130,7 +133,7 @@ def _standing_cells(row: Standing, board: Board, extra: list[str]) -> list[Rende
     metrics = (row.metrics[key.metric] for key in board.ranking)
     ranked = [_metric_cell(metric_text(each), interval_text(each)) for each in metrics]
     others = ["" if value is None else f"{value:,}" for value in (getattr(row, name) for name in extra)]
-    checks = Text(", ").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
+    checks = Text("\n").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
     score = score_text(row.score, row.max_score)
     return [str(row.rank), _name(row.name, row.submission), *ranked, *others, score, checks]
 
