@@ -49,7 +49,9 @@ def board_table(board: Board) -> RenderableType:
         table = simple_table("#", "name", *(key.metric for key in board.ranking), *extra, "score", "failed checks")
         for column in table.columns[2:-1] + table.columns[:1]:
             column.justify = "right"
-        table.columns[-1].no_wrap = True
+        # Only names may wrap: half a number is worse than a short name.
+        for column in table.columns[:1] + table.columns[2:]:
+            column.no_wrap = True
         for row in board.standings:
             table.add_row(*_standing_cells(row, board, extra))
         parts.append(table)

@@ -91,7 +91,8 @@ def command(
         click.echo(f"{len(run.unchanged)} unchanged since they were graded; --regrade grades them again.", err=True)
     if interrupted:
         kept = f"{len(results)} of {len(submissions)} are graded and kept in {store.url}"
-        click.echo(f"Stopped: {kept}. The same command grades the rest.", err=True)
+        again = "The same command without --regrade" if regrade else "The same command"
+        click.echo(f"Stopped: {kept}. {again} grades the rest.", err=True)
         raise click.exceptions.Exit(EXIT_INTERRUPTED)
     raise click.exceptions.Exit(int(any(result.status == "harness_error" for result in results)))
 
