@@ -98,8 +98,8 @@ class Grader:
 
     def _read_and_grade(self, name: str, path: Path, scratch: Path) -> Result | None:
         self.on_progress(Progress(name, "reading"))
-        limits = ReadLimits(max_bytes=self.assignment.rules.limits.submission_bytes)
         try:
+            limits = ReadLimits(total_bytes=self.assignment.rules.limits.submission_bytes)
             submission = read_submission(path, scratch, self.plugins.weight_formats, limits)
         except SubmissionError as error:
             return self._result(name, None, _Findings(error.status, error.reason, error.hint))

@@ -1,8 +1,8 @@
 """Frames between the grader and a worker, over one UNIX stream socket.
 
 A frame is two lengths, a JSON header and a safetensors payload; file descriptors (shared images, space for logits)
-ride along with the first byte. Both sides use this module, but only the grader's side is under attack: it bounds every length
-before it allocates, parses JSON and safetensors only, and never unpickles.
+ride along with the first byte. Both sides use this module, but only the grader's side is under attack: it bounds every
+length before it allocates, parses JSON and safetensors only, and never unpickles.
 
     | u32 header bytes | u64 payload bytes | header: {"kind", "facts", "order"} | payload |
 """

@@ -7,20 +7,23 @@ replaced when the next request comes, so a hanging KD loss costs nobody an accur
 from __future__ import annotations
 
 import os
+import threading
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 
 from harness.api import Images, ModelFacts, Reply
 from harness.errors import SubmissionError
 from harness.sandbox import Sandbox, Worker
 from harness.shared_memory import mapped, sealed, space
 from harness.weights import for_model, live_masks
-from harness.worker.decode import fit_keys
+from harness.worker.fitting import fit_keys
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -99,29 +102,37 @@ class SandboxedStudent:
                 "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
             )
         opened = self._opened_worker()
-        tensors_bytes = self.assignment.rules.limits.tensor_bytes
         self.on_stage("decoding weights")
+        limits = self.assignment.rules.limits
         read = self._request(
-            "decode", {"weights": weights.as_posix(), "max_bytes": tensors_bytes}, {}, doing=f"decoding {weights}",
-            seconds=self.assignment.rules.limits.import_seconds, max_reply_bytes=tensors_bytes + _SMALL_REPLY_BYTES,
-        )  # fmt: skip
+            "decode",
+            {"weights": weights.as_posix(), "max_bytes": limits.tensor_bytes},
+            {},
+            doing=f"decoding {weights}",
+            seconds=limits.import_seconds,
+            max_reply_bytes=limits.tensor_bytes + _SMALL_REPLY_BYTES,
+        )
         built = self._build()
-        state = {name: tuple(shape) for name, shape in built.facts["state"].items()}
+        with _nonsense_refused():
+            state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
         self.decoded, fitted = fit_keys(read.tensors, state)
         _refuse_non_finite(self.decoded)
         self.masks = live_masks(self.decoded)
         self.weights = for_model(self.decoded, state)
         described = self._describe(state)
-        self.notes += [*opened.facts["notes"], *read.facts["notes"], *fitted]
-        self._facts = ModelFacts(
-            source=opened.facts["source"],
-            weights_format=read.facts["format"],
-            stored_bits=read.facts["bits"],
-            aliases=read.facts["aliases"],
-            storage_elements=read.facts["storage_elements"],
-            notes=tuple(self.notes),
-            **(built.facts | described.facts | {"notes": tuple(self.notes)}),
-        )
+        with _nonsense_refused():
+            self.notes += [*opened.facts["notes"], *read.facts["notes"], *fitted]
+            said = {
+                **built.facts,
+                **described.facts,
+                "source": opened.facts["source"],
+                "weights_format": read.facts["format"],
+                "stored_bits": read.facts["bits"],
+                "aliases": read.facts["aliases"],
+                "storage_elements": read.facts["storage_elements"],
+                "notes": self.notes,
+            }
+            self._facts = ModelFacts.model_validate(said)
 
     def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
         """See `harness.api.Student.logits`."""
@@ -226,15 +237,26 @@ class SandboxedStudent:
                 self.notes.append(note)
 
 
+@contextmanager
+def _nonsense_refused() -> Iterator[None]:
+    """Facts are claims of a process that ran student code: malformed ones are that process's failure, not ours."""
+    try:
+        yield
+    except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise SubmissionError("crashed", "the process that ran the submission wrote over its own answers") from error
+
+
 _descriptors: weakref.WeakKeyDictionary[Images, int] = weakref.WeakKeyDictionary()
+_descriptors_lock = threading.Lock()
 
 
 def _shared(images: Images) -> int:
-    """The images' sealed memory, made once and closed with them."""
-    if images not in _descriptors:
-        _descriptors[images] = descriptor = sealed(images.pixels)
-        weakref.finalize(images, os.close, descriptor)
-    return _descriptors[images]
+    """The images' sealed memory, made once for all threads and closed when the images go."""
+    with _descriptors_lock:
+        if images not in _descriptors:
+            _descriptors[images] = descriptor = sealed(images.pixels)
+            weakref.finalize(images, os.close, descriptor)
+        return _descriptors[images]
 
 
 def _refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:

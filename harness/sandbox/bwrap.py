@@ -125,11 +125,11 @@ def _system_links() -> Iterator[str]:
 
 @cache
 def _mounts(visible: tuple[Path, ...], hidden: tuple[Path, ...]) -> tuple[str, ...]:
-    words: list[str] = []
+    # Scratch first: Python itself may live below /tmp.
+    words = ["--proc", "/proc", "--dev", "/dev", "--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
     for path in visible:
         if not (path.parent == Path("/") and path.is_symlink()):
             words += ["--ro-bind", str(path), str(path)]
     for path in hidden:
         words += ["--tmpfs", str(path), "--remount-ro", str(path)]
-    words += ["--proc", "/proc", "--dev", "/dev", "--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
     return tuple(words)

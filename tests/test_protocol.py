@@ -1,0 +1,113 @@
+"""Frames, and what a hostile other side can do to them."""
+
+import json
+import os
+import socket
+import struct
+import time
+
+import numpy as np
+import pytest
+import torch
+
+from harness.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, receive, send
+from harness.shared_memory import mapped, sealed, space
+
+
+@pytest.fixture
+def pair():
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+def raw(header: bytes, payload: bytes = b"") -> bytes:
+    return struct.pack("<IQ", len(header), len(payload)) + header + payload
+
+
+def test_a_frame_arrives_as_it_was_sent_in_the_same_order(pair):
+    ours, theirs = pair
+    shared = torch.arange(6.0)
+    tensors = {"z": shared.view(2, 3), "a": shared[:2], "half": torch.ones(3, dtype=torch.float16)}
+    send(ours, "logits", {"x": [1, "ü"]}, tensors)
+    frame = receive(theirs, max_payload_bytes=10_000)
+    assert (frame.kind, frame.facts, list(frame.tensors)) == ("logits", {"x": [1, "ü"]}, ["z", "a", "half"])
+    for name, tensor in tensors.items():
+        assert frame.tensors[name].dtype == tensor.dtype
+        assert torch.equal(frame.tensors[name], tensor)
+
+
+def test_descriptors_travel_to_the_worker_only(pair):
+    ours, theirs = pair
+    read_end, write_end = os.pipe()
+    send(ours, "x", {}, {}, [write_end])
+    frame = receive(theirs, max_payload_bytes=0, accept_descriptors=True)
+    os.write(frame.descriptors[0], b"!")
+    assert os.read(read_end, 1) == b"!"
+    send(theirs, "x", {}, {}, [write_end])
+    before = len(os.listdir("/proc/self/fd"))
+    assert receive(ours, max_payload_bytes=0).descriptors == ()
+    assert len(os.listdir("/proc/self/fd")) == before
+    for each in (read_end, write_end, *frame.descriptors):
+        os.close(each)
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        struct.pack("<IQ", 2**31, 0),
+        struct.pack("<IQ", 10, 2**62),
+        raw(b"not json"),
+        raw(b"[]"),
+        raw(b"{}"),
+        raw(b"[" * 100_000),
+        raw(json.dumps({"kind": 1, "facts": {}, "order": []}).encode()),
+        raw(json.dumps({"kind": "x", "facts": {}, "order": ["missing"]}).encode()),
+        raw(json.dumps({"kind": "x", "facts": {}, "order": []}).encode(), b"\x80\x04cos\nsystem\n"),
+        raw(json.dumps({"kind": "x", "facts": {}, "order": []}).encode(), b"\xff" * 64),
+    ],
+)
+def test_what_is_not_a_frame_is_refused(pair, sent):
+    ours, theirs = pair
+    theirs.sendall(sent)
+    with pytest.raises(BrokenFrame):
+        receive(ours, max_payload_bytes=1000, deadline=time.monotonic() + 5)
+
+
+def test_a_silent_or_slow_or_closed_other_side(pair):
+    ours, theirs = pair
+    with pytest.raises(ChannelTimeout):
+        receive(ours, max_payload_bytes=0, deadline=time.monotonic() + 0.1)
+    theirs.sendall(b"\x01")
+    with pytest.raises(ChannelTimeout):
+        receive(ours, max_payload_bytes=0, deadline=time.monotonic() + 0.1)
+    theirs.close()
+    with pytest.raises(ChannelClosed):
+        receive(ours, max_payload_bytes=0, deadline=time.monotonic() + 5)
+
+
+def test_a_frame_nobody_reads_times_out(pair):
+    ours, _ = pair
+    ours.settimeout(0.2)
+    with pytest.raises(ChannelTimeout):
+        send(ours, "x", {}, {"big": torch.zeros(4_000_000)})
+
+
+def test_sealed_images_can_be_read_and_never_written():
+    pixels = torch.arange(24, dtype=torch.uint8).reshape(2, 3, 2, 2)
+    descriptor = sealed(pixels)
+    assert torch.equal(mapped(descriptor, np.uint8, (2, 3, 2, 2)), pixels)
+    with pytest.raises(PermissionError):
+        os.write(descriptor, b"x")
+    with pytest.raises(PermissionError):
+        os.ftruncate(descriptor, 1)
+    os.close(descriptor)
+
+
+def test_space_for_logits_keeps_its_size():
+    descriptor = space(8)
+    mapped(descriptor, np.float32, (2,))[:] = torch.tensor([1.5, -2.0])
+    assert mapped(descriptor, np.float32, (2,)).tolist() == [1.5, -2.0]
+    with pytest.raises(PermissionError):
+        os.ftruncate(descriptor, 0)
+    os.close(descriptor)
