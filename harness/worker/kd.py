@@ -47,7 +47,7 @@ def answer(sources: Sources, facts: dict[str, Any], tensors: dict[str, Tensor]) 
     with warnings.catch_warnings(record=True) as caught, torch.enable_grad(), cpu_only():
         warnings.simplefilter("always")
         try:
-            readings = attempts(sources.load(target.path[0]).object, target)
+            readings = attempts(sources.load(target.key(sources)).object, target)
         except Unbindable as error:
             return found | {"unusable": {"why": "parameters", "text": str(error)}}, {}
         except SubmissionError as error:

@@ -27,6 +27,10 @@ class Definition(Protocol):
     @property
     def node(self) -> ast.AST: ...
 
+    @property
+    def path(self) -> str:
+        """The source file, for `load("path:name")`."""
+
 
 class Located(Protocol):
     """A loaded definition."""
@@ -56,6 +60,11 @@ class Target:
     def name(self) -> str:
         return ".".join(self.path)
 
+    def key(self, sources: Sources) -> str:
+        """What `sources.load` takes for it: with the file, where several define the name."""
+        paths = {each.path for each in sources.names() if each.name == self.path[0]}
+        return f"{self.definition.path}:{self.path[0]}" if len(paths) > 1 else self.path[0]
+
     @property
     def parameters(self) -> list[str]:
         return parameter_names(self.node, method=len(self.path) > 1)
@@ -82,9 +91,10 @@ def parameter_names(node: ast.AST, *, method: bool = False) -> list[str]:
 def find(sources: Sources, wanted: Sequence[str]) -> tuple[Target | None, list[str]]:
     """The KD loss: by the wanted names in their order, else the likeliest; and notes on how it was chosen."""
     targets = [target for definition in sources.names() for target in _targets(definition)]
-    for name in wanted:
-        named = [target for target in targets if target.name == name] or [
-            target for target in targets if len(target.path) > 1 and target.path[-1] == name
+    for file, _, name in (each.rpartition(":") for each in wanted):
+        there = [target for target in targets if target.definition.path == (file or target.definition.path)]
+        named = [target for target in there if target.name == name] or [
+            target for target in there if len(target.path) > 1 and target.path[-1] == name
         ]
         if named:
             return _callable_part(named[-1], targets), []

@@ -24,6 +24,7 @@ class Definition:
     file: str
     line: int
     node: ast.AST
+    path: str = "kd.py"
 
 
 class FakeSources:

@@ -2,8 +2,10 @@
 
 # ruff: noqa: E501 - hand-ins keep the lines their authors gave them
 
+import json
+
 import pytest
-from kd_fakes import check
+from kd_fakes import HEAD, FakeStudent, check
 from kd_torch import CE, KL, RIGHT, function
 
 FORMS = {
@@ -279,3 +281,25 @@ def test_named_parameters_are_not_tried_in_other_orders():
     assert check(text).verdict == "passed"
     swapped = text.replace("outputs, labels)", "teacher_outputs, labels)")
     assert check(swapped).verdict == "failed"
+
+
+def test_real_sources_notebooks_and_two_files_of_one_name(tmp_path):
+    """Through the worker's own reader: training code around it, a notebook, and a name that two files define."""
+    source = pytest.importorskip("harness.worker.source")
+    (tmp_path / "a.py").write_text(HEAD + RIGHT["kl_div"] + "\nfor batch in loader: train(batch)\n")
+    (tmp_path / "b.py").write_text(HEAD + RIGHT["kl_div"].replace("T**2", "T"))
+    cells = ["!pip install torch\n" + HEAD, FORMS["a lambda"]]
+    notebook = {"cells": [{"cell_type": "code", "source": cell, "metadata": {}, "outputs": []} for cell in cells],
+                "metadata": {}, "nbformat": 4, "nbformat_minor": 5}  # fmt: skip
+    (tmp_path / "hw.ipynb").write_text(json.dumps(notebook))
+    for files, names, verdict in (
+        (["a.py"], ("loss_fn_kd",), "passed"),
+        (["b.py"], ("loss_fn_kd",), "failed"),
+        (["a.py", "b.py"], ("a.py:loss_fn_kd",), "passed"),
+        (["a.py", "b.py"], ("b.py:loss_fn_kd",), "failed"),
+        (["hw.ipynb"], ("loss_fn_kd",), "passed"),
+    ):
+        student = FakeStudent("")
+        student.sources = source.Sources(tmp_path, files)
+        found = check(student, functions=names)
+        assert found.verdict == verdict, (files, names, found.reason)

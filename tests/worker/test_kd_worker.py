@@ -22,6 +22,7 @@ class Definition:
     file: str
     line: int
     node: ast.AST
+    path: str = "kd.py"
 
 
 class Sources:
