@@ -148,8 +148,7 @@ def _missing(said: Mapping[str, Any], wanted: tuple[str, ...]) -> Check:
     return Check.failed(
         NAME,
         f"no KD loss was found: looked for {names} and for names and parameters like one; {has}",
-        f"define {wanted[0] if wanted else 'kd_loss'}{SIGNATURE}, "
-        'or name yours in submission.toml: kd_function = "…"',
+        f'define {wanted[0] if wanted else "kd_loss"}{SIGNATURE}, or name yours in submission.toml: kd_function = "…"',
     )
 
 
