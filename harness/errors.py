@@ -5,6 +5,7 @@
     │   └── AssignmentError   an assignment file, or the data it names, has mistakes          exit 2
     ├── PluginError           an installed plugin is broken, missing or doubled               exit 2
     ├── SandboxUnavailable    this machine cannot confine student code                        exit 3
+    ├── Cancelled             the run was stopped while a submission was being graded
     └── SubmissionError       what was handed in cannot be used; carries the closed `status`
 
 A `SubmissionError` is an outcome, not an accident: grading turns it into a result. Anything else that escapes while
@@ -59,6 +60,10 @@ class PluginError(HarnessError):
 
 class SandboxUnavailable(HarnessError):
     """No way to confine student code here; the text says what to enable."""
+
+
+class Cancelled(HarnessError):
+    """The run was stopped; what was going on has no outcome."""
 
 
 class SubmissionError(HarnessError):

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 from harness import __version__, rubric
 from harness.api import Audience, Check, Context, Curve, Evaluation, Examples, Metric
 from harness.assignment import Assignment
-from harness.errors import SubmissionError
+from harness.errors import Cancelled, SubmissionError
 from harness.images import load_examples, only, public_part
 from harness.plugins import Plugins
-from harness.results import AssignmentInfo, DataInfo, Environment, Result, Status
+from harness.results import Environment, Result, Status
 from harness.sandbox import Sandbox
 from harness.student import SandboxedStudent
 from harness.submission import ReadLimits, Submission, read_submission
@@ -92,6 +92,8 @@ class Grader:
         try:
             with tempfile.TemporaryDirectory(prefix="harness-") as scratch:
                 outcome = self._read_and_grade(name, path, Path(scratch))
+        except Cancelled:
+            return None
         finally:
             self.on_progress(Progress(name, ""))
         return outcome and outcome.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
@@ -120,12 +122,15 @@ class Grader:
                 self.plugins.weight_format_modules,
                 size,
                 lambda stage: self.on_progress(Progress(name, stage)),
+                self.stopping,
             )
             with _recording(student, found):
                 student.open()
                 self._run_evaluators(student, name, found)
         except SubmissionError as error:
             found.end(error.status, error.reason, error.hint)
+        except Cancelled:
+            raise
         except Exception as error:  # noqa: BLE001 - our own failure is a result too, never a zero
             accident = _accident(error)
             found.end(accident.status, accident.reason, accident.hint)
@@ -205,7 +210,7 @@ def grade_all(
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
 
-    Closing the iterator early starts nothing new and waits for what is running.
+    Closing the iterator early starts nothing new and stops what is running.
 
     Args:
         submissions: (id, path) pairs, as `harness.submission.discover` finds them.
@@ -225,12 +230,6 @@ def grade_all(
                 yield from (result for each in finished if (result := each.result()) is not None)
         finally:
             grader.stopping.set()
-
-
-def assignment_info(assignment: Assignment) -> AssignmentInfo:
-    """What a result says of its assignment."""
-    data = assignment.rules.data["test"]
-    return AssignmentInfo(id=assignment.id, digest=assignment.digest, data=DataInfo(id=data.id, stand_in=data.stand_in))
 
 
 def environment(sandbox_name: str) -> Environment:

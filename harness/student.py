@@ -40,6 +40,7 @@ class SandboxedStudent:
 
     Args:
         on_stage: told what happens now, for progress displays.
+        stopping: set from any thread to give up with `Cancelled`.
     """
 
     submission: Submission
@@ -49,6 +50,7 @@ class SandboxedStudent:
     """Plugin modules that decode weights, for the worker to import."""
     input_size: int
     on_stage: Callable[[str], None] = lambda _: None
+    stopping: threading.Event = field(default_factory=threading.Event)
     decoded: Mapping[str, Tensor] = field(default_factory=dict, init=False)
     weights: Mapping[str, Tensor] = field(default_factory=dict, init=False)
     masks: Mapping[str, Tensor] = field(default_factory=dict, init=False)
@@ -176,7 +178,9 @@ class SandboxedStudent:
     def _opened_worker(self) -> Reply:
         self.on_stage("importing")
         limits = self.assignment.rules.limits
-        self._worker = Worker(self.sandbox, self.submission.folder, memory_bytes=limits.memory_bytes)
+        self._worker = Worker(
+            self.sandbox, self.submission.folder, memory_bytes=limits.memory_bytes, stopping=self.stopping
+        )
         self._worker.wait_until_ready()
         settings, rules = self.submission.settings, self.assignment.rules.submission
         names = [settings.entry_point] if settings.entry_point else list(rules.entry_points)
@@ -193,7 +197,13 @@ class SandboxedStudent:
         arguments = self.submission.settings.model_arguments or rules.submission.model_arguments
         shape = [rules.images.channels, self.input_size, self.input_size]
         facts = {"model_arguments": arguments, "input_shape": shape}
-        return self._send("build", facts, {}, doing="building the network", seconds=rules.limits.build_seconds)
+        return self._send(
+            "build",
+            facts,
+            {},
+            doing="building the network and trying it on an empty image",
+            seconds=rules.limits.build_seconds,
+        )
 
     def _describe(self, state: Mapping[str, Any]) -> Reply:
         outside = {name: mask for name, mask in self.masks.items() if name in state}

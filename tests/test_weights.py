@@ -26,13 +26,18 @@ def test_counts_equal_the_published_ones_of_every_torchvision_classifier():
     models = import_torchvision().models
     wrong, seen = [], 0
     for name in models.list_models(module=models):
-        published = models.get_model_weights(name).DEFAULT.meta["num_params"]
-        more = {"init_weights": False, "aux_logits": name == "inception_v3"} if "ception" in name or name == "googlenet" else {}
+        meta = models.get_model_weights(name).DEFAULT.meta
+        published = meta["num_params"]
+        more = {"image_size": meta["min_size"][0]} if name.startswith("vit") else {}
+        if name in ("googlenet", "inception_v3"):
+            more = {"init_weights": False, "aux_logits": name == "inception_v3"}
         with ParametersOnMeta():
             module = models.get_model(name, weights=None, **more)
         parameters = {key for key, _ in module.named_parameters(remove_duplicate=False)}
         # Swin's index tables are constants in buffers, which the stored count includes on purpose.
-        state = {key: each for key, each in module.state_dict().items() if key in parameters or key.endswith(STATISTICS)}
+        state = {
+            key: each for key, each in module.state_dict().items() if key in parameters or key.endswith(STATISTICS)
+        }
         seen += 1
         counts = {stored_elements(state, ()), torchinfo.summary(module, verbose=0).total_params}
         wrong += [] if counts == {published} else [(name, published, counts)]

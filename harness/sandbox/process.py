@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import psutil
 
 from harness.api import Reply
-from harness.errors import HarnessError, SubmissionError
+from harness.errors import Cancelled, HarnessError, SubmissionError
 from harness.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, receive, send
 
 if TYPE_CHECKING:
@@ -73,10 +73,12 @@ class Worker:
     Args:
         submission: the staged folder it may read.
         memory_bytes: of resident memory for its whole process tree; its address space is bounded too.
+        stopping: set from any thread to end whatever the worker does.
     """
 
-    def __init__(self, sandbox: Sandbox, submission: Path, *, memory_bytes: int) -> None:
+    def __init__(self, sandbox: Sandbox, submission: Path, *, memory_bytes: int, stopping: threading.Event) -> None:
         self._memory_bytes = memory_bytes
+        self._stopping = stopping
         self._channel, theirs = socket.socketpair()
         self._printed = bytearray()
         self._process = _start(sandbox, submission, theirs, memory_bytes)
@@ -131,6 +133,7 @@ class Worker:
 
         Raises:
             SubmissionError: refused by the worker, crashed, timed out or out of memory.
+            Cancelled: `stopping` was set.
         """
         self._channel.settimeout(limit_seconds)
         try:
@@ -149,7 +152,7 @@ class Worker:
         except BrokenFrame as error:
             self.close()
             raise SubmissionError("crashed", f"the process wrote over its own answers while {doing}: {error}") from None
-        except SubmissionError:
+        except (SubmissionError, Cancelled):
             self.close()
             raise
         if frame.kind == "failed":
@@ -167,6 +170,8 @@ class Worker:
         self._reader.join(timeout=5)
 
     def _watch(self) -> None:
+        if self._stopping.is_set():
+            raise Cancelled("the run was stopped")
         used = self._watched.resident_bytes()
         if used > self._memory_bytes:
             raise SubmissionError(
