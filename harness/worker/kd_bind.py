@@ -113,8 +113,8 @@ def _call(
     tensors: dict[str, Any],
     numbers: Numbers,
 ) -> Any:
-    values: dict[Role, Any] = {**_values(numbers), **tensors}  # type: ignore[typeddict-item]
-    given: dict[str, Any] = {name: values[role] for name, role in roles.items()}
+    values: dict[str, Any] = {**_values(numbers), **tensors}
+    given = {name: values[role] for name, role in roles.items()}
     positional: list[Any] = []
     for each in parameters:
         if each.kind in VARIADIC or (each.name not in given and each.default is not Parameter.empty):
@@ -126,7 +126,7 @@ def _call(
     return function(*positional, **given)
 
 
-def _values(numbers: Numbers) -> dict[Role, Any]:
+def _values(numbers: Numbers) -> dict[str, Any]:
     return {"alpha": numbers.alpha, "hard_weight": 1 - numbers.alpha, "temperature": numbers.temperature,
             "settings": Settings(numbers)}  # fmt: skip
 

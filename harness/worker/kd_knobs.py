@@ -67,7 +67,7 @@ class Settings(dict[str, Any]):
 def number_role(name: str) -> Role | None:
     """α, 1-α or T, if the name clearly says so."""
     scores = {role: score for role, score in affinity(name).items() if role in NUMBERS and score >= _CLEAR}
-    return max(scores, key=scores.__getitem__) if scores else None
+    return max(scores.items(), key=lambda scored: scored[1])[0] if scores else None
 
 
 def is_number(value: Any) -> bool:
