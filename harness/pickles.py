@@ -14,11 +14,10 @@ from typing import IO, Any, BinaryIO
 
 from harness.errors import SubmissionError
 
-NUMPY_GLOBALS = {
-    ("multiarray", "_reconstruct"): "numpy.core.multiarray",
-    ("multiarray", "scalar"): "numpy.core.multiarray",
-    ("numpy", "ndarray"): "numpy",
-    ("numpy", "dtype"): "numpy",
+_ARRAY_GLOBALS = {
+    "multiarray": {"_reconstruct", "scalar"},
+    "numeric": {"_frombuffer"},  # what protocol 5 writes instead of _reconstruct
+    "numpy": {"ndarray", "dtype"},
 }
 _REFUSAL_HINT = "save the model with torch.save(model.state_dict(), …), or as the course's code does"
 
@@ -42,22 +41,22 @@ class _ArraysOnly(pickle.Unpickler):
     """Builds NumPy arrays and scalars and plain Python values; every other name is refused."""
 
     def find_class(self, module: str, name: str) -> Any:
-        short = module.removeprefix("numpy.core.").removeprefix("numpy._core.")
-        if (short, name) not in NUMPY_GLOBALS or (short == "multiarray" and short == module):
+        package, _, short = module.rpartition(".")
+        if package not in {"numpy.core", "numpy._core"} and module != "numpy":
+            short = ""
+        if name not in _ARRAY_GLOBALS.get(short, ()):
             raise SubmissionError(
                 "rejected", f"the pickle asks for {module}.{name}, which weights have no use for", _REFUSAL_HINT
             )
-        # NumPy 2 renamed the package; either spelling must load on either version.
-        if short == "numpy":
-            return getattr(importlib.import_module("numpy"), name)
-        return getattr(_multiarray(), name)
+        return getattr(importlib.import_module("numpy") if short == "numpy" else numpy_core(short), name)
 
 
-def _multiarray() -> Any:
+def numpy_core(module: str) -> Any:
+    """NumPy's inner module; NumPy 2 renamed the package, and either spelling must load on either version."""
     try:
-        return importlib.import_module("numpy._core.multiarray")
+        return importlib.import_module(f"numpy._core.{module}")
     except ModuleNotFoundError:
-        return importlib.import_module("numpy.core.multiarray")
+        return importlib.import_module(f"numpy.core.{module}")
 
 
 def unpickle_arrays(file: IO[bytes]) -> Any:

@@ -28,7 +28,7 @@ import numpy as np
 import torch
 
 from harness.errors import SubmissionError
-from harness.pickles import RawWeights
+from harness.pickles import RawWeights, numpy_core
 
 ResolveClass = Callable[[str, str], object]
 
@@ -40,7 +40,7 @@ _BUILTINS = frozenset(
 )
 _TRUSTED_ROOTS = frozenset({"torch", "torchvision", "numpy", "collections", "argparse", "datetime", "enum"})
 _UNTRUSTED = ("torch.jit", "torch.hub", "torch.utils.cpp_extension", "torch.multiprocessing", "torch.distributed")
-_BUILDERS = frozenset({"scalar", "_reconstructor", "__newobj__", "encode"})
+_BUILDERS = frozenset({"scalar", "_frombuffer", "_reconstructor", "__newobj__", "encode"})
 
 
 @contextlib.contextmanager
@@ -108,7 +108,9 @@ def _load_whole(path: Path) -> RawWeights:
         students: ClassVar[list[str]] = []
 
     unpickler = Unpickler
-    module = SimpleNamespace(Unpickler=unpickler, load=lambda file, **more: unpickler(file, **more).load())
+    module = SimpleNamespace(
+        __name__="pickle", Unpickler=unpickler, load=lambda file, **more: unpickler(file, **more).load()
+    )
     try:
         content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=module)
     except (MemoryError, SubmissionError):
@@ -152,7 +154,8 @@ class _Lenient(pickle.Unpickler):
 
     def _trusted(self, module: str, name: str) -> Any:
         try:
-            found: Any = importlib.import_module(module.replace("numpy.core", "numpy._core"))
+            inner = module.removeprefix("numpy.core.").removeprefix("numpy._core.")
+            found: Any = numpy_core(inner) if inner != module else importlib.import_module(module)
             for part in name.split("."):
                 found = getattr(found, part)
         except (ImportError, AttributeError):
@@ -183,10 +186,9 @@ def _load_from_bytes(data: bytes) -> Any:
 
 def _harmless() -> list[Any]:
     """What training checkpoints hold beside tensors, under both of NumPy's spellings."""
-    multiarray = importlib.import_module("numpy._core.multiarray")
     named: list[Any] = [
-        (getattr(multiarray, name), f"numpy.{core}.multiarray.{name}")
-        for name in ("scalar", "_reconstruct")
+        (getattr(numpy_core(module), name), f"numpy.{core}.{module}.{name}")
+        for module, name in (("multiarray", "scalar"), ("multiarray", "_reconstruct"), ("numeric", "_frombuffer"))
         for core in ("core", "_core")
     ]
     named += [(pathlib.PurePosixPath, f"{module}.{name}") for module in ("pathlib", "pathlib._local")

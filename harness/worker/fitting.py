@@ -15,7 +15,7 @@ Shapes = Mapping[str, tuple[int, ...]]
 _WRAPPERS = ("module.", "_orig_mod.")
 _PROFILER = ("total_ops", "total_params")
 _STATISTICS = ("running_mean", "running_var")
-_SHOWN = 5
+_SHOWN = 3
 
 
 def fit_keys(
@@ -142,13 +142,15 @@ def _old_statistics(tensors: Mapping[str, Tensor], expected: Shapes) -> list[str
 
 
 def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> SubmissionError:
-    more = f"\n  … and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    listed = "".join(f"\n  {each}" for each in problems[:_SHOWN])
-    return SubmissionError(
-        "rejected",
-        f"the weights do not fit the model: {len(problems)} differences{listed}{more}",
-        _cause(shapes, expected),
-    )
+    kinds = [
+        [each for each in problems if each.endswith(("from the file", "to the model")) == part and marked in each]
+        for part, marked in ((False, ""), (True, "from the file"), (True, "to the model"))
+    ]
+    shown = [each for kind in kinds for each in kind[:_SHOWN]]
+    more = f"\n  … and {len(problems) - len(shown)} more" if len(problems) > len(shown) else ""
+    listed = "".join(f"\n  {each}" for each in shown)
+    reason = f"the weights do not fit the model: {len(problems)} differences{listed}{more}"
+    return SubmissionError("rejected", reason, _cause(shapes, expected))
 
 
 def _cause(shapes: Shapes, expected: Shapes) -> str:

@@ -47,7 +47,10 @@ def facts(statement: ast.stmt) -> Facts:
     binds = {str(each.argval) for each in dis.get_instructions(code) if each.opname in _STORES}
     uses = {str(each.argval) for part in _codes(code) for each in dis.get_instructions(part) if each.opname in _LOADS}
     stored = {str(i.argval) for part in _codes(code) for i in dis.get_instructions(part) if i.opname == "STORE_GLOBAL"}
-    return Facts(frozenset(binds | stored), frozenset(uses))
+    # The compiler drops what stands under `if False:`; here it counts.
+    inner = [facts(each) for each in leaves([statement])] if blocks(statement) else []
+    binds, uses = binds.union(stored, *(each.binds for each in inner)), uses.union(*(each.uses for each in inner))
+    return Facts(frozenset(binds), frozenset(uses))
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -141,7 +144,7 @@ class Slicer:
         while True:
             pruned = [(at, self._prune(each, needed, done)) for at, each in enumerate(self._statements)]
             pieces = [(at, each) for at, each in pruned if each is not None]
-            more = set[str]().union(*(self._uses(each) for _, each in pieces))
+            more = set[str]().union(*(self._uses(each) | self._parts(each) for _, each in pieces))
             if more & _DYNAMIC:
                 more |= self.definitions
             if more <= needed:
@@ -150,6 +153,17 @@ class Slicer:
 
     def _uses(self, statement: ast.stmt) -> frozenset[str]:
         return self._facts(statement).uses if not blocks(statement) else facts(statement).uses
+
+    def _parts(self, statement: ast.stmt) -> frozenset[str]:
+        """`g` of `g = parser.add_argument_group()`: what is done to g is done to the parser."""
+        adds = isinstance(statement, ast.Assign) and self._added_to(statement.value) not in {None, *self._foreign}
+        return self._facts(statement).binds if adds else frozenset()
+
+    def _added_to(self, value: ast.expr | None) -> str | None:
+        """The name whose object an `add…` method is called on, such as `parser`."""
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr.startswith("add"):
+            return root_name(value.func)
+        return None
 
     def _prune(self, statement: ast.stmt, needed: set[str], done: set[Key]) -> ast.stmt | None:
         if blocks(statement):
@@ -213,9 +227,7 @@ class Slicer:
             each for target in targets for each in ast.walk(target) if isinstance(each, ast.Attribute | ast.Subscript)
         ]
         roots = {root_name(each) for each in parts}
-        value = statement.value
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr.startswith("add"):
-            roots.add(root_name(value.func))
+        roots.add(self._added_to(statement.value))
         return {each for each in roots if each} - self._foreign
 
     def _changed_by_call(self, call: ast.Call) -> set[str]:

@@ -180,12 +180,10 @@ class Code:
                     self._attempt(at, each, wanted)
 
     def unused_lines(self) -> str:
-        """The lines left out so far, as in 'model.py lines 3-9, 12', or nothing."""
+        """The lines left out so far, as in 'model.py lines 3-9, 12', or nothing; unused definitions are no matter."""
         ranges: dict[str, list[list[int]]] = {}
         for chunk, statement in zip(self.chunks, self.statements, strict=True):
-            if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant):
-                continue
-            if not isinstance(statement, ast.Pass) and not any(key in self.done for key in keys(statement)):
+            if not _is_quiet(statement) and not any(key in self.done for key in keys(statement)):
                 spans = ranges.setdefault(chunk.label, [])
                 if spans and statement.lineno <= spans[-1][1] + 2:
                     spans[-1][1] = statement.end_lineno or statement.lineno
@@ -396,6 +394,13 @@ def _future_flags(statements: Sequence[ast.stmt]) -> int:
     ]  # fmt: skip
     flags = [getattr(getattr(__future__, name, None), "compiler_flag", 0) for name in names]
     return int(sum(set(flags)))
+
+
+def _is_quiet(statement: ast.stmt) -> bool:
+    quiet = ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass
+    return isinstance(statement, quiet) or (
+        isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    )
 
 
 def _is_star(statement: ast.stmt) -> bool:
