@@ -258,12 +258,14 @@ class _Forward(io.RawIOBase):
 
     def __init__(self, file: IO[bytes], limit_bytes: int) -> None:
         self._file, self._limit_bytes, self._position = file, limit_bytes, 0
+        self.last = b""
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= _HEADER_LIMIT_BYTES:
             raise tarfile.ReadError("a header claims an absurd size")
         data = self._file.read(size)
         self._position += len(data)
+        self.last = data
         if self._position > self._limit_bytes:
             raise SubmissionError("rejected", f"the archive unpacks to more than {self._limit_bytes:,} bytes")
         return data
@@ -286,12 +288,16 @@ class _Forward(io.RawIOBase):
 
 
 def _tar_entries(file: IO[bytes], limit_bytes: int) -> Iterator[Entry]:
-    with tarfile.open(fileobj=_Forward(file, limit_bytes), mode="r:") as archive:
+    forward = _Forward(file, limit_bytes)
+    with tarfile.open(fileobj=forward, mode="r:") as archive:
         for member in archive:
             parts = _parts(member.name)
             if parts and not member.isdir() and not is_noise(parts):
                 yield _tar_entry(archive, member, parts)
             archive.members = []  # type: ignore[attr-defined]  # else tarfile keeps a record of every entry
+    # tarfile takes a damaged header for the end; a real end is a block of zeros, or nothing.
+    if forward.last.strip(b"\0"):
+        raise tarfile.ReadError("a header in the middle is damaged")
 
 
 def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, parts: tuple[str, ...]) -> Entry:
