@@ -171,7 +171,7 @@ class Student(Protocol):
     def ask(
         self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, limit_seconds: float
     ) -> Reply:
-        """Send any other request to the worker (`harness.worker` lists them).
+        """Send any other request to a fresh worker of its own (`harness.worker` lists them).
 
         Raises:
             SubmissionError: the student's code failed or overran `limit_seconds`.

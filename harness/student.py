@@ -1,7 +1,8 @@
 """A submission as a function from (weights, images) to logits.
 
 The code runs in a sandboxed worker; the weights live here and are sent in with every request. A worker that died is
-replaced when the next request comes, so a hanging KD loss costs nobody an accuracy.
+replaced when the next request comes. Code beside the network, such as the KD loss, gets a worker of its own, so that
+neither can change what the other answers.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
@@ -103,7 +104,8 @@ class SandboxedStudent:
                 "there is no weights file",
                 "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
             )
-        opened = self._opened_worker()
+        self.on_stage("importing")
+        opened = self._opened_worker(self._entry_points)
         self.on_stage("decoding weights")
         limits = self.assignment.rules.limits
         read = self._request(
@@ -114,6 +116,7 @@ class SandboxedStudent:
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + _SMALL_REPLY_BYTES,
         )
+        self.on_stage("building")
         built = self._build()
         with _nonsense_refused():
             state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
@@ -173,26 +176,33 @@ class SandboxedStudent:
         self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, limit_seconds: float
     ) -> Reply:
         """See `harness.api.Student.ask`."""
-        return self._request(request, facts, tensors, doing=f"running {request}", seconds=limit_seconds)
+        model, self._worker = self._worker, None
+        try:
+            self._opened_worker([])
+            return self._send(request, facts, tensors, doing=f"running {request}", seconds=limit_seconds)
+        finally:
+            self.close()
+            self._worker = model
 
-    def _opened_worker(self) -> Reply:
-        self.on_stage("importing")
+    def _opened_worker(self, entry_points: Sequence[str]) -> Reply:
         limits = self.assignment.rules.limits
         self._worker = Worker(
             self.sandbox, self.submission.folder, memory_bytes=limits.memory_bytes, stopping=self.stopping
         )
         self._worker.wait_until_ready()
-        settings, rules = self.submission.settings, self.assignment.rules.submission
-        names = [settings.entry_point] if settings.entry_point else list(rules.entry_points)
         facts = {
             "formats": self.format_modules,
             "sources": [each.as_posix() for each in self.submission.sources],
-            "entry_points": names,
+            "entry_points": list(entry_points),
         }
         return self._send("open", facts, {}, doing="importing the submission", seconds=limits.import_seconds)
 
+    @property
+    def _entry_points(self) -> tuple[str, ...]:
+        asked_for = self.submission.settings.entry_point
+        return (asked_for,) if asked_for else self.assignment.rules.submission.entry_points
+
     def _build(self) -> Reply:
-        self.on_stage("building")
         rules = self.assignment.rules
         arguments = self.submission.settings.model_arguments or rules.submission.model_arguments
         shape = [rules.images.channels, self.input_size, self.input_size]
@@ -215,7 +225,7 @@ class SandboxedStudent:
         """Send to the worker, or to a new one when the last has died."""
         if self._worker is None or not self._worker.alive:
             self.close()
-            self._opened_worker()
+            self._opened_worker(self._entry_points)
             self._build()
         return self._send(request, facts, tensors, **rest)
 
