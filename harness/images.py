@@ -72,10 +72,10 @@ def _decode(raw: RawExamples, rules: ImageRules, size: int, where: str) -> Tenso
 
     transform = _transform(rules, size)
     stored = np.empty((len(raw.labels), rules.channels, size, size), dtype=np.uint8)
-    for index, image in enumerate(raw.images):
+    for index in range(len(raw.labels)):
         try:
             # Pillow repeats a grey value three times, which is what "greyscale to 3 channels" means everywhere.
-            picture = transform(image.convert("RGB" if rules.channels == 3 else "L"))
+            picture = transform(raw.images[index].convert("RGB" if rules.channels == 3 else "L"))
         except OSError as error:
             raise UsageError(f"{where}: {raw.names[index]} cannot be decoded: {error}") from error
         if picture.size != (size, size):
