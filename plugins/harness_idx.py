@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,7 +38,7 @@ def read_idx(path: Path, *, dimensions: int) -> np.ndarray[Any, np.dtype[np.uint
     """
     try:
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UsageError(f"{path}: {error}") from error
     start = 4 + 4 * dimensions
     if len(data) < start or data[:4] != bytes([0, 0, 0x08, dimensions]):
