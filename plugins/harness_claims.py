@@ -67,7 +67,7 @@ def _confusion(claims: Mapping[str, float], measured: Mapping[str, Metric]) -> s
         return None
     for scale, unit in ((1e6, "MB"), (2**20, "MiB")):
         size = f"{counted.value * 4 / scale:.2f}"
-        if size.replace(".", "").strip("0") == f"{claimed:.0f}".strip("0"):
+        if size.replace(".", "").strip("0") == f"{claimed:.10g}".replace(".", "").strip("0"):
             return f"{size} {unit} is the size of {counted.value:,} parameters at 4 bytes each, not their number"
     return None
 
