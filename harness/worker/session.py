@@ -15,6 +15,7 @@ from harness.errors import SubmissionError
 from harness.plugins import Plugins
 from harness.shared_memory import mapped
 from harness.worker import kd
+from harness.worker.cuda import cpu_only
 from harness.worker.decode import decode_weights
 from harness.worker.model import Model, build
 from harness.worker.source import Located, Sources, find_entry_point
@@ -51,6 +52,10 @@ class Session:
             SubmissionError: the submission cannot be used.
             BaseException: whatever the student's code raises.
         """
+        with cpu_only():
+            return self._answer(frame)
+
+    def _answer(self, frame: Frame) -> Answer:
         match frame.kind:
             case "open":
                 return self._open(frame.facts), {}
