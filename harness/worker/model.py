@@ -85,7 +85,7 @@ class Model:
             "state": {name: list(each.shape) for name, each in state.items() if isinstance(each, Tensor)},
             "parameters": [name for name in parameters if name in state],
             "lazy": self._lazy,
-            "scripted_or_quantised": any(_uncountable(each) for each in nn.Module.modules(self.module)),
+            "scripted_or_quantised": any(_uncountable(each) for each in _modules(self.module)),
             "notes": sorted(self.notes),
         }
 
@@ -170,7 +170,8 @@ class Model:
         return nn.Module.get_submodule(self.module, path), parameter
 
     def _tensors(self) -> list[Any]:
-        return [*nn.Module.parameters(self.module), *nn.Module.buffers(self.module)]
+        owners = _modules(self.module)
+        return [tensor for each in owners for tensor in (*each._parameters.values(), *each._buffers.values())]  # noqa: SLF001
 
     def _fastest_format(self) -> torch.memory_format:
         """channels_last is several times faster, but `x.view(len(x), -1)` after a convolution refuses it."""
@@ -185,8 +186,20 @@ class Model:
 
 
 def _evaluate(module: nn.Module) -> None:
-    for each in nn.Module.modules(module):
+    for each in _modules(module):
         each.training = False
+
+
+def _modules(module: nn.Module) -> list[nn.Module]:
+    """The module and all below it, each once; torch's own walk asks methods that a student may override."""
+    found: dict[int, nn.Module] = {}
+    waiting = [module]
+    while waiting:
+        each = waiting.pop()
+        if id(each) not in found:
+            found[id(each)] = each
+            waiting += [child for child in each._modules.values() if child is not None]  # noqa: SLF001
+    return list(found.values())
 
 
 def _uncountable(module: nn.Module) -> bool:
