@@ -125,7 +125,7 @@ def _suspicious_causes(student: Student, reported: int, stored: int) -> tuple[st
         listed = ", ".join(list(buffers)[:3])
         causes.append(f"{sum(buffers.values()):,} numbers lie in buffers, which torchinfo does not see ({listed})")
     if facts.scripted_or_quantised:
-        causes.append("scripted or quantised modules, whose weights torchinfo counts as 0")
+        causes.append("scripted or quantised modules, whose weights torchinfo counts as 0 or twice")
     return tuple(causes) or (f"nothing known explains the difference of {abs(stored - reported):,}",)
 
 
