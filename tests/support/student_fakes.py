@@ -1,0 +1,90 @@
+"""Students without a sandbox: what evaluators get, from modules and files of a test's making."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import harness_formats
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from harness.api import Context, Examples, Images, Metric, ModelFacts, Options
+from harness.plugins import Plugins
+from harness.weights import for_model, live_masks
+from harness.worker.decode import decode_weights
+from harness.worker.fitting import fit_keys
+from harness.worker.model import Model
+
+
+@dataclass
+class FakeStudent:
+    decoded: Mapping[str, Tensor] = field(default_factory=dict)
+    weights: Mapping[str, Tensor] = field(default_factory=dict)
+    masks: Mapping[str, Tensor] = field(default_factory=dict)
+    facts: ModelFacts = None
+    weights_bytes: int = 0
+    claims: Mapping[str, float] = field(default_factory=dict)
+    answer: Callable[[Images], Tensor] | None = None
+
+    def logits(self, images: Images, weights: Any = None, *, batch_size: int = 64) -> Tensor:
+        return self.answer(images)
+
+
+def student_of(
+    module: nn.Module, file: Path, shape: tuple[int, ...], built: nn.Module | None = None
+) -> tuple[FakeStudent, Model]:
+    """`module` saved as a state_dict, decoded, and put into `built` (default: itself) by the worker's own code."""
+    torch.save(module.state_dict(), file)
+    decoded = decode_weights(file, Plugins.of(harness_formats).weight_formats)
+    model = Model(module if built is None else built, shape)
+    outline = model.outline()
+    state = {name: tuple(each) for name, each in outline["state"].items()}
+    tensors, _ = fit_keys(decoded.tensors, state)
+    masks, weights = live_masks(tensors), for_model(tensors, state)
+    outside = {name: mask for name, mask in masks.items() if name in state}
+    described = model.describe(
+        {**weights, **{f"{name}_mask": mask for name, mask in outside.items()}}, {"masks": list(outside)}
+    )
+    facts = ModelFacts.model_validate(
+        {
+            **outline,
+            **described,
+            "source": "model.py line 1",
+            "weights_format": decoded.format,
+            "aliases": decoded.aliases,
+            "storage_elements": decoded.storage_elements,
+        }
+    )
+    return FakeStudent(tensors, weights, masks, facts, file.stat().st_size), model
+
+
+def examples(labels: list[int], classes: int = 10, size: int = 4) -> Examples:
+    pixels = torch.zeros(len(labels), 3, size, size, dtype=torch.uint8)
+    images = Images(pixels, 3, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+    names = tuple(str(index) for index in range(len(labels)))
+    return Examples(images, np.array(labels, dtype=np.int64), names, classes)
+
+
+def context(options: Options | None = None, **changes: Any) -> Context:
+    graded = changes.pop("examples", None) or examples([0, 1])
+    fields: dict[str, Any] = {
+        "options": options or Options(),
+        "examples": graded,
+        "public": np.ones(len(graded.labels), dtype=bool),
+        "split": False,
+        "baselines": {},
+        "audience": "instructor",
+        "input_size": 4,
+        "measured": {},
+        "kd_functions": (),
+        "limit_seconds": 10.0,
+    }
+    return Context(**{**fields, **changes})
+
+
+def parameters(value: int) -> Metric:
+    return Metric(value=value, unit="parameters", higher_is_better=False)
