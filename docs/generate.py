@@ -1,0 +1,435 @@
+"""Makes the parts of the documentation that follow from the code. cog calls it, from the root of the repository.
+
+Every function returns Markdown and depends on nothing but the code: not on the terminal's width, not on other plugins
+that happen to be installed, not on the time. A key without an explanation is an error here, so none stays unexplained.
+"""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import json
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import distribution
+from itertools import pairwise
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import click
+from pydantic import BaseModel
+
+from harness import api, assignment, hookspecs, leaderboard, results, settings
+from harness.cli import COMMANDS, main
+from harness.plugins import MEMBERS, Plugins
+
+DOCS = Path(__file__).parent
+_COLUMNS = 80
+
+# Whole sentences for keys whose model says nothing of them. A key that is explained there must not stand here.
+_MEANINGS = {
+    "ImageRules.classes": "Number of classes; labels run from 0.",
+    "ImageRules.mean": "Subtracted after scaling to 0…1, one number per channel.",
+    "ImageRules.std": "Divided by after that, one number per channel.",
+    "DataRules.id": "What results and boards call this data.",
+    "DataRules.stand_in": "Whether this is synthetic data on which points mean nothing. `--data` clears it.",
+    "Limits.import_seconds": "For importing the sources, and again for decoding the weights file.",
+    "Limits.build_seconds": "For building the network and one empty image, and again for torchinfo.",
+    "Limits.memory_bytes": "Resident memory of the worker and all its children.",
+    "Limits.submission_bytes": "The hand-in, unpacked.",
+    "Limits.tensor_bytes": "All tensors of the weights file, decoded.",
+    "PointRule.name": "What the points are for.",
+    "PointRule.points": "Points when the condition holds; none otherwise.",
+    "PointRule.check": "Condition: this check passed.",
+    "PointRule.metric": "The metric that `baseline`, `at_least` or `at_most` is about.",
+    "PointRule.at_least": "Condition: `metric` is this or more.",
+    "PointRule.at_most": "Condition: `metric` is this or less.",
+    "RankPoints.name": "What the points are for.",
+    "RankPoints.points": "Points of the first place.",
+    "RankPoints.metric": "The metric that is ranked.",
+    "ManualPoints.name": "What the points are for.",
+    "ManualPoints.points": "The most that can be given.",
+    "LatePolicy.grace_minutes": "Lateness up to this costs nothing.",
+    "LatePolicy.percent_per_day": "Share of the score lost per day.",
+    "Rubric.points": "Points that can be given automatically.",
+    "Rubric.rank": "Points by place.",
+    "Rubric.manual": "Points given by a person.",
+    "Rubric.late": "Absent: lateness costs nothing.",
+    "RankKey.metric": "A metric of one of the evaluators.",
+    "RankKey.higher_is_better": "Its direction.",
+    "AssignmentFile.schema_version": "The version of this format.",
+    "AssignmentFile.id": "Names the assignment in results and stores.",
+    "AssignmentFile.title": "Heads boards and reports.",
+    "AssignmentFile.submission": "What a hand-in must contain.",
+    "AssignmentFile.data": "Data sets by name; `test` is required.",
+    "AssignmentFile.images": "From a file to the network's input.",
+    "AssignmentFile.limits": "Time and memory.",
+    "AssignmentFile.evaluators": "Evaluators by name, each with its options; they run in this order.",
+    "AssignmentFile.rubric": "How checks and metrics become points.",
+    "AssignmentFile.ranking": "Keys of the ranking, the most important first; later ones break ties.",
+    "Settings.nickname": "Stands for the submission on the class's board.",
+    "Settings.members": "Who worked on it.",
+    "Settings.entry_point": "The class or function that makes the network, as `name` or `file.py:name`.",
+    "Settings.kd_function": "The KD loss, as `name` or `file.py:name`.",
+    "Settings.model_arguments": "Keyword arguments for the entry point.",
+    "Settings.input_size": "One of the assignment's `input_sizes`.",
+    "Settings.claims": "Figures the student states, by the name of the metric; the check `claims` compares them.",
+    "Settings.submitted_at": "When it was handed in; otherwise the newest file's time counts.",
+    "Report.schema_version": "The version of this format.",
+    "Report.assignment": "What was graded against.",
+    "Report.environment": "What the results depend on beside their inputs.",
+    "Report.results": "One per submission.",
+    "AssignmentInfo.id": "The assignment's `id`.",
+    "AssignmentInfo.data": "The graded data.",
+    "DataInfo.id": "The `id` of `[data.test]`.",
+    "Environment.harness": "Version of the harness.",
+    "Environment.python": "Version of Python.",
+    "Environment.torch": "Version of PyTorch.",
+    "Environment.torchinfo": "Version of torchinfo.",
+    "Environment.sandbox": "`bwrap` or `none`.",
+    "Environment.device": "Where forward passes ran.",
+    "Environment.threads": "Threads of one worker.",
+    "Result.submission": "Its id: the name of the folder, or of the file without its suffix.",
+    "Result.status": "See [statuses](#statuses).",
+    "Result.reason": "Why the status is not `graded`.",
+    "Result.hint": "What to do about it.",
+    "Result.score": "Points that can be given automatically.",
+    "Result.max_score": "The most of them. Points by rank and by hand are not included.",
+    "Result.metrics": "By name. A metric that could not be measured is absent.",
+    "Result.checks": "Requirements and their verdicts.",
+    "Result.curves": "Measured curves.",
+    "Result.points": "The rubric's lines.",
+    "Result.nickname": "From submission.toml.",
+    "Result.members": "From submission.toml.",
+    "Result.submitted_at": "From submission.toml, else the newest file's time.",
+    "Result.seconds": "Wall-clock time it took to grade.",
+    "PointLine.name": "What the points are for.",
+    "PointLine.points": "Points given.",
+    "PointLine.max_points": "Points there were.",
+    "PointLine.reason": "Why.",
+    "Metric.value": "The number.",
+    "Metric.unit": "`parameters`, `bytes`, `fraction`, …",
+    "Metric.higher_is_better": "Its direction.",
+    "Metric.high": "Upper end; both are absent where there is no interval.",
+    "Check.name": "Its name.",
+    "Check.verdict": "See [verdicts](#verdicts).",
+    "Check.reason": "Why.",
+    "Check.hint": "What to do next.",
+    "Curve.name": "Its name.",
+    "Curve.x": "Metric along x.",
+    "Curve.y": "Metric along y.",
+    "Curve.series": "The lines.",
+    "Series.label": "Its label.",
+    "Series.points": "Pairs of x and y.",
+}
+
+
+def command_help() -> str:
+    """`--help` of the program and of every command."""
+    top = click.Context(main, info_name="harness", terminal_width=_COLUMNS, **main.context_settings)
+    parts = [_fenced("text", f"$ harness --help\n{main.get_help(top)}")]
+    for name in COMMANDS:
+        command = main.get_command(top, name) if isinstance(main, click.Group) else None
+        assert command is not None, name
+        context = click.Context(command, parent=top, info_name=name)
+        parts += [f"### `harness {name}`", _fenced("text", f"$ harness {name} --help\n{command.get_help(context)}")]
+    return _joined(parts)
+
+
+def hooks() -> str:
+    """The exact signature of every hook and what it says, with the protocol of what it returns."""
+    parts = []
+    for hook in MEMBERS:
+        function = getattr(hookspecs, hook)
+        returned = re.search(r"Iterable\[(\w+)\]", str(inspect.signature(function)))
+        assert returned, hook
+        signature = _signature(hookspecs, hook)
+        parts += [f"### `{hook}`", f"{inspect.getdoc(function)}", _fenced("python", signature)]
+        parts.append(_fenced("python", _source(api, returned[1])))
+    return _joined(parts)
+
+
+def handles() -> str:
+    """What an evaluator gets: the source of the protocols, which is their documentation."""
+    return _joined([_fenced("python", _source(api, name)) for name in ("Student", "Context")])
+
+
+def assignment_keys() -> str:
+    """Every key of an assignment file, table by table."""
+    parts = ["### Top level", _table(assignment.AssignmentFile, _ASSIGNMENT_PLACES)]
+    for model, place in _ASSIGNMENT_PLACES.items():
+        if model != "AssignmentFile":
+            parts += [f"### {place}", *_about(getattr(assignment, model), _ASSIGNMENT_PLACES)]
+    return _joined(parts)
+
+
+def evaluators() -> str:
+    """Every evaluator that ships with the harness: what it does, provides and takes."""
+    parts = []
+    for name, evaluator in sorted(_plugins().evaluators.items()):
+        kind = type(evaluator)
+        parts += [f"### `{name}`", inspect.getdoc(import_module(kind.__module__)) or "", inspect.getdoc(kind) or ""]
+        parts.append(f"Provides {_listed(evaluator.provides)}.")
+        has_options = bool(evaluator.Options.model_fields)
+        parts.append(_table(evaluator.Options, {}) if has_options else "It has no options.")
+    return _joined(parts)
+
+
+def others() -> str:
+    """Weights formats, kinds of data and writers: names and first sentences."""
+    plugins = _plugins()
+    kinds: list[tuple[str, Mapping[str, object]]] = [
+        ("Weights formats", plugins.weight_formats),
+        ("Kinds of data, for `[data.<name>] dataset`", plugins.datasets),
+        ("Writers, for `harness leaderboard --format`", plugins.writers),
+    ]
+    parts = []
+    for title, objects in kinds:
+        rows = [(f"`{name}`", (inspect.getdoc(type(each)) or "").partition("\n")[0]) for name, each in objects.items()]
+        parts += [f"### {title}", _rows(("name", "what it is"), rows)]
+    return _joined(parts)
+
+
+def submission_keys() -> str:
+    """Every key of submission.toml."""
+    return _joined([_table(settings.Settings, {})])
+
+
+def result_keys() -> str:
+    """Every key of the result JSON."""
+    parts = []
+    for model, (module, place) in _RESULT_PLACES.items():
+        places = {each: where for each, (_, where) in _RESULT_PLACES.items()}
+        parts += [f"### {place}", _table(getattr(module, model), places, defaults=False)]
+    return _joined(parts)
+
+
+def statuses() -> str:
+    """The closed vocabulary of statuses, in everyone's words."""
+    rows = [(f"`{status}`", leaderboard.describe_status(status)) for status in results.STATUSES]
+    return _joined([_rows(("status", "meaning"), rows)])
+
+
+def shipped_assignments() -> str:
+    """The assignments that come with the harness."""
+    rows = []
+    for name in assignment.shipped():
+        rules = assignment.load(name, _plugins(), needs_data=False).rules
+        data = rules.data["test"]
+        rows.append((f"`{name}`", rules.title, f"{data.id}{' (stand-in)' if data.stand_in else ''}"))
+    return _joined([_rows(("id", "title", "graded on"), rows)])
+
+
+def example_assignment() -> str:
+    """The example file, which has to be a valid one."""
+    path = DOCS / "example-assignment.toml"
+    assignment.load(str(path), _plugins())
+    return _joined([_fenced("toml", path.read_text(encoding="utf-8"))])
+
+
+def file(name: str) -> str:
+    """A file below docs/, in a block of its language."""
+    language = {".py": "python", ".toml": "toml", ".json": "json"}[Path(name).suffix]
+    return _joined([_fenced(language, (DOCS / name).read_text(encoding="utf-8"))])
+
+
+_ASSIGNMENT_PLACES = {
+    "AssignmentFile": "Top level",
+    "SubmissionRules": "`[submission]`",
+    "DataRules": "`[data.<name>]`",
+    "ImageRules": "`[images]`",
+    "Limits": "`[limits]`",
+    "Rubric": "`[rubric]`",
+    "PointRule": "`[[rubric.points]]`",
+    "RankPoints": "`[[rubric.rank]]`",
+    "ManualPoints": "`[[rubric.manual]]`",
+    "LatePolicy": "`[rubric.late]`",
+    "RankKey": "`[[ranking]]`",
+}
+_RESULT_PLACES: dict[str, tuple[ModuleType, str]] = {
+    "Report": (results, "The document"),
+    "AssignmentInfo": (results, "`assignment`"),
+    "DataInfo": (results, "`assignment.data`"),
+    "Environment": (results, "`environment`"),
+    "Result": (results, "`results[]`"),
+    "Metric": (api, "`results[].metrics.<name>`"),
+    "Check": (api, "`results[].checks[]`"),
+    "Curve": (api, "`results[].curves[]`"),
+    "Series": (api, "`results[].curves[].series[]`"),
+    "PointLine": (results, "`results[].points[]`"),
+}
+
+
+@cache
+def _plugins() -> Plugins:
+    """Our own plugins, whatever else is installed."""
+    ours = distribution("compress-harness").entry_points.select(group="harness")
+    return Plugins.of(*(import_module(each.value) for each in sorted(ours, key=lambda each: each.name)))
+
+
+def _about(model: type[BaseModel], places: Mapping[str, str]) -> Iterator[str]:
+    """What the model says of itself, less the place it begins with, and its keys."""
+    said = re.sub(r"^`\[.*?\]`: ", "", inspect.getdoc(model) or "")
+    yield said[:1].upper() + said[1:]
+    yield _table(model, places)
+
+
+def _table(model: type[BaseModel], places: Mapping[str, str], *, defaults: bool = True) -> str:
+    """Key, type, default and meaning of every field.
+
+    Args:
+        places: what the tables that other models describe are called; they become links.
+    """
+    schema = model.model_json_schema()
+    docs = _attribute_docs(model)
+    rows = []
+    for name, field in model.model_fields.items():
+        default = "required" if field.is_required() else _toml(field.get_default(call_default_factory=True))
+        kind, meaning = _type(schema["properties"][name], places), _meaning(model, name, docs)
+        # An interval that does not exist is absent from its metric (`Report.to_json`); all else is null.
+        null = " or null" if _nullable(schema["properties"][name]) and model is not api.Metric else ""
+        rows.append((f"`{name}`", kind, default, meaning) if defaults else (f"`{name}`", kind + null, meaning))
+    headers = ("key", "type", "default", "meaning") if defaults else ("key", "type", "meaning")
+    return _rows(headers, rows)
+
+
+def _meaning(model: type[BaseModel], name: str, docs: Mapping[str, str]) -> str:
+    key = f"{model.__name__}.{name}"
+    if (name in docs) == (key in _MEANINGS):
+        both = "twice, in its model and in docs/generate.py" if name in docs else "nowhere"
+        raise LookupError(f"{key} is explained {both}")
+    return docs.get(name) or _MEANINGS[key]
+
+
+def _type(node: Mapping[str, Any], places: Mapping[str, str], *, many: bool = False) -> str:
+    """A JSON schema in words: 'integer > 0', 'list of strings', a link to another table."""
+    alternatives = [each for each in node.get("anyOf", ()) if each.get("type") != "null"]
+    if alternatives:
+        return " or ".join(dict.fromkeys(_type(each, places, many=many) for each in alternatives))
+    if "$ref" in node:
+        place = places.get(node["$ref"].rsplit("/", 1)[1])
+        return f"[{place}](#{_anchor(place)})" if place else "anything"
+    if "const" in node or "enum" in node:
+        return ", ".join(f"`{_plain(each)}`" for each in node.get("enum", [node.get("const")]))
+    return _plain_type(node, places, "s" if many else "")
+
+
+def _plain_type(node: Mapping[str, Any], places: Mapping[str, str], plural: str) -> str:
+    match node.get("type"):
+        case "array" if "prefixItems" in node:
+            words = f"pair{plural} of numbers"
+        case "array":
+            words = f"list{plural} of {_type(node['items'], places, many=True)}{_at_least(node)}"
+        case "object":
+            inner = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), None)
+            words = f"table{plural}" + (f" of {_type(inner, places, many=True)}" if isinstance(inner, dict) else "")
+        case "string" if node.get("format") == "date-time":
+            words = f"date-time{plural}"
+        case "string" | "integer" | "number" | "boolean" as word:
+            words = f"{word}{plural}{_bounds(node)}"
+        case _:
+            words = "anything"
+    return words
+
+
+def _nullable(node: Mapping[str, Any]) -> bool:
+    return any(each.get("type") == "null" for each in node.get("anyOf", ()))
+
+
+def _bounds(node: Mapping[str, Any]) -> str:
+    signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
+    bounds = [f"{sign} {_grouped(node[key])}" for key, sign in signs.items() if key in node]
+    return f" {', '.join(bounds)}" if bounds else ""
+
+
+def _at_least(node: Mapping[str, Any]) -> str:
+    return f", at least {node['minItems']}" if node.get("minItems") else ""
+
+
+def _toml(value: Any) -> str:
+    match value:
+        case None:
+            return "absent"
+        case BaseModel():
+            return "all defaults"
+        case () | []:
+            return "none"
+        case dict() if not value:
+            return "none"
+        case bool() | str() | tuple() | list():
+            return f"`{_plain(value)}`"
+        case int() | float():
+            return f"`{_grouped(value)}`"
+        case _:
+            raise TypeError(f"no words for the default {value!r}")
+
+
+def _grouped(value: float) -> str:
+    """A number as TOML may write it: 3_221_225_472."""
+    return f"{int(value):_}" if float(value).is_integer() else f"{value:g}"
+
+
+def _plain(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _attribute_docs(model: type[BaseModel]) -> dict[str, str]:
+    """The strings that follow a model's fields in its source."""
+    body = _class(sys.modules[model.__module__], model.__name__).body
+    docs = {}
+    for statement, following in pairwise(body):
+        match statement, following:
+            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
+                docs[name] = inspect.cleandoc(text)
+    return docs
+
+
+def _class(module: ModuleType, name: str) -> ast.ClassDef:
+    tree = ast.parse(inspect.getsource(module))
+    return next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
+
+
+def _source(module: ModuleType, name: str) -> str:
+    """A class as it is written, decorators included."""
+    node = _class(module, name)
+    first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
+    return "\n".join(inspect.getsource(module).splitlines()[first - 1 : node.end_lineno])
+
+
+def _signature(module: ModuleType, name: str) -> str:
+    tree = ast.parse(inspect.getsource(module))
+    node = next(each for each in tree.body if isinstance(each, ast.FunctionDef) and each.name == name)
+    arguments = ast.unparse(node.args)
+    assert node.returns is not None
+    return f"@hookimpl\ndef {name}({arguments}) -> {ast.unparse(node.returns)}: ..."
+
+
+def _rows(headers: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+    lines = [headers, tuple("---" for _ in headers), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
+
+
+def _anchor(heading: str) -> str:
+    """As GitHub makes them."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def _fenced(language: str, text: str) -> str:
+    body = "\n".join(line.rstrip() for line in text.strip("\n").splitlines())
+    return f"```{language}\n{body}\n```"
+
+
+def _joined(parts: Iterable[str]) -> str:
+    return "\n\n".join(("", *parts)) + "\n\n"
