@@ -104,7 +104,7 @@ def _remarks(reading: Reading) -> Iterator[str]:
     """What is worth knowing about a right function."""
     grid = reading.of("grid")[0]
     if reading.teacher_gradient:
-        yield "a gradient reaches the teacher: compute its logits under torch.no_grad()"
+        yield "the teacher is not detached here: right as long as its logits are computed under torch.no_grad()"
     if grid.wrapped:
         yield f"it returns {grid.wrapped}; the first was judged"
     if grid.shape:
