@@ -120,10 +120,10 @@ class SandboxedStudent:
         built = self._build()
         with _nonsense_refused():
             state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
-        self.decoded, fitted = fit_keys(read.tensors, state)
-        _refuse_non_finite(self.decoded)
-        self.masks = live_masks(self.decoded)
-        self.weights = for_model(self.decoded, state)
+            self.decoded, fitted = fit_keys(read.tensors, state)
+            _refuse_non_finite(self.decoded)
+            self.masks = live_masks(self.decoded)
+            self.weights = for_model(self.decoded, state)
         described = self._describe(state)
         with _nonsense_refused():
             self.notes += [*opened.facts["notes"], *read.facts["notes"], *fitted]
@@ -252,9 +252,8 @@ class SandboxedStudent:
         )
 
     def _note(self, reply: Reply) -> None:
-        for note in reply.facts.get("notes", ()):
-            if isinstance(note, str) and note not in self.notes:
-                self.notes.append(note)
+        with _nonsense_refused():
+            self.notes += [each for each in map(str, reply.facts["notes"]) if each not in self.notes]
 
 
 @contextmanager
@@ -262,7 +261,7 @@ def _nonsense_refused() -> Iterator[None]:
     """Facts are claims of a process that ran student code: malformed ones are that process's failure, not ours."""
     try:
         yield
-    except (ValidationError, KeyError, TypeError, ValueError, AttributeError) as error:
+    except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
         raise SubmissionError("crashed", "the process that ran the submission wrote over its own answers") from error
 
 
