@@ -31,8 +31,9 @@ def outcome(result: Result) -> str:
 
 
 def next_steps(checks: Iterable[Check]) -> list[str]:
-    """What to do about each check that did not pass."""
-    return [f"{check.name}: {check.hint or check.reason}" for check in checks if check.verdict != "passed"]
+    """Which checks to see to; their own lines say how."""
+    names = [check.name for check in checks if check.verdict != "passed"]
+    return [f"see to {', '.join(names)} above, then check again"] if names else []
 
 
 def markdown(attempt: Attempt, rules: AssignmentFile, *, printed: bool = False) -> str:

@@ -28,7 +28,8 @@ _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 def clean(text: str, limit_characters: int = 500) -> str:
     """One line without escape sequences, control, bidirectional or other invisible characters, at most so long."""
-    line = " ".join("".join(map(_visible, _ESCAPES.sub("", text))).split())
+    lines = (" ".join("".join(map(_visible, each)).split()) for each in _ESCAPES.sub("", text).splitlines())
+    line = "; ".join(each for each in lines if each)
     return line if len(line) <= limit_characters else line[: limit_characters - 1] + "…"
 
 

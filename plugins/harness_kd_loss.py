@@ -47,7 +47,7 @@ class KDLossOptions(Options):
 
 
 class KDLoss:
-    """Evaluator of the KD loss function; see the module's text."""
+    """Whether the knowledge-distillation loss is right, and which mistake it makes if it is not."""
 
     name = NAME
     Options: ClassVar[type[Options]] = KDLossOptions

@@ -27,7 +27,7 @@ def test_nothing_invisible_survives(text: str) -> None:
         ("\x1b]8;;http://evil\x1b\\link\x1b]8;;\x07", "link"),
         ("\x1b]0;title\x07name", "name"),
         ("\x9b2Jgone", "gone"),
-        ("a\r\nb\tc", "a b c"),
+        ("a\r\nb\tc", "a; b c"),
         ("moc.\u202elive", "moc.live"),
         ("王小明 👩‍🔬", "王小明 👩‍🔬"),
         ("[red]not markup[/red]", "[red]not markup[/red]"),

@@ -126,7 +126,9 @@ def _system_links() -> Iterator[str]:
 @cache
 def _mounts(visible: tuple[Path, ...], hidden: tuple[Path, ...]) -> tuple[str, ...]:
     # Scratch first: Python itself may live below /tmp.
-    words = ["--proc", "/proc", "--dev", "/dev", "--size", str(_SCRATCH_BYTES), "--tmpfs", "/tmp"]  # noqa: S108
+    size = ("--size", str(_SCRATCH_BYTES))
+    words = ["--proc", "/proc", "--dev", "/dev", *size, "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108
+    words += [*size, "--tmpfs", "/tmp"]  # noqa: S108
     for path in visible:
         if not (path.parent == Path("/") and path.is_symlink()):
             words += ["--ro-bind", str(path), str(path)]

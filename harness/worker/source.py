@@ -131,12 +131,13 @@ class Sources:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             return SubmissionError(
                 "rejected",
-                f"{wanted} was not found; a source has a syntax error: {errors[0]}{more}",
+                f"syntax error: {errors[0]}{more}; {wanted} is not defined elsewhere",
                 "correct that line",
             )
         definitions = [each for each in self.names() if each.kind != "assignment"]
         modules = self._models()
-        ordered = modules + [each for each in definitions if each not in modules]
+        # Once each: a class defined twice is one thing to choose.
+        ordered = list({str(each): each for each in modules + definitions}.values())
         if not self._texts:
             return SubmissionError(
                 "rejected", "there is no .py or .ipynb file", f"hand in the source that defines {wanted}"

@@ -33,7 +33,8 @@ def test_what_did_not_pass_exits_1_with_its_hint(harness: Harness, fake: FakeGra
     fake.outcomes["alice"] = result("alice", checks=(*FINE, check))
     run = harness("check", HW, "class/alice")
     assert run.exit_code == 1
-    assert "• kd_loss: use T²" in run.stdout
+    assert "→ use T²" in run.stdout
+    assert "• see to kd_loss above, then check again" in run.stdout
 
 
 def test_a_submission_that_cannot_be_graded_exits_1(harness: Harness, fake: FakeGrading) -> None:
