@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
 import pluggy
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
@@ -185,6 +185,10 @@ class ModelFacts(Value):
     """File and line of the entry point."""
     weights_format: str
     stored_bits: dict[str, int] = Field(default_factory=dict)
+    @property
+    def claimed_curves(self) -> Mapping[str, tuple[tuple[float, float], ...]]:
+        """Points (x, y) of curves that the student's report shows, by the curve's name."""
+
     """Bits per element each decoded tensor had in the file."""
     state: dict[str, tuple[int, ...]]
     """Names and shapes of the built module's own state_dict."""
@@ -257,6 +261,8 @@ class Dataset(Protocol):
     """A kind of data folder."""
 
     name: str
+    curves: tuple[Curve, ...] = ()
+    """Curves of the evaluators that ran before this one."""
 
     def load(self, folder: Path) -> RawExamples:
         """Raises UsageError when the folder does not hold such data; the text says what was expected."""
@@ -271,6 +277,24 @@ class RawExamples:
         labels: int64 [N].
         names: what identifies each image, such as its file name or index.
     """
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What was handed in where only predicted classes were: no code, no weights."""
+
+    classes: np.ndarray[Any, np.dtype[np.int64]]
+    """[N], of `Context.examples` in their order."""
+    claims: Mapping[str, float]
+    claimed_curves: Mapping[str, tuple[tuple[float, float], ...]]
+
+
+@runtime_checkable
+class JudgesPredictions(Protocol):
+    """An evaluator that needs no network; the checks of all others cannot be made of predictions."""
+
+    def evaluate_predictions(self, predictions: Predictions, context: Context) -> Evaluation:
+        """Raises SubmissionError when the submission as a whole cannot be graded."""
+
+
 
     images: Sequence[Image.Image]
     labels: np.ndarray[Any, np.dtype[np.int64]]

@@ -16,7 +16,7 @@ import tarfile
 import unicodedata
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -203,13 +203,33 @@ def zip_directory_bytes(file: BinaryIO) -> int:
     return max(sizes)
 
 
-def _zip_entries(file: BinaryIO) -> Iterator[Entry]:
+def zip_names(path: Path) -> list[tuple[str, ...]]:
+    """Cleaned names of the files in a zip, as `Entry.parts`; none when it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            if zip_directory_bytes(file) > _DIRECTORY_LIMIT_BYTES:
+                return []
+            with zipfile.ZipFile(file) as archive:
+                names = (_parts(_zip_name(info)) for info in archive.infolist() if not info.is_dir())
+                return [each for each in names if each]
+    except (*_BROKEN, SubmissionError, OSError, ValueError, NotImplementedError):
+        return []
+
+
+def zip_members(path: Path, below: Iterable[tuple[str, ...]]) -> Iterator[Entry]:
+    """The entries of a zip that have one of these names, or lie in a folder of that name; others are not looked at."""
+    chosen = tuple(below)
+    with path.open("rb") as file:
+        yield from _zip_entries(file, lambda parts: any(parts[: len(each)] == each for each in chosen))
+
+
+def _zip_entries(file: BinaryIO, wanted: Callable[[tuple[str, ...]], bool] = lambda _: True) -> Iterator[Entry]:
     if zip_directory_bytes(file) > _DIRECTORY_LIMIT_BYTES:
         raise SubmissionError("rejected", "the archive lists far too many files")
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             parts = _parts(_zip_name(info))
-            if not parts or info.is_dir() or info.filename.endswith("\\") or is_noise(parts):
+            if not parts or info.is_dir() or info.filename.endswith("\\") or is_noise(parts) or not wanted(parts):
                 continue
             yield _zip_entry(archive, info, parts)
 

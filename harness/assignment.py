@@ -37,6 +37,8 @@ class SubmissionRules(Value):
     """Keyword arguments for the entry point."""
     input_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     """Allowed image sizes in pixels; the first is the default."""
+    predictions: bool = False
+    """Whether a table of predicted classes may be handed in without the network, as on Kaggle."""
 
 
 class DataRules(Value):

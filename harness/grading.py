@@ -17,21 +17,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from harness import __version__, rubric
-from harness.api import Audience, Check, Context, Curve, Evaluation, Examples, Metric
+from harness.api import Audience, Check, Context, Curve, Evaluation, Examples, JudgesPredictions, Metric, Predictions
 from harness.assignment import Assignment
-from harness.errors import Cancelled, SubmissionError
+from harness.errors import Cancelled, SubmissionError, UsageError
 from harness.images import load_examples, only, public_part
 from harness.plugins import Plugins
+from harness.predictions import names_tell_classes, read_predictions
 from harness.results import Environment, Result, Status
 from harness.sandbox import Sandbox
 from harness.student import SandboxedStudent
-from harness.submission import ReadLimits, Submission, read_submission
+from harness.submission import HandIn, ReadLimits, Submission, read_submission
 
 if TYPE_CHECKING:
-    import numpy as np
+    from harness.api import Evaluator
 
 _LAST_TRACEBACK_LINES = 12
 
@@ -50,6 +53,7 @@ class DataSets:
     def __init__(self, assignment: Assignment, plugins: Plugins, audience: Audience) -> None:
         self._assignment, self._plugins, self._audience = assignment, plugins, audience
         self._loaded: dict[int, tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]] = {}
+        self._all: Examples | None = None
         self._lock = threading.Lock()
 
     def test(self, size: int) -> tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
@@ -59,8 +63,29 @@ class DataSets:
                 self._loaded[size] = self._load(size)
             return self._loaded[size]
 
+    def predicted(self, submission: Submission) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """The handed-in classes of the graded examples, in their order.
+
+        Raises:
+            SubmissionError: lines of the table are wrong, doubled or missing.
+        """
+        assert submission.predictions is not None
+        graded, _ = self.test(self._assignment.rules.submission.input_sizes[0])
+        assert self._all is not None
+        # The whole table is checked, whatever part of it a student may see judged.
+        shown = submission.predictions.as_posix()
+        classes = read_predictions(submission.folder / submission.predictions, shown, self._all)
+        by_name = dict(zip(self._all.names, classes, strict=True))
+        return np.array([by_name[name] for name in graded.names], dtype=np.int64)
+
     def _load(self, size: int) -> tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
         examples = load_examples(self._assignment, "test", size, self._plugins.datasets)
+        if self._assignment.rules.submission.predictions and names_tell_classes(examples):
+            raise UsageError(
+                f"data.test ({self._assignment.data_paths['test']}): the file names begin with the class, such as "
+                f"{examples.names[0]}: rename the images, or set predictions = false in [submission]"
+            )
+        self._all = examples
         public = public_part(examples.names, self._assignment.rules.data["test"].public_fraction)
         if self._audience == "instructor":
             return examples, public
@@ -84,25 +109,27 @@ class Grader:
     def __post_init__(self) -> None:
         object.__setattr__(self, "data", DataSets(self.assignment, self.plugins, self.audience))
 
-    def grade(self, name: str, path: Path) -> Result | None:
+    def grade(self, hand_in: HandIn) -> Result | None:
         """Grade one hand-in; None when `skip` said so or the run is being stopped."""
+        name = hand_in.id
         if self.stopping.is_set():
             return None
         started = time.monotonic()
         try:
             with tempfile.TemporaryDirectory(prefix="harness-") as scratch:
-                outcome = self._read_and_grade(name, path, Path(scratch))
+                outcome = self._read_and_grade(hand_in, Path(scratch))
         except Cancelled:
             return None
         finally:
             self.on_progress(Progress(name, ""))
         return outcome and outcome.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
-    def _read_and_grade(self, name: str, path: Path, scratch: Path) -> Result | None:
+    def _read_and_grade(self, hand_in: HandIn, scratch: Path) -> Result | None:
+        name = hand_in.id
         self.on_progress(Progress(name, "reading"))
         try:
             limits = ReadLimits(total_bytes=self.assignment.rules.limits.submission_bytes)
-            submission = read_submission(path, scratch, self.plugins.weight_formats, limits)
+            submission = read_submission(hand_in, scratch, self.plugins.weight_formats, limits)
         except SubmissionError as error:
             return self._result(name, None, _Findings(error.status, error.reason, error.hint))
         except Exception as error:  # noqa: BLE001 - one bad hand-in never stops a class
@@ -114,6 +141,9 @@ class Grader:
     def _evaluate(self, name: str, submission: Submission) -> _Findings:
         found = _Findings()
         try:
+            if submission.predictions is not None:
+                self._judge_predictions(submission, name, found)
+                return found
             size = self._input_size(submission)
             student = SandboxedStudent(
                 submission,
@@ -138,24 +168,57 @@ class Grader:
         return found
 
     def _run_evaluators(self, student: SandboxedStudent, name: str, found: _Findings) -> None:
-        rules = self.assignment.rules
-        examples, public = self.data.test(student.input_size)
-        asked_for = student.submission.settings.kd_function
-        for evaluator_name, options in self.assignment.options.items():
+        for evaluator_name in self.assignment.options:
             self.on_progress(Progress(name, evaluator_name.replace("_", " ")))
-            context = Context(
-                options=options,
-                examples=examples,
-                public=public,
-                split=rules.data["test"].public_fraction is not None,
-                baselines=rules.baselines,
-                audience=self.audience,
-                input_size=student.input_size,
-                measured=found.metrics,
-                kd_functions=(asked_for,) if asked_for else rules.submission.kd_functions,
-                limit_seconds=rules.limits.request_seconds,
-            )
+            context = self._context(evaluator_name, student.input_size, student.submission.settings.kd_function, found)
             found.add(self.plugins.evaluators[evaluator_name].evaluate(student, context))
+
+    def _judge_predictions(self, submission: Submission, name: str, found: _Findings) -> None:
+        """Run the evaluators that need no network; a person decides about the checks of the others."""
+        rules = self.assignment.rules
+        if not rules.submission.predictions:
+            wanted = " or ".join(rules.submission.entry_points)
+            raise SubmissionError(
+                "rejected",
+                f"there is no source and no weights file, only {submission.predictions}; this assignment grades the "
+                "network itself, not its predictions",
+                f"hand in the source that defines {wanted}, and the trained weights",
+            )
+        classes = self.data.predicted(submission)
+        found.notes.append("only predictions were handed in: no network was run, and nothing about one was checked")
+        claims = submission.settings.claims
+        handed_in = Predictions(classes, claims.figures, claims.curves)
+        for evaluator_name in self.assignment.options:
+            self.on_progress(Progress(name, evaluator_name.replace("_", " ")))
+            evaluator = self.plugins.evaluators[evaluator_name]
+            if isinstance(evaluator, JudgesPredictions):
+                context = self._context(evaluator_name, rules.submission.input_sizes[0], None, found)
+                found.add(evaluator.evaluate_predictions(handed_in, context))
+            else:
+                found.checks += [_unchecked(check) for check in self._checks_of(evaluator)]
+
+    def _checks_of(self, evaluator: Evaluator) -> list[str]:
+        """The checks that count: those the rubric names, and the one that carries the evaluator's name."""
+        rules = self.assignment.rules.rubric
+        counted = {evaluator.name, *rules.gates, *(rule.check for rule in rules.points)}
+        return sorted(evaluator.provides & counted)
+
+    def _context(self, evaluator_name: str, input_size: int, kd_function: str | None, found: _Findings) -> Context:
+        rules = self.assignment.rules
+        examples, public = self.data.test(input_size)
+        return Context(
+            options=self.assignment.options[evaluator_name],
+            examples=examples,
+            public=public,
+            split=rules.data["test"].public_fraction is not None,
+            baselines=rules.baselines,
+            audience=self.audience,
+            input_size=input_size,
+            measured=found.metrics,
+            kd_functions=(kd_function,) if kd_function else rules.submission.kd_functions,
+            limit_seconds=rules.limits.request_seconds,
+            curves=tuple(found.curves),
+        )
 
     def _input_size(self, submission: Submission) -> int:
         allowed = self.assignment.rules.submission.input_sizes
@@ -189,9 +252,9 @@ class Grader:
             points=lines,
             predictions=found.predictions,
             nickname=submission.settings.nickname if submission else None,
-            members=submission.settings.members if submission else (),
+            members=submission.members if submission else (),
             submitted_at=submission.submitted_at if submission else None,
-            notes=tuple(found.notes),
+            notes=(*(submission.notes if submission else ()), *found.notes),
             printed=found.printed,
             seconds=0,
         )
@@ -199,7 +262,7 @@ class Grader:
 
 def grade_all(
     assignment: Assignment,
-    submissions: Sequence[tuple[str, Path]],
+    submissions: Sequence[HandIn],
     *,
     plugins: Plugins,
     sandbox: Sandbox,
@@ -213,7 +276,7 @@ def grade_all(
     Closing the iterator early starts nothing new and stops what is running.
 
     Args:
-        submissions: (id, path) pairs, as `harness.submission.discover` finds them.
+        submissions: as `harness.submission.discover` finds them.
         on_progress: called from worker threads.
 
     Raises:
@@ -223,7 +286,7 @@ def grade_all(
     # Before anything starts: bad data is the instructor's mistake, not the first student's.
     grader.data.test(assignment.rules.submission.input_sizes[0])
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="grade") as pool:
-        running: set[Future[Result | None]] = {pool.submit(grader.grade, name, path) for name, path in submissions}
+        running: set[Future[Result | None]] = {pool.submit(grader.grade, each) for each in submissions}
         try:
             while running:
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
@@ -276,6 +339,12 @@ def _recording(student: SandboxedStudent, found: _Findings) -> Iterator[None]:
     finally:
         found.notes = list(student.notes)
         found.printed = student.printed
+
+
+def _unchecked(name: str) -> Check:
+    return Check.could_not_check(
+        name, "only predictions were handed in, without the network", "a person has to decide, or hand in the network"
+    )
 
 
 def _accident(error: Exception) -> _Findings:

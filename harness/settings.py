@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, Field, FiniteFloat, ValidationError
+from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat, ValidationError
 
 from harness.api import PositiveInt, Value
 from harness.errors import SubmissionError
@@ -15,6 +15,24 @@ SETTINGS_FILE = "submission.toml"
 _TEXT_LIMIT_CHARACTERS = 1 << 20
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+Point = tuple[FiniteFloat, FiniteFloat]
+
+
+class Claims(Value):
+    """`[claims]`: figures by the name of the metric, and curves by the name of the curve."""
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+    __pydantic_extra__: dict[str, Annotated[FiniteFloat, Field(strict=True)]]
+
+    curves: dict[str, Annotated[tuple[Point, ...], Field(min_length=1, max_length=1000)]] = Field(default_factory=dict)
+    """Points [x, y] in the measured curve's own units, usually [parameters, accuracy]."""
+
+    @property
+    def figures(self) -> dict[str, float]:
+        """Metric -> what is claimed of it."""
+        return dict(self.__pydantic_extra__)
 
 
 class Settings(Value):
@@ -30,7 +48,7 @@ class Settings(Value):
     input_size: Annotated[PositiveInt, Field(strict=True)] | None = None
     checkpoints: dict[str, tuple[Name, ...]] = Field(default_factory=dict)
     """Further weights files for measured curves: series label -> files."""
-    claims: dict[str, Annotated[FiniteFloat, Field(strict=True)]] = Field(default_factory=dict)
+    claims: Claims = Field(default_factory=lambda: Claims.model_validate({}))
     submitted_at: AwareDatetime | None = None
 
 

@@ -84,7 +84,11 @@ class SandboxedStudent:
 
     @property
     def claims(self) -> Mapping[str, float]:
-        return self.submission.settings.claims
+        return self.submission.settings.claims.figures
+
+    @property
+    def claimed_curves(self) -> Mapping[str, tuple[tuple[float, float], ...]]:
+        return self.submission.settings.claims.curves
 
     @property
     def printed(self) -> str:

@@ -1,16 +1,18 @@
 """Taking in what a student handed in: staged, digested, described; never executed or unpickled here.
 
 Everything is copied into a private folder first, as regular files and within limits, so that what is digested is what
-is graded. Bulk downloads of learning platforms only need another `discover`: all else starts from (id, path).
+is graded.
 """
 
 from __future__ import annotations
 
 import difflib
 import hashlib
+import itertools
+import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Literal
@@ -25,11 +27,14 @@ from harness.archives import (
     file_entry,
     folder_entries,
     is_noise,
+    zip_members,
 )
+from harness.bulk import HandIn, bulk_download
 from harness.errors import SubmissionError, UsageError
+from harness.predictions import is_predictions
 from harness.settings import SETTINGS_FILE, Settings, parse_settings, refusal
 
-__all__ = ["ReadLimits", "Settings", "Submission", "discover", "read_submission", "submission_id"]
+__all__ = ["HandIn", "ReadLimits", "Settings", "Submission", "discover", "read_submission", "submission_id"]
 
 SOURCE_SUFFIXES = frozenset({".py", ".ipynb"})
 WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".safetensors", ".npz", ".model"})
@@ -59,7 +64,10 @@ class Submission:
         sources: `.py` and `.ipynb` files, relative to `folder`, sorted.
         weights: the weights file, relative to `folder`; None when nothing looks like one.
         weights_bytes: size of that file as handed in; 0 without one.
-        submitted_at: what submission.toml says, else the newest file's time.
+        predictions: a file of predicted classes, where there is neither source nor weights.
+        members: those the learning platform names, then those only submission.toml names.
+        submitted_at: what the learning platform says, else submission.toml, else the newest file's time.
+        notes: what was coped with to read it.
     """
 
     id: str
@@ -68,54 +76,52 @@ class Submission:
     sources: tuple[Path, ...]
     weights: Path | None
     weights_bytes: int
+    predictions: Path | None
     settings: Settings
+    members: tuple[str, ...]
     submitted_at: datetime
+    notes: tuple[str, ...]
 
 
 def read_submission(
-    path: Path, scratch: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits = ReadLimits()
+    hand_in: HandIn, scratch: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits = ReadLimits()
 ) -> Submission:
-    """Copy a hand-in (folder, archive, or source file) into a new folder below `scratch`, and describe it.
+    """Copy a hand-in (folder, archive, source file, or part of a download) below `scratch`, and describe it.
 
     Raises:
         SubmissionError: it is empty, broken, too large, leaves its folder, or does not say which weights count.
-        UsageError: there is nothing at `path`.
+        UsageError: there is nothing at its path.
     """
-    if not path.exists():
-        raise UsageError(f"{path}: no such file or folder")
-    staging = _Staging(Path(tempfile.mkdtemp(prefix="submission-", dir=scratch)), limits)
-    try:
-        newest = staging.take(_entries(path, formats, limits))
-    except SubmissionError:
-        raise
-    except Exception as error:
-        refused = broken(error)
-        if refused is None:
-            raise
-        raise refused from error
-    folder = _unwrapped(staging.folder)
+    if not hand_in.path.exists():
+        raise UsageError(f"{hand_in.path}: no such file or folder")
+    folder, newest = _staged(hand_in, scratch, formats, limits)
     files = sorted(each.relative_to(folder) for each in folder.rglob("*") if each.is_file())
     if not files:
         raise SubmissionError("rejected", "the submission is empty", "hand in a source file and a weights file")
     settings = _settings(folder, files)
     weights = _weights(folder, files, settings, formats)
+    sources = tuple(each for each in files if _is_source(each))
+    changed = datetime.fromtimestamp(hand_in.path.stat().st_mtime, UTC)
     return Submission(
-        id=submission_id(path),
+        id=hand_in.id,
         folder=folder,
         digest=_digest(folder, files),
-        sources=tuple(each for each in files if each.suffix.lower() in SOURCE_SUFFIXES),
+        sources=sources,
         weights=weights,
         weights_bytes=(folder / weights).stat().st_size if weights else 0,
+        predictions=None if sources or weights else _predictions(folder, files),
         settings=settings,
-        submitted_at=settings.submitted_at or newest or datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        members=_members_of(hand_in, settings),
+        submitted_at=hand_in.submitted_at or settings.submitted_at or newest or changed,
+        notes=(*(["handed in late, says the learning platform"] if hand_in.late else []), *hand_in.notes),
     )
 
 
-def discover(paths: Sequence[Path], *, mode: Literal["auto", "class", "single"] = "auto") -> list[tuple[str, Path]]:
-    """The submissions at `paths`, as (id, path), sorted by id.
+def discover(paths: Sequence[Path], *, mode: Literal["auto", "class", "single"] = "auto") -> list[HandIn]:
+    """The submissions at `paths`, sorted by id.
 
-    A file is one submission. A folder is one when sources or weights lie in it directly, else a folder of submissions;
-    `mode` settles doubt.
+    A bulk download is many. Any other file is one submission, and so is a folder when sources or weights lie in it
+    directly; else it is a folder of submissions. `mode` settles doubt.
 
     Raises:
         UsageError: a path is missing, nothing is there, or two submissions have one id.
@@ -123,14 +129,26 @@ def discover(paths: Sequence[Path], *, mode: Literal["auto", "class", "single"] 
     missing = [f"{path}: no such file or folder" for path in paths if not path.exists()]
     if missing:
         raise UsageError("\n".join(missing))
-    found: dict[str, Path] = {}
+    found: dict[str, HandIn] = {}
     for path in paths:
-        for each in _members(path) if _is_class(path, mode) else [path]:
-            name = submission_id(each)
-            if name in found and found[name].resolve() != each.resolve():
-                raise UsageError(f"two submissions have the id {name!r}: {found[name]} and {each}; rename one")
-            found[name] = each
-    return sorted(found.items())
+        for each in _hand_ins(path, mode):
+            other = found.setdefault(each.id, each)
+            if (other.path.resolve(), other.parts) != (each.path.resolve(), each.parts):
+                raise UsageError(
+                    f"two submissions have the id {each.id!r}: {_where(other)} and {_where(each)}; rename one"
+                )
+    return [found[name] for name in sorted(found)]
+
+
+def _hand_ins(path: Path, mode: Literal["auto", "class", "single"]) -> Iterable[HandIn]:
+    download = None if mode == "single" else bulk_download(path)
+    if download is not None:
+        return download
+    return [HandIn(submission_id(each), each) for each in (_members(path) if _is_class(path, mode) else [path])]
+
+
+def _where(hand_in: HandIn) -> str:
+    return ", ".join(f"{hand_in.path}/{part.source}" for part in hand_in.parts or ()) or str(hand_in.path)
 
 
 def submission_id(path: Path) -> str:
@@ -166,11 +184,75 @@ def _members(folder: Path) -> Iterator[Path]:
         raise UsageError(f"{folder}: holds no submissions (folders, .zip, .tar.gz, .py or .ipynb files)")
 
 
+def _staged(
+    hand_in: HandIn, scratch: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits
+) -> tuple[Path, datetime | None]:
+    """The private copy and the time of its newest file."""
+
+    def copied(entries: Iterable[Entry]) -> tuple[Path, datetime | None]:
+        staging = _Staging(Path(tempfile.mkdtemp(prefix="submission-", dir=scratch)), limits)
+        return staging.folder, staging.take(entries)
+
+    try:
+        path = hand_in.path
+        if hand_in.parts is not None:
+            # First out of the download, under the names the student gave; then that is read like any other folder.
+            path, _ = copied(_of_download(hand_in))
+            _keep_named(path, hand_in)
+        folder, newest = copied(_entries(path, formats, limits))
+    except SubmissionError:
+        raise
+    except Exception as error:
+        refused = broken(error)
+        if refused is None:
+            raise
+        raise refused from error
+    return _unwrapped(folder), newest
+
+
+def _of_download(hand_in: HandIn) -> Iterator[Entry]:
+    sources = {tuple(part.source.split("/")): part for part in hand_in.parts or ()}
+    if not hand_in.path.is_dir():
+        for entry in zip_members(hand_in.path, sources):
+            source, part = next((each, part) for each, part in sources.items() if entry.parts[: len(each)] == each)
+            yield _moved(entry, entry.parts[len(source) :], part.name)
+        return
+    for part in hand_in.parts or ():
+        path = hand_in.path / part.source
+        for entry in folder_entries(path) if path.is_dir() else [file_entry(path)]:
+            yield _moved(entry, entry.parts if path.is_dir() else (), part.name)
+
+
+def _moved(entry: Entry, inside: tuple[str, ...], name: str) -> Entry:
+    if entry.open is None:
+        raise SubmissionError("rejected", f"{'/'.join(inside)!r} is a link", "replace the link by the file itself")
+    return replace(entry, parts=(name, *inside) if name else inside)
+
+
+def _keep_named(folder: Path, hand_in: HandIn) -> None:
+    """Files whose names only look numbered, as `resnet-18.pth` does, and which submission.toml calls by that name."""
+    settings = folder / SETTINGS_FILE
+    text = settings.read_text("utf-8", "replace") if settings.is_file() else ""
+    for part in hand_in.parts or ():
+        if part.original and part.original in text:
+            (folder / part.name).rename(folder / part.original)
+
+
+def _members_of(hand_in: HandIn, settings: Settings) -> tuple[str, ...]:
+    # Canvas writes `smithjohn` for John Smith.
+    known = {_letters(name) for name in hand_in.members}
+    return (*hand_in.members, *(name for name in settings.members if _letters(name) not in known))
+
+
+def _letters(name: str) -> str:
+    return "".join(sorted(filter(str.isalnum, name.casefold())))
+
+
 def _entries(path: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits) -> Iterable[Entry]:
     if path.is_dir():
-        inner = [each for each in path.iterdir() if not is_noise((each.name,))]
-        lone = inner[0] if len(inner) == 1 and inner[0].is_file() and not inner[0].is_symlink() else None
-        return _entries(lone, formats, limits) if lone and archive_suffix(lone) else folder_entries(path)
+        archives, beside = _packed(path)
+        unpacked = [_entries(each, formats, limits) for each in archives]
+        return itertools.chain(*unpacked, map(file_entry, beside)) if archives else folder_entries(path)
     if archive_suffix(path):
         size = path.stat().st_size
         if size > limits.total_bytes:
@@ -180,12 +262,21 @@ def _entries(path: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits
         allowed = min(4 * limits.total_bytes, limits.free_bytes + limits.ratio * size)
         return _bounded(archive_entries(path, allowed), allowed, limits)
     if path.suffix.lower() in SOURCE_SUFFIXES:
-        beside = _weights_beside(path, formats)
-        return [file_entry(each) for each in (path, beside) if each]
+        weights = _weights_beside(path, formats)
+        return [file_entry(each) for each in (path, weights) if each]
     raise SubmissionError(
         "rejected", f"{escape(path.name)} is not something that can be handed in",
         "hand in a folder, a .zip or .tar.gz of it, or a .py or .ipynb with the weights file beside it",
     )  # fmt: skip
+
+
+def _packed(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Archives that stand for the work in a folder without any source of its own, and the files beside that count."""
+    inner = sorted(each for each in folder.iterdir() if not is_noise((each.name,)))
+    if any(not each.is_file() or each.is_symlink() or _is_source(each) for each in inner):
+        return [], []
+    archives = [each for each in inner if archive_suffix(each)]
+    return archives, [each for each in inner if each not in archives and _is_work(each)]
 
 
 def _bounded(entries: Iterable[Entry], allowed: int, limits: ReadLimits) -> Iterator[Entry]:
@@ -263,6 +354,10 @@ class _Staging:
                     reason = f"the submission holds more than {self._limits.total_bytes:,} bytes"
                     raise SubmissionError("rejected", reason, _SMALLER)
                 copy.write(chunk)
+        if entry.modified:
+            os.utime(target, (entry.modified.timestamp(),) * 2)
+        else:
+            os.utime(target, (0, 0))
         target.chmod(0o444)
 
     def _place(self, parts: tuple[str, ...]) -> Path:
@@ -361,6 +456,15 @@ def _weights(
         reason = f"{len(found)} files look like weights: {', '.join(names[:20])}"
         raise SubmissionError("rejected", reason, f"write one line into {SETTINGS_FILE}: {lines}")
     return found[0] if found else None
+
+
+def _predictions(folder: Path, files: Sequence[Path]) -> Path | None:
+    tables = [each for each in files if is_predictions(folder / each)]
+    tables = tables or [each for each in files if each.suffix.lower() == ".csv"]
+    if len(tables) > 1:
+        names = ", ".join(each.as_posix() for each in tables[:20])
+        raise SubmissionError("rejected", f"{len(tables)} files hold predictions: {names}", "hand in one of them")
+    return tables[0] if tables else None
 
 
 def _toml(text: str) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from harness.api import Check, Context, Evaluation, Evaluator, Metric, Options, Student, hookimpl
+from harness.api import Check, Context, Evaluation, Evaluator, Metric, Options, Predictions, Student, hookimpl
 
 if TYPE_CHECKING:
     Bits = np.ndarray[Any, np.dtype[np.bool_]]
+    Classes = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Accuracy:
@@ -25,15 +26,21 @@ class Accuracy:
     provides = frozenset({"accuracy", "accuracy_public", "accuracy_private", "accuracy_baseline"})
 
     def evaluate(self, student: Student, context: Context) -> Evaluation:
-        predictions = student.logits(context.examples.images).argmax(dim=1).numpy()
-        correct = predictions == context.examples.labels
-        metrics = {"accuracy": accuracy(correct)}
-        if context.split:
-            metrics["accuracy_public"] = accuracy(correct[context.public])
-            if context.audience == "instructor":
-                metrics["accuracy_private"] = accuracy(correct[~context.public])
-        checks = (_baseline_check(metrics["accuracy"], context.baselines),) if context.baselines else ()
-        return Evaluation(metrics=metrics, checks=checks, predictions=tuple(predictions.tolist()))
+        return _evaluation(student.logits(context.examples.images).argmax(dim=1).numpy(), context)
+
+    def evaluate_predictions(self, predictions: Predictions, context: Context) -> Evaluation:
+        return _evaluation(predictions.classes, context)
+
+
+def _evaluation(predictions: Classes, context: Context) -> Evaluation:
+    correct = predictions == context.examples.labels
+    metrics = {"accuracy": accuracy(correct)}
+    if context.split:
+        metrics["accuracy_public"] = accuracy(correct[context.public])
+        if context.audience == "instructor":
+            metrics["accuracy_private"] = accuracy(correct[~context.public])
+    checks = (_baseline_check(metrics["accuracy"], context.baselines),) if context.baselines else ()
+    return Evaluation(metrics=metrics, checks=checks, predictions=tuple(predictions.tolist()))
 
 
 def accuracy(correct: Bits) -> Metric:

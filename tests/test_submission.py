@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UsageError
 from harness.plugins import Plugins
-from harness.submission import ReadLimits, Submission, discover, read_submission
+from harness.submission import HandIn, ReadLimits, Submission, discover, read_submission, submission_id
 
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats
 SMALL = ReadLimits(file_bytes=200_000, total_bytes=300_000, files=20, ratio=50, free_bytes=100_000)
@@ -40,7 +40,7 @@ def read(tmp_path: Path) -> Callable[..., Submission]:
     scratch.mkdir()
 
     def reader(path: Path, limits: ReadLimits = SMALL) -> Submission:
-        return read_submission(path, scratch, FORMATS, limits)
+        return read_submission(HandIn(submission_id(path), path), scratch, FORMATS, limits)
 
     return reader
 
@@ -155,9 +155,12 @@ def test_settings_are_read(tmp_path: Path, read: Any) -> None:
         [claims]
         parameters = 38000
         accuracy = 0.9
+        [claims.curves]
+        pruning = [[95_386, 0.94], [48_000, 0.91]]
     """
     settings_read = read(alice(tmp_path / "a", toml, other_dot_pkl=WEIGHTS)).settings
-    assert settings_read.claims == {"parameters": 38000, "accuracy": 0.9}
+    assert settings_read.claims.figures == {"parameters": 38000, "accuracy": 0.9}
+    assert settings_read.claims.curves == {"pruning": ((95_386, 0.94), (48_000, 0.91))}
     assert settings_read.model_arguments == {"width": 8}
     assert settings_read.submitted_at == datetime(2026, 5, 1, 4, tzinfo=UTC)
 
@@ -364,14 +367,15 @@ def test_discover_tells_a_class_from_one_submission(tmp_path: Path) -> None:
     (top / "grades.csv").write_text("x")
     (top / ".git").mkdir()
     (top / "__MACOSX").mkdir()
-    assert [name for name, _ in discover([top])] == ["bob", "carl.v2", "eve", "zoe"]
-    assert discover([top / "zoe"]) == [("zoe", top / "zoe")]
-    assert discover([top / "zoe", top / "bob.zip", top / "zoe"]) == [("bob", top / "bob.zip"), ("zoe", top / "zoe")]
-    assert [name for name, _ in discover([top], mode="single")] == ["class"]
+    bob, zoe = HandIn("bob", top / "bob.zip"), HandIn("zoe", top / "zoe")
+    assert [each.id for each in discover([top])] == ["bob", "carl.v2", "eve", "zoe"]
+    assert discover([top / "zoe"]) == [zoe]
+    assert discover([top / "zoe", top / "bob.zip", top / "zoe"]) == [bob, zoe]
+    assert [each.id for each in discover([top], mode="single")] == ["class"]
     (top / "dan.py").write_text("x")
     (top / "dan.pth").write_text("x")
-    assert [name for name, _ in discover([top])] == ["class"]
-    assert [name for name, _ in discover([top], mode="class")] == ["bob", "carl.v2", "dan", "eve", "zoe"]
+    assert [each.id for each in discover([top])] == ["class"]
+    assert [each.id for each in discover([top], mode="class")] == ["bob", "carl.v2", "dan", "eve", "zoe"]
 
 
 def test_discover_refuses_what_is_missing_empty_or_doubled(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from harness.results import Attempt, Environment, Result
     from harness.sandbox import Sandbox
     from harness.store import Store
+    from harness.submission import HandIn
 
     Mode = Literal["auto", "class", "single"]
 
@@ -62,9 +63,9 @@ def command(
 ) -> None:
     """Grade submissions in a sandbox and keep every result.
 
-    A PATH is one submission, or a folder of them. Each result is kept as soon as it is finished; the same command again
-    grades only what is new or has changed. Exits with 1 when a submission could not be graded for the harness's own
-    fault: a student's failure is a result.
+    A PATH is one submission, a folder of them, or a bulk download of Canvas, Moodle or Gradescope. Each result is kept
+    as soon as it is finished; the same command again grades only what is new or has changed. Exits with 1 when a
+    submission could not be graded for the harness's own fault: a student's failure is a result.
     """
     from harness.cli.display import board_table, console
     from harness.grading import environment
@@ -79,6 +80,9 @@ def command(
     submissions = discover(paths, mode=cast("Mode", mode or "auto"))
     if not submissions:
         raise UsageError(f"no submissions in {', '.join(map(str, paths))}")
+    for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
+        count = sum(each.path == path for each in submissions)
+        click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
     with closing(Store.open(store_url)) as store:
         run = Run(assignment, plugins, sandbox, submissions, store, environment(sandbox.name), jobs or usable_cpus())
         interrupted = run.grade(regrade=regrade)
@@ -104,7 +108,7 @@ class Run:
     assignment: Assignment
     plugins: Plugins
     sandbox: Sandbox
-    submissions: list[tuple[str, Path]]
+    submissions: list[HandIn]
     store: Store
     environment: Environment
     jobs: int

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from harness_claims import ClaimOptions, Claims
 from student_fakes import FakeStudent, context, parameters
 
-from harness.api import Metric
+from harness.api import Curve, Metric, Predictions, Series
 
 MEASURED = {
     "parameters": parameters(99_060),
@@ -81,3 +82,60 @@ def test_what_was_not_measured_cannot_be_checked():
     assert (found.verdict, found.reason) == ("could_not_check", "not measured here: macs")
     assert check({"macs": 5e6, "parameters": 1}).verdict == "failed"
     assert check({"parameters": 38_000}, measured={}).verdict == "could_not_check"
+
+
+CURVES = (
+    Curve(
+        name="pruning",
+        x="parameters",
+        y="accuracy",
+        series=(
+            Series(label="global L1", points=((100_000, 0.94), (50_000, 0.93), (10_000, 0.6))),
+            Series(label="random", points=((100_000, 0.94), (50_000, 0.5))),
+        ),
+    ),
+)
+
+
+def curve_check(points, name="pruning", claims=None, **more):
+    student = FakeStudent(claims=claims or {}, claimed_curves={name: points})
+    (found,) = Claims().evaluate(student, context(ClaimOptions(), measured=MEASURED, curves=CURVES, **more)).checks
+    return found
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        ((100_000, 0.94), (50_000, 0.93)),
+        ((50_100, 0.935),),
+        ((70_000, 0.94), (20_000, 0.9)),  # between two measured points: as good as the better one
+        ((50_000, 0.4),),  # worse than measured is no lie
+    ],
+)
+def test_a_claimed_curve_that_holds(points):
+    assert curve_check(points).reason == "as claimed: the curve pruning"
+
+
+def test_points_above_the_measured_curve_are_named():
+    found = curve_check(((100_000, 0.94), (50_000, 0.95), (10_000, 0.9)))
+    assert found.verdict == "failed"
+    assert found.reason == (
+        "pruning at 50,000 parameters: claimed 0.95, measured 0.93; pruning at 10,000 parameters: claimed 0.9, measured 0.6"
+    )
+
+
+def test_curves_that_were_not_measured_cannot_be_checked():
+    assert curve_check(((1000, 0.9),)).reason == "not measured here: pruning at 1,000 parameters (measured elsewhere)"
+    assert curve_check(((50_000, 0.9),), "slimming").reason == "not measured here: the curve slimming"
+    assert curve_check(((50_000, 0.9),), "slimming", {"parameters": 1}).verdict == "failed"
+
+
+def test_claims_of_predictions():
+    handed_in = Predictions(np.array([0, 1]), {"accuracy": 0.95, "parameters": 5.0}, {})
+    measured = {"accuracy": MEASURED["accuracy"]}
+    (found,) = Claims().evaluate_predictions(handed_in, context(ClaimOptions(), measured=measured)).checks
+    assert found.reason == "accuracy: claimed 0.95, measured 0.9"
+
+
+def test_percent_for_a_fraction_is_recognised():
+    assert check({"accuracy": 93.93}).hint == "accuracy is a fraction: write 0.9393"

@@ -18,6 +18,7 @@ from harness.assignment import Assignment
 from harness.errors import SandboxUnavailable
 from harness.grading import Progress
 from harness.results import Environment, Result
+from harness.submission import HandIn
 
 HW = "nycu-ds2023-hw2"
 
@@ -41,7 +42,7 @@ class FakeGrading:
     def grade_all(
         self,
         assignment: Assignment,
-        submissions: Sequence[tuple[str, Path]],
+        submissions: Sequence[HandIn],
         *,
         skip: Callable[[str, str], bool] = lambda _s, _d: False,
         on_progress: Callable[[Progress], None] = lambda _: None,
@@ -49,7 +50,7 @@ class FakeGrading:
     ) -> Iterator[Result]:
         self.calls.append(rest)
         try:
-            for name, _ in submissions:
+            for name in (each.id for each in submissions):
                 on_progress(Progress(name, "reading"))
                 digest = self.digests.get(name, f"sha256:{name}")
                 if not skip(name, digest):
@@ -76,10 +77,10 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
     def environment(sandbox_name: str) -> Environment:
         return ENVIRONMENT.model_copy(update={"sandbox": sandbox_name})
 
-    def discover(paths: Sequence[Path], *, mode: str = "auto") -> list[tuple[str, Path]]:
+    def discover(paths: Sequence[Path], *, mode: str = "auto") -> list[HandIn]:
         if mode == "single":
-            return [(path.name, path) for path in paths]
-        return [(each.name, each) for path in paths for each in sorted(path.iterdir())]
+            return [HandIn(path.name, path) for path in paths]
+        return [HandIn(each.name, each) for path in paths for each in sorted(path.iterdir())]
 
     monkeypatch.setattr(harness.grading, "grade_all", fake.grade_all)
     monkeypatch.setattr(harness.grading, "environment", environment)

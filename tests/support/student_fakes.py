@@ -28,6 +28,7 @@ class FakeStudent:
     facts: ModelFacts = None
     weights_bytes: int = 0
     claims: Mapping[str, float] = field(default_factory=dict)
+    claimed_curves: Mapping[str, Any] = field(default_factory=dict)
     answer: Callable[[Images], Tensor] | None = None
 
     def logits(self, images: Images, weights: Any = None, *, batch_size: int = 64) -> Tensor:
