@@ -155,6 +155,10 @@ class Student(Protocol):
     def claims(self) -> Mapping[str, float]:
         """What the student says of the model in `submission.toml`."""
 
+    @property
+    def claimed_curves(self) -> Mapping[str, tuple[tuple[float, float], ...]]:
+        """Points (x, y) of curves that the student's report shows, by the curve's name."""
+
     def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
         """Forward all images in eval mode.
 
@@ -185,10 +189,6 @@ class ModelFacts(Value):
     """File and line of the entry point."""
     weights_format: str
     stored_bits: dict[str, int] = Field(default_factory=dict)
-    @property
-    def claimed_curves(self) -> Mapping[str, tuple[tuple[float, float], ...]]:
-        """Points (x, y) of curves that the student's report shows, by the curve's name."""
-
     """Bits per element each decoded tensor had in the file."""
     state: dict[str, tuple[int, ...]]
     """Names and shapes of the built module's own state_dict."""
@@ -231,6 +231,8 @@ class Context:
     kd_functions: tuple[str, ...]
     limit_seconds: float
     """Wall-clock limit for one request of the evaluator's own."""
+    curves: tuple[Curve, ...] = ()
+    """Curves of the evaluators that ran before this one."""
 
 
 class Evaluator(Protocol):
@@ -242,6 +244,24 @@ class Evaluator(Protocol):
     """Names of the checks and metrics it can return; rubrics and rankings are validated against them."""
 
     def evaluate(self, student: Student, context: Context) -> Evaluation:
+        """Raises SubmissionError when the submission as a whole cannot be graded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What was handed in where only predicted classes were: no code, no weights."""
+
+    classes: np.ndarray[Any, np.dtype[np.int64]]
+    """[N], of `Context.examples` in their order."""
+    claims: Mapping[str, float]
+    claimed_curves: Mapping[str, tuple[tuple[float, float], ...]]
+
+
+@runtime_checkable
+class JudgesPredictions(Protocol):
+    """An evaluator that needs no network; the checks of all others cannot be made of predictions."""
+
+    def evaluate_predictions(self, predictions: Predictions, context: Context) -> Evaluation:
         """Raises SubmissionError when the submission as a whole cannot be graded."""
 
 
@@ -261,8 +281,6 @@ class Dataset(Protocol):
     """A kind of data folder."""
 
     name: str
-    curves: tuple[Curve, ...] = ()
-    """Curves of the evaluators that ran before this one."""
 
     def load(self, folder: Path) -> RawExamples:
         """Raises UsageError when the folder does not hold such data; the text says what was expected."""
@@ -277,24 +295,6 @@ class RawExamples:
         labels: int64 [N].
         names: what identifies each image, such as its file name or index.
     """
-@dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
-    """What was handed in where only predicted classes were: no code, no weights."""
-
-    classes: np.ndarray[Any, np.dtype[np.int64]]
-    """[N], of `Context.examples` in their order."""
-    claims: Mapping[str, float]
-    claimed_curves: Mapping[str, tuple[tuple[float, float], ...]]
-
-
-@runtime_checkable
-class JudgesPredictions(Protocol):
-    """An evaluator that needs no network; the checks of all others cannot be made of predictions."""
-
-    def evaluate_predictions(self, predictions: Predictions, context: Context) -> Evaluation:
-        """Raises SubmissionError when the submission as a whole cannot be graded."""
-
-
 
     images: Sequence[Image.Image]
     labels: np.ndarray[Any, np.dtype[np.int64]]
