@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
 import pluggy
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -66,8 +74,30 @@ class Check(Value):
 
 
 class Series(Value):
+    """One line of a curve. What is known of its points beside x and y is parallel to them, or empty."""
+
     label: str
     points: tuple[tuple[FiniteFloat, FiniteFloat], ...]
+    low: tuple[FiniteFloat, ...] = ()
+    """Lower ends of the 95 % intervals of y, one per point; absent where there are none."""
+    high: tuple[FiniteFloat, ...] = ()
+    """Upper ends, likewise."""
+    sparsity: tuple[FiniteFloat, ...] = ()
+    """Share of all stored parameters that are zero, one per point; absent on other curves than those of pruning."""
+    bits: tuple[int, ...] = ()
+    """Bits per weight, one per point; absent on other curves than those of quantisation."""
+
+    @model_validator(mode="after")
+    def _parallel(self) -> Series:
+        for name in ("low", "high", "sparsity", "bits"):
+            if len(getattr(self, name)) not in (0, len(self.points)):
+                raise ValueError(f"{name} has {len(getattr(self, name))} entries for {len(self.points)} points")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_unknown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        whole: dict[str, Any] = handler(self)
+        return {name: each for name, each in whole.items() if each or name in ("label", "points")}
 
 
 class Curve(Value):
