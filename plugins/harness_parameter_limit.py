@@ -144,17 +144,18 @@ def _check(counts: Counts, judged: int, options: LimitOptions, student: Student)
     assert limit is not None
     name = "parameter_limit"
     explained = _explanation(counts)
-    if judged > limit:
-        return Check.failed(
-            name, f"{judged:,} parameters, over the limit of {limit:,}{explained}", _largest(student, judged - limit)
+    over = judged > limit
+    if options.count != "nonzero" and not counts.trustworthy and over != (counts.stored > limit):
+        return Check.could_not_check(
+            name,
+            f"{judged:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of {limit:,}"
+            f"{explained}",
+            "a person has to look: register every weight as an nn.Parameter of an ordinary module",
         )
-    if counts.trustworthy or counts.stored <= limit or options.count == "nonzero":
-        return Check.passed(name, f"{judged:,} of at most {limit:,} parameters{explained}")
-    return Check.could_not_check(
-        name,
-        f"{judged:,} by the judged count, but {counts.stored:,} are stored, over the limit of {limit:,}{explained}",
-        "a person has to look: register every weight as an nn.Parameter of an ordinary module",
-    )
+    if over:
+        reason = f"{judged:,} parameters, over the limit of {limit:,}{explained}"
+        return Check.failed(name, reason, _largest(student, judged - limit))
+    return Check.passed(name, f"{judged:,} of at most {limit:,} parameters{explained}")
 
 
 def _explanation(counts: Counts) -> str:

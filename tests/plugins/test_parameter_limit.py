@@ -173,7 +173,7 @@ def test_a_fake_mask_that_is_not_saved_explains_nothing(file):
     values, check = evaluated(student, 100)
     assert (values["torchinfo"], values["stored"]) == (0, 1920)
     assert check.verdict == "could_not_check"
-    assert check.reason.startswith("0 by the judged count, but 1,920 are stored, over the limit of 100 (")
+    assert check.reason.startswith("0 by the judged count and 1,920 stored, on both sides of the limit of 100 (")
     assert "nothing known explains the difference of 1,920" in check.reason
     assert check.hint
 
@@ -256,8 +256,11 @@ def test_scripted_modules_are_named(file):
     values, check = evaluated(student, 1000)
     assert values["stored"] == 1930
     assert values["torchinfo"] != 1930
-    assert check.verdict in ("could_not_check", "failed")
+    assert check.verdict == "failed"
     assert "scripted or quantised modules" in check.reason
+    # torchinfo counts them twice: what is really stored meets this limit, so a person decides.
+    assert values["torchinfo"] > 2000
+    assert evaluated(student, 2000)[1].verdict == "could_not_check"
     assert evaluated(student, 1930, "stored")[1].verdict == "passed"
 
 
