@@ -49,19 +49,23 @@ def for_model(decoded: Mapping[str, Tensor], state: Iterable[str]) -> dict[str, 
     return tensors
 
 
+def twins(tensors: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, str]:
+    """Second names of one storage: further name -> first name. Believed only where the values are equal."""
+    return {
+        name: first
+        for first, *rest in aliases
+        for name in rest
+        if name in tensors and first in tensors and _equal(tensors[first], tensors[name])
+    }
+
+
 def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, Tensor]:
     """The tensors that count as stored parameters.
 
     All of them, except running statistics of BatchNorm, live pruning masks, and second names of one storage. What is
     said to be shared is believed only where the values are equal.
     """
-    masks = live_masks(decoded)
-    doubled = {
-        name
-        for group in aliases
-        for name in group[1:]
-        if name in decoded and group[0] in decoded and _equal(decoded[group[0]], decoded[name])
-    }
+    masks, doubled = live_masks(decoded), twins(decoded, aliases)
     return {
         name: each
         for name, each in decoded.items()

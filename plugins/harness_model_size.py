@@ -1,9 +1,11 @@
-"""The size of what was handed in, in bytes."""
+"""The size of what was handed in, in bytes: as the file it is, and as the least its weights need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import ClassVar, Literal
+
+from harness_canonical import canonical, handed_in, zstd_size
 
 from harness.api import (
     Check,
@@ -22,34 +24,48 @@ class SizeOptions(Options):
     """`[evaluators.model_size]`."""
 
     limit_bytes: PositiveInt | None = None
-    """Largest allowed weights file, byte for byte; absent: size is measured but not limited."""
+    """Largest allowed size in bytes; absent: size is measured but not limited."""
+    measure: Literal["stored", "canonical", "zstd"] = "stored"
+    """The size that `limit_bytes` limits: the weights file, or one of the two that do not depend on its format."""
 
 
 class ModelSize:
-    """The weights file as handed in (`stored_bytes`), against a limit if there is one (`weights_size`)."""
+    """`weights_size` holds one of three sizes against a limit, if there is one.
+
+    `stored_bytes` is the weights file as handed in, byte for byte. `canonical_bytes` is what its tensors need: each
+    value in the width it had in the file, or a mask of one bit per value and the values that are not zero, where that
+    is smaller. `zstd_bytes` is the same, compressed. docs/curves.md defines both.
+    """
 
     name = "model_size"
     Options: ClassVar[type[Options]] = SizeOptions
-    provides = frozenset({"stored_bytes", "weights_size"})
+    provides = frozenset({"stored_bytes", "canonical_bytes", "zstd_bytes", "weights_size"})
 
     def evaluate(self, student: Student, context: Context) -> Evaluation:
-        size = student.weights_bytes
-        metrics = {"stored_bytes": Metric(value=size, unit="bytes", higher_is_better=False)}
-        limit = context.options.limit_bytes
-        checks = () if limit is None else (_check(size, limit, student),)
-        return Evaluation(metrics=metrics, checks=checks)
+        options: SizeOptions = context.options
+        content = canonical(student)
+        sizes = {"stored": student.weights_bytes, "canonical": len(content), "zstd": zstd_size(content)}
+        metrics = {
+            f"{name}_bytes": Metric(value=size, unit="bytes", higher_is_better=False) for name, size in sizes.items()
+        }
+        if options.limit_bytes is None:
+            return Evaluation(metrics=metrics)
+        return Evaluation(metrics=metrics, checks=(_check(sizes[options.measure], options, student),))
 
 
-def _check(size: int, limit: int, student: Student) -> Check:
+def _check(size: int, options: SizeOptions, student: Student) -> Check:
+    limit = options.limit_bytes
+    assert limit is not None
+    measured = "" if options.measure == "stored" else f" ({options.measure}_bytes)"
     if size <= limit:
-        return Check.passed("weights_size", f"{size:,} of at most {limit:,} bytes")
-    elements = sum(each.numel() for each in student.decoded.values())
+        return Check.passed("weights_size", f"{size:,} of at most {limit:,} bytes{measured}")
+    elements = sum(each.numel() for each in handed_in(student).values())
     bits = next((bits for bits in (16, 8) if elements * bits / 8 < limit), None)
     if bits is None:
         hint = f"{elements:,} numbers do not fit even at 8 bits each: the network must become smaller"
     else:
         hint = f"{elements:,} numbers at {bits} bits each would be about {elements * bits // 8:,} bytes"
-    return Check.failed("weights_size", f"{size:,} bytes are over the limit of {limit:,}", hint)
+    return Check.failed("weights_size", f"{size:,} bytes are over the limit of {limit:,}{measured}", hint)
 
 
 @hookimpl

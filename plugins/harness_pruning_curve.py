@@ -29,7 +29,7 @@ from harness.api import (
     hookimpl,
 )
 from harness.errors import SubmissionError
-from harness.weights import nonzero_elements, stored_elements
+from harness.weights import nonzero_elements, stored_elements, twins
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -180,11 +180,11 @@ class PruningCurve:
 
 def prunable(student: Student) -> dict[str, Tensor]:
     """Floating-point parameters with at least two dimensions, in the network's order; of tied ones the first."""
-    parameters, twins = set(student.facts.parameters), _twins(student)
+    parameters, tied = set(student.facts.parameters), twins(student.weights, student.facts.aliases)
     return {
         name: each
         for name, each in student.weights.items()
-        if name in parameters and name not in twins and each.dim() > 1 and each.is_floating_point()
+        if name in parameters and name not in tied and each.dim() > 1 and each.is_floating_point()
     }
 
 
@@ -192,18 +192,8 @@ def pruned(student: Student, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The student's weights, zero where a mask is false; tied ones stay equal."""
     changed = dict(student.weights)
     changed |= {name: changed[name].masked_fill(~mask, 0) for name, mask in masks.items()}
-    return changed | {name: changed[first] for name, first in _twins(student).items()}
-
-
-def _twins(student: Student) -> dict[str, str]:
-    """Tied weights: further name -> first name. Believed only where the values are equal."""
-    weights = student.weights
-    return {
-        name: first
-        for first, *rest in student.facts.aliases
-        for name in rest
-        if first in weights and name in weights and weights[first].equal(weights[name])
-    }
+    tied = twins(student.weights, student.facts.aliases)
+    return changed | {name: changed[first].reshape(changed[name].shape) for name, first in tied.items()}
 
 
 def _runs(options: PruningOptions) -> Iterator[tuple[Method, int, str]]:

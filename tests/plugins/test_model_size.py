@@ -1,21 +1,45 @@
-"""Bytes of the weights file against a limit of bytes."""
+"""Sizes against a limit of bytes, and the canonical ones against hand-counted layouts."""
 
 from __future__ import annotations
 
+import pickle
+import struct
+
+import harness_formats
+import harness_hw7_pickles
+import numpy as np
 import pytest
 import torch
+import zstandard
+from harness_canonical import canonical, stored_bits, tensor_bytes
 from harness_model_size import ModelSize, SizeOptions
 from student_fakes import FakeStudent, context
+from torch import nn
+from torch.nn.utils import prune
+
+from harness.api import ModelFacts
+from harness.plugins import Plugins
+from harness.weights import live_masks
+from harness.worker.decode import decode_weights
 
 
-def evaluated(size: int, limit: int | None, elements: int = 100):
-    student = FakeStudent(decoded={"weight": torch.zeros(elements)}, weights_bytes=size)
-    return ModelSize().evaluate(student, context(SizeOptions(limit_bytes=limit)))
+def student(tensors, bits=None, size=0, aliases=()):
+    facts = ModelFacts(
+        source="", weights_format="", state={}, parameters=(), storage_elements=0, torchinfo=None,
+        stored_bits=bits or {}, aliases=aliases,
+    )  # fmt: skip
+    return FakeStudent(tensors, {}, live_masks(tensors), facts, size)
+
+
+def evaluated(size: int, limit: int | None, elements: int = 100, measure="stored"):
+    given = student({"weight": torch.zeros(elements)}, size=size)
+    return ModelSize().evaluate(given, context(SizeOptions(limit_bytes=limit, measure=measure)))
 
 
 def test_without_a_limit_the_size_is_only_measured():
     found = evaluated(387_480, None)
     assert found.checks == ()
+    assert found.metrics.keys() | {"weights_size"} == ModelSize.provides
     metric = found.metrics["stored_bytes"]
     assert (metric.value, metric.unit, metric.higher_is_better) == (387_480, "bytes", False)
 
@@ -40,3 +64,108 @@ def test_an_oversized_file_is_told_which_width_would_fit():
 def test_limits_are_whole_and_positive(limit):
     with pytest.raises(ValueError, match="limit_bytes"):
         SizeOptions(limit_bytes=limit)
+
+
+def test_a_limit_names_its_size():
+    # 800 float32 zeros: a mask of 100 bytes and nothing else
+    (check,) = evaluated(3_600, 100, 800, "canonical").checks
+    assert (check.verdict, check.reason) == ("passed", "100 of at most 100 bytes (canonical_bytes)")
+    (check,) = evaluated(3_600, 99, 800, "canonical").checks
+    assert (check.verdict, check.reason) == ("failed", "100 bytes are over the limit of 99 (canonical_bytes)")
+    (check,) = evaluated(3_600, 99, 800, "zstd").checks
+    assert check.verdict == "passed"
+    assert check.reason.endswith("of at most 99 bytes (zstd_bytes)")
+    with pytest.raises(ValueError, match="canonical"):
+        SizeOptions(measure="zip")
+
+
+def test_zstd_is_of_the_canonical_bytes():
+    given = student({"a": torch.arange(1.0, 500), "b": torch.arange(1, 500)})
+    found = ModelSize().evaluate(given, context(SizeOptions()))
+    data = canonical(given)
+    assert found.metrics["canonical_bytes"].value == len(data) == 499 * (4 + 8)
+    compressed = zstandard.ZstdCompressor(level=10).compress(data)
+    assert zstandard.ZstdDecompressor().decompress(compressed) == data
+    assert found.metrics["zstd_bytes"].value == len(compressed) < len(data)
+
+
+def test_values_are_written_at_their_own_width():
+    assert tensor_bytes(torch.tensor([1.5, -2.0]), 32) == struct.pack("<2f", 1.5, -2.0)
+    assert tensor_bytes(torch.tensor([1.5, -2.0]), 16) == struct.pack("<2e", 1.5, -2.0)
+    assert tensor_bytes(torch.tensor([1.5, -2.0]).half(), 16) == struct.pack("<2e", 1.5, -2.0)
+    assert tensor_bytes(torch.tensor(7.0), 64) == struct.pack("<d", 7.0)  # HW7 keeps scalars as float64
+    assert tensor_bytes(torch.tensor([7, 8]), 64) == struct.pack("<2q", 7, 8)
+    # 1e38 is no float16, but it is a bfloat16, whose bits are the upper half of a float32's
+    large = torch.tensor([1e38]).bfloat16()
+    assert tensor_bytes(large.float(), 16) == tensor_bytes(large, 16) == struct.pack("<f", float(large))[2:]
+    assert tensor_bytes(torch.zeros(0), 32) == b""
+
+
+def test_narrow_values_are_written_as_ranks_among_the_distinct_ones():
+    values = torch.tensor([0.5, -1.0, 2.0, 0.5, 0.75])  # ranks 1 0 3 1 2
+    assert tensor_bytes(values, 8) == bytes([1, 0, 3, 1, 2])
+    assert tensor_bytes(values, 2) == bytes([0b01_00_11_01, 0b10_000000])
+    assert tensor_bytes(values, 3) == bytes([0b001_000_01, 0b1_001_010_0])
+
+
+def test_a_width_that_cannot_hold_the_values_is_not_believed():
+    distinct = torch.linspace(1, 2, 257)
+    assert len(tensor_bytes(distinct[:256], 8)) == 256
+    assert len(tensor_bytes(distinct, 8)) == 257 * 4
+    assert len(tensor_bytes(torch.tensor([0.1, 0.2]), 16)) == 8
+    assert len(tensor_bytes(torch.tensor([0.1, 0.2]), 12)) == 8
+    assert len(tensor_bytes(torch.tensor([1, 2]), 16)) == 16
+
+
+def test_a_mask_and_the_rest_where_that_is_shorter():
+    values = torch.zeros(20)
+    values[[0, 9, 19]] = torch.tensor([1.0, 2.0, 3.0])
+    assert tensor_bytes(values, 32) == bytes([0b10000000, 0b01000000, 0b00010000]) + struct.pack("<3f", 1, 2, 3)
+    # 32 values of 32 bits: with one zero, mask and rest are as long as all values, which then stand alone
+    values = torch.ones(32)
+    values[0] = 0
+    assert tensor_bytes(values, 32) == struct.pack("<32f", *values.tolist())
+    values[1] = 0
+    assert len(tensor_bytes(values, 32)) == 4 + 30 * 4
+
+
+def test_tied_and_masked_tensors_count_once():
+    torch.manual_seed(0)
+    layer = nn.Linear(64, 32)
+    prune.l1_unstructured(layer, "weight", amount=0.75)
+    decoded = {name: each.detach() for name, each in layer.state_dict().items()}
+    assert sorted(decoded) == ["bias", "weight_mask", "weight_orig"]
+    assert len(canonical(student(decoded))) == 32 * 4 + 64 * 32 // 8 + 64 * 32 // 4 * 4
+    shared = torch.rand(10) + 1
+    tied = {"a.weight": shared, "b.weight": shared.clone(), "c.weight": shared + 1}
+    aliases = (("a.weight", "b.weight", "c.weight"),)
+    assert len(canonical(student(tied, aliases=aliases))) == 80  # c is not what was claimed
+
+
+def test_running_statistics_are_needed_too():
+    batchnorm = {name: each.detach() for name, each in nn.BatchNorm2d(16).state_dict().items()}
+    # weight and running_var are ones; bias, running_mean and the count of batches are zeros: masks of 2, 2 and 1 bytes
+    assert len(canonical(student(batchnorm))) == 2 * 64 + 2 * 2 + 1
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+def test_an_hw7_file_needs_a_byte_per_value(tmp_path, prefix):
+    rng = np.random.default_rng(0)
+    arrays = {"conv.weight": rng.normal(size=(8, 3, 3, 3)), "bn.weight": rng.normal(size=8)}
+    file = {
+        prefix + name: (w.min(), w.max(), np.uint8(np.round((w - w.min()) / (w.max() - w.min()) * 255)))
+        for name, w in arrays.items()
+    }
+    (tmp_path / "w").write_bytes(pickle.dumps({**file, prefix + "bn.num_batches_tracked": np.float64(12)}, 3))
+    read = decode_weights(tmp_path / "w", Plugins.of(harness_formats, harness_hw7_pickles).weight_formats)
+    renamed = {name.removeprefix(prefix): each for name, each in read.tensors.items()}
+    given = student(renamed, read.bits)
+    assert stored_bits(given) == {"conv.weight": 8, "bn.weight": 8, "bn.num_batches_tracked": 64}
+    assert len(canonical(given)) == 8 * 27 + 8 + 8
+
+
+def test_names_the_network_wraps_are_found_too():
+    given = student({"net.weight": torch.ones(4), "net.bias": torch.ones(2)}, {"weight": 16, "bias": 32})
+    assert stored_bits(given) == {"net.weight": 16, "net.bias": 32}
+    assert stored_bits(student({"weight": torch.ones(4)}, {})) == {}
+    assert stored_bits(student({}, {})) == {}

@@ -1,0 +1,117 @@
+"""What weights need at the least, written plainly: the same bytes for the same weights, whatever file they came in.
+
+The tensors follow one another in the order of the file; nothing stands between them, since names, shapes and widths
+are the network's, not the weights'. A tensor is either all its values, or, where that is shorter, a mask of one bit per
+value (1: not zero, the first value in the highest bit) and then the values that are not zero. Masks, and values
+narrower than a byte, are padded to whole bytes.
+
+Values of 16 bits and more are little-endian floats (or integers, where the file held integers); of narrower ones their
+rank among the tensor's distinct values is written. The table of those values, two numbers for a min-max quantiser, is
+not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from harness.api import Student
+from harness.weights import live_masks, twins
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_ZSTD_LEVEL = 10
+
+
+def canonical(student: Student) -> bytes:
+    """All tensors of the weights file: live masks multiplied in, each shared storage once, running statistics too."""
+    bits = stored_bits(student)
+    return b"".join(
+        tensor_bytes(tensor, bits.get(name, own_bits(tensor))) for name, tensor in handed_in(student).items()
+    )
+
+
+def handed_in(student: Student) -> dict[str, Tensor]:
+    """The decoded tensors by name, less what the others determine."""
+    masks, doubled = live_masks(student.decoded), twins(student.decoded, student.facts.aliases)
+    return dict(_masked(student.decoded, masks, doubled))
+
+
+def _masked(
+    decoded: Mapping[str, Tensor], masks: Mapping[str, Tensor], left_out: Mapping[str, str]
+) -> Iterator[tuple[str, Tensor]]:
+    for name, tensor in decoded.items():
+        if name in left_out or (name.endswith("_mask") and name.removesuffix("_mask") in masks):
+            continue
+        mask = masks.get(name.removesuffix("_orig")) if name.endswith("_orig") else None
+        yield name, tensor if mask is None else tensor.masked_fill(mask == 0, 0)
+
+
+def stored_bits(student: Student) -> dict[str, int]:
+    """Bits per value in the file, by the names of `student.decoded`; those the worker says nothing of are left out.
+
+    The worker names tensors as the file does, `decoded` as the network does: they differ by a common prefix.
+    """
+    said, names = student.facts.stored_bits, list(student.decoded)
+    first = names[0] if names else ""
+    dropped = [each.removesuffix(first) for each in said if each.endswith(first)]
+    added = [first.removesuffix(each) for each in said if first.endswith(each)]
+    renamings = [{name: prefix + name for name in names} for prefix in dropped]
+    renamings += [{name: name.removeprefix(prefix) for name in names} for prefix in added]
+    best = max(renamings, key=lambda each: sum(old in said for old in each.values()), default={})
+    return {new: said[old] for new, old in best.items() if old in said}
+
+
+def tensor_bytes(tensor: Tensor, bits: int) -> bytes:
+    """One tensor at `bits` per value, or at its own width in memory if its values do not all fit into that."""
+    import numpy as np
+
+    flat = tensor.reshape(-1)
+    encoded = _encoder(flat, bits)
+    kept = (flat.double() if flat.is_floating_point() else flat) != 0
+    return min(encoded(flat), np.packbits(kept.numpy()).tobytes() + encoded(flat[kept]), key=len)
+
+
+def own_bits(tensor: Tensor) -> int:
+    """Width of a value in memory."""
+    return 8 * tensor.element_size()
+
+
+def _encoder(flat: Tensor, bits: int) -> Callable[[Tensor], bytes]:
+    """How values are written: the width is a claim of the worker, so it has to hold for every value."""
+    import torch
+
+    if bits <= 8 and bits < own_bits(flat):
+        levels = torch.unique(flat)
+        if len(levels) <= 2**bits:
+            return lambda values: _packed(torch.searchsorted(levels, values), bits)
+    if flat.is_floating_point() and bits != own_bits(flat):
+        widths = {16: (torch.float16, torch.bfloat16), 32: (torch.float32,), 64: (torch.float64,)}
+        for dtype in widths.get(bits, ()):
+            if flat.to(dtype).to(flat.dtype).equal(flat):
+                return lambda values, dtype=dtype: _raw(values.to(dtype))  # type: ignore[misc]
+    return _raw
+
+
+def _raw(values: Tensor) -> bytes:
+    """As they lie in memory, little-endian."""
+    import torch
+
+    data: bytes = values.contiguous().view(torch.uint8).numpy().tobytes()
+    return data
+
+
+def _packed(levels: Tensor, bits: int) -> bytes:
+    """Numbers below 2^bits, highest bit first, without gaps between them."""
+    import numpy as np
+
+    eight = np.unpackbits(levels.numpy().astype(np.uint8).reshape(-1, 1), axis=1)
+    return np.packbits(eight[:, 8 - bits :]).tobytes()
+
+
+def zstd_size(data: bytes) -> int:
+    """Bytes of one Zstandard frame at level 10, on one thread."""
+    import zstandard
+
+    return len(zstandard.ZstdCompressor(level=_ZSTD_LEVEL).compress(data))
