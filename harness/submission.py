@@ -455,7 +455,29 @@ def _weights(
         lines = " or ".join(f"weights = {_toml(name)}" for name in names[:5])
         reason = f"{len(found)} files look like weights: {', '.join(names[:20])}"
         raise SubmissionError("rejected", reason, f"write one line into {SETTINGS_FILE}: {lines}")
+    if not found:
+        named = [each for each in files if each not in others and each.suffix.lower() in WEIGHTS_SUFFIXES]
+        for each in named[:1]:
+            raise _unreadable(folder, each)
     return found[0] if found else None
+
+
+def _unreadable(folder: Path, file: Path) -> SubmissionError:
+    """Why a file that is called like weights is none, by the accidents that make such files."""
+    with (folder / file).open("rb") as content:
+        head = content.read(64)
+    name = file.as_posix()
+    if not head:
+        return SubmissionError("rejected", f"{name} is empty", "save the weights again, and look at the file's size")
+    if head.startswith(b"version https://git-lfs"):
+        what, hint = "a Git LFS pointer, not the file itself", "run 'git lfs pull', then pack the folder again"
+    elif head.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        what, hint = "a web page, not weights", "the site showed a page instead of the file: download it again"
+    elif head.startswith((b"PK", b"\x80")):
+        what, hint = "damaged: its end is missing", "copy or upload it again, and load it once yourself"
+    else:
+        what, hint = "not a weights file of any known format", "hand in torch.save(model.state_dict(), …)"
+    return SubmissionError("rejected", f"{name} is {what}", hint)
 
 
 def _predictions(folder: Path, files: Sequence[Path]) -> Path | None:
