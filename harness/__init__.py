@@ -5,3 +5,13 @@ from __future__ import annotations
 from importlib.metadata import version as _version
 
 __version__ = _version("compress-harness")
+__all__ = ["__version__", "check"]
+
+
+def __getattr__(name: str) -> object:
+    """`harness.check`, imported when first asked for: it needs torch, which `harness --help` must not wait for."""
+    if name == "check":
+        from harness.notebook import check
+
+        return check
+    raise AttributeError(f"module 'harness' has no attribute {name!r}")

@@ -22,7 +22,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import __version__, rubric
-from harness.api import Audience, Check, Context, Curve, Evaluation, Examples, JudgesPredictions, Metric, Predictions
+from harness.api import (
+    Audience,
+    Check,
+    Context,
+    Curve,
+    Evaluation,
+    Examples,
+    JudgesPredictions,
+    Metric,
+    Predictions,
+    Student,
+)
 from harness.assignment import Assignment
 from harness.errors import Cancelled, SubmissionError, UsageError
 from harness.images import load_examples, only, public_part
@@ -32,6 +43,7 @@ from harness.results import Environment, Result, Status
 from harness.sandbox import Sandbox
 from harness.student import SandboxedStudent
 from harness.submission import HandIn, ReadLimits, Submission, read_submission
+from harness.worker.failures import failure
 
 if TYPE_CHECKING:
     from harness.api import Evaluator
@@ -124,6 +136,27 @@ class Grader:
             self.on_progress(Progress(name, ""))
         return outcome and outcome.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
+    def grade_live(self, opened: Callable[[], Student], input_size: int, kd_function: str | None) -> Result:
+        """Grade objects of this process, for notebooks.
+
+        Args:
+            opened: makes the student; whatever it raises becomes the result.
+        """
+        started = time.monotonic()
+        found = _Findings()
+        try:
+            student = opened()
+            self._run_evaluators(student, "notebook", input_size, kd_function, found)
+            found.notes = list(student.facts.notes)
+        except UsageError:
+            raise
+        except Exception as error:  # noqa: BLE001 - the student's own code, with nothing of ours around it
+            failed = failure(error)
+            found.end(failed.status, failed.reason, failed.hint)
+            found.printed = traceback.format_exc()
+        result = self._result("notebook", None, found)
+        return result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
+
     def _read_and_grade(self, hand_in: HandIn, scratch: Path) -> Result | None:
         name = hand_in.id
         self.on_progress(Progress(name, "reading"))
@@ -156,7 +189,7 @@ class Grader:
             )
             with _recording(student, found):
                 student.open()
-                self._run_evaluators(student, name, found)
+                self._run_evaluators(student, name, size, submission.settings.kd_function, found)
         except SubmissionError as error:
             found.end(error.status, error.reason, error.hint)
         except Cancelled:
@@ -167,10 +200,12 @@ class Grader:
             found.printed += accident.printed
         return found
 
-    def _run_evaluators(self, student: SandboxedStudent, name: str, found: _Findings) -> None:
+    def _run_evaluators(
+        self, student: Student, name: str, input_size: int, kd_function: str | None, found: _Findings
+    ) -> None:
         for evaluator_name in self.assignment.options:
             self.on_progress(Progress(name, evaluator_name.replace("_", " ")))
-            context = self._context(evaluator_name, student.input_size, student.submission.settings.kd_function, found)
+            context = self._context(evaluator_name, input_size, kd_function, found)
             found.add(self.plugins.evaluators[evaluator_name].evaluate(student, context))
 
     def _judge_predictions(self, submission: Submission, name: str, found: _Findings) -> None:

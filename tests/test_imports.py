@@ -19,7 +19,7 @@ LAYERS = (
     {"assignment_mistakes", "assignment", "submission", "rubric"},
     {"sandbox", "student", "store"},
     {"grading", "leaderboard", "report"},
-    {"cli"},
+    {"cli", "notebook"},
 )
 # Where the modules belong that no line above names: readers and helpers, above the contracts and below the sandbox.
 HELPERS = 3

@@ -1,0 +1,210 @@
+"""`harness.check(...)` for notebooks: the same evaluators on live objects, in this process.
+
+There is no sandbox and no need for one: it is the student's own code in the student's own process. Everything else,
+from matching the weights to judging the loss, is what `harness check` and `harness grade` run.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import io
+import tempfile
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+
+from harness import assignment as assignments
+from harness.api import Images, ModelFacts, Reply
+from harness.cli.display import check_view, console
+from harness.errors import UsageError
+from harness.grading import Grader
+from harness.plugins import Plugins
+from harness.sandbox import NoSandbox
+from harness.weights import for_model, live_masks
+from harness.worker import kd
+from harness.worker.decode import Decoded, decode_weights
+from harness.worker.fitting import fit_keys
+from harness.worker.model import Model, build
+from harness.worker.source import Definition, Kind, Located
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.results import Result
+
+_CELL = "notebook"
+
+
+def check(
+    *,
+    model: nn.Module | Callable[[], nn.Module],
+    assignment: str,
+    weights: str | Path | Mapping[str, Tensor] | None = None,
+    kd_loss: Callable[..., Any] | None = None,
+    data: Mapping[str, str | Path] | None = None,
+    input_size: int | None = None,
+    show: bool = True,
+) -> Result:
+    """Check live objects against an assignment.
+
+    Args:
+        model: the network, or a class or function that makes it without arguments. A network is copied, not changed.
+        assignment: a path, or the id of a shipped assignment.
+        weights: a weights file, a state_dict, or None for the weights that `model` has now. Without a file, the size is
+            that of `torch.save(state_dict)`.
+        kd_loss: the distillation loss, if the assignment asks for one.
+        data: name -> folder, as `--data` on the command line.
+        input_size: in pixels, where the assignment allows several; default: its first.
+        show: whether to print the result as `harness check` does.
+
+    Returns:
+        What `harness check --json` would say of it; nothing is kept.
+
+    Raises:
+        UsageError: no such assignment, or an input size it does not allow.
+    """
+    plugins = Plugins.installed()
+    folders = {name: Path(path) for name, path in (data or {}).items()}
+    rules = assignments.load(assignment, plugins, data=folders)
+    sizes = rules.rules.submission.input_sizes
+    if input_size is not None and input_size not in sizes:
+        raise UsageError(f"input_size = {input_size} is not allowed; choose one of {', '.join(map(str, sizes))}")
+    size = input_size or sizes[0]
+    grader = Grader(rules, plugins, NoSandbox(), "student")
+
+    def opened() -> _LiveStudent:
+        shape = (rules.rules.images.channels, size, size)
+        return _live(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
+
+    result = grader.grade_live(opened, size, None if kd_loss is None else _name(kd_loss))
+    if show:
+        console().print(check_view(result, rules.rules, stand_in=rules.info.data.stand_in))
+    return result
+
+
+@dataclass
+class _LiveStudent:
+    """`harness.api.Student` over a module of this process."""
+
+    model: Model
+    decoded: Mapping[str, Tensor]
+    weights: Mapping[str, Tensor]
+    masks: Mapping[str, Tensor]
+    facts: ModelFacts
+    weights_bytes: int
+    classes: int
+    loss: Callable[..., Any] | None
+    claims: Mapping[str, float] = field(default_factory=dict)
+    claimed_curves: Mapping[str, Any] = field(default_factory=dict)
+
+    def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
+        logits = torch.empty(len(images.pixels), self.classes)
+        facts = {"classes": self.classes, "mean": images.mean, "std": images.std, "batch_size": batch_size}
+        self.model.load(self.weights if weights is None else weights)
+        self.model.forward(images.pixels, logits, facts)
+        return logits
+
+    def ask(
+        self,
+        request: str,
+        facts: Mapping[str, Any],
+        tensors: Mapping[str, Tensor],
+        *,
+        limit_seconds: float,  # noqa: ARG002 - the student's own process: interrupt the cell instead
+    ) -> Reply:
+        if request != "kd":
+            raise UsageError(f"{request!r} needs 'harness check': it cannot be asked of live objects")
+        return Reply(*kd.answer(_LiveSources(self.loss), dict(facts), dict(tensors)))
+
+
+class _LiveSources:
+    """A single live function or class where the worker would have sources."""
+
+    def __init__(self, loss: Callable[..., Any] | None) -> None:
+        self._loss = loss
+
+    def names(self) -> list[Definition]:
+        if self._loss is None:
+            return []
+        node = _node(self._loss)
+        kind: Kind = "class" if isinstance(node, ast.ClassDef) else "function"
+        return [Definition(_name(self._loss), kind, _CELL, node.lineno, node, _CELL)]
+
+    def load(self, name: str) -> Located:
+        return Located(self._loss, name, _CELL, 1, ())
+
+
+def _live(
+    model: nn.Module | Callable[[], nn.Module],
+    weights: str | Path | Mapping[str, Tensor] | None,
+    loss: Callable[..., Any] | None,
+    *,
+    shape: tuple[int, ...],
+    classes: int,
+    plugins: Plugins,
+) -> _LiveStudent:
+    made = copy.deepcopy(model).cpu() if isinstance(model, nn.Module) else model
+    built = build(Located(made, _name(model), _CELL, 1, ()), {}, shape)
+    state = nn.Module.state_dict(built.module) if weights is None else weights
+    decoded, size = _decoded(state, plugins)
+    outline = built.outline()
+    shapes = {name: tuple(each) for name, each in outline["state"].items()}
+    tensors, notes = fit_keys(decoded.tensors, shapes)
+    masks, sent = live_masks(tensors), for_model(tensors, shapes)
+    outside = {name: mask for name, mask in masks.items() if name in shapes}
+    described = built.describe(
+        {**sent, **{f"{name}_mask": mask for name, mask in outside.items()}}, {"masks": list(outside)}
+    )
+    facts = ModelFacts.model_validate(
+        {
+            **outline,
+            **described,
+            "source": _CELL,
+            "weights_format": decoded.format,
+            "stored_bits": decoded.bits,
+            "aliases": decoded.aliases,
+            "storage_elements": decoded.storage_elements,
+            "notes": (*decoded.notes, *notes),
+        }
+    )
+    return _LiveStudent(built, tensors, sent, masks, facts, size, classes, loss)
+
+
+def _decoded(weights: str | Path | Mapping[str, Tensor], plugins: Plugins) -> tuple[Decoded, int]:
+    """The tensors, and the size in bytes of their file, written to a temporary one where there is none."""
+    if isinstance(weights, str | Path):
+        path = Path(weights)
+        if not path.is_file():
+            raise UsageError(f"weights: no file {path}")
+        return decode_weights(path, plugins.weight_formats), path.stat().st_size
+    buffer = io.BytesIO()
+    torch.save(dict(weights), buffer)
+    with tempfile.NamedTemporaryFile(suffix=".pt") as file:
+        file.write(buffer.getvalue())
+        file.flush()
+        return decode_weights(Path(file.name), plugins.weight_formats), len(buffer.getvalue())
+
+
+def _name(thing: Any) -> str:
+    return str(getattr(thing, "__name__", type(thing).__name__))
+
+
+def _node(thing: Callable[..., Any]) -> ast.FunctionDef | ast.ClassDef:
+    """The definition's syntax tree; where its source is gone, one made from its signature."""
+    try:
+        tree = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
+    except (OSError, TypeError, SyntaxError):
+        tree = ast.Pass()
+    if isinstance(tree, ast.FunctionDef | ast.ClassDef):
+        return tree
+    parameters = ", ".join(inspect.signature(thing).parameters)
+    made = ast.parse(f"def loss({parameters}): pass").body[0]
+    assert isinstance(made, ast.FunctionDef)
+    return made
