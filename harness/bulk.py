@@ -117,7 +117,7 @@ def _canvas(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] 
         shown = ", ".join(escape(name) for name in others[:_SHOWN]) + (" …" if len(others) > _SHOWN else "")
         raise UsageError(
             f"{path} looks like a bulk download of Canvas, but it also holds {shown}: move that elsewhere, or say "
-            "what the folder is with --class or --single"
+            "--single if all of it is one submission"
         )
     people: dict[str, list[_CanvasFile]] = {}
     for name, match in files.items():

@@ -148,7 +148,8 @@ def _hand_ins(path: Path, mode: Literal["auto", "class", "single"]) -> Iterable[
 
 
 def _where(hand_in: HandIn) -> str:
-    return ", ".join(f"{hand_in.path}/{part.source}" for part in hand_in.parts or ()) or str(hand_in.path)
+    sources = [part.source for part in hand_in.parts or ()]
+    return escape(f"{hand_in.path}/{sources[0]}" + (" …" if len(sources) > 1 else "") if sources else str(hand_in.path))
 
 
 def submission_id(path: Path) -> str:

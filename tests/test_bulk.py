@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,8 +9,8 @@ from typing import Any
 
 import harness_formats
 import harness_hw7_pickles
-import numpy as np
 import pytest
+from bulk_fakes import METADATA, SOURCE, WEIGHTS, download
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -20,8 +19,6 @@ from harness.plugins import Plugins
 from harness.submission import HandIn, Submission, discover, read_submission
 
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats
-WEIGHTS = pickle.dumps({"a": np.float64(1)})
-SOURCE = b"class StudentNet: ..."
 
 CANVAS = {
     "doejane_1001_501_model.py": SOURCE,
@@ -41,34 +38,6 @@ MOODLE = {
     "Ann Only Text_2004_assignsubmission_onlinetext/onlinetext.html": b"<p>",
     "Jane O'Doe_2001_assignsubmission_onlinetext/onlinetext.html": b"<p>",
 }
-METADATA = """---
-submission_31:
-  :submitters:
-  - :name: Jane Doe
-    :sid: '1001'
-    :email: jane@example.edu
-  :created_at: 2026-03-01 12:34:56.789012000 Z
-  :score: 1.0
-  :status: processed
-  :results: !ruby/object:Results
-    tests: []
-submission_32:
-  :submitters:
-  - :name: 王小明
-    :sid:
-    :email: wang@example.edu
-  - :name: Bob Example
-    :sid: 1003
-    :email: bob@example.edu
-  :created_at: !ruby/object:ActiveSupport::TimeWithZone
-    utc: 2026-03-02 00:00:00 Z
-submission_33:
-  :submitters:
-  - :name: Eve
-    :sid: ''
-    :email: eve@example.edu
-  :created_at: 2026-03-03 08:00:00 +08:00
-"""
 GRADESCOPE = {
     "assignment_9_export/submission_metadata.yml": METADATA.encode(),
     "assignment_9_export/submission_31/model.py": SOURCE,
@@ -78,30 +47,6 @@ GRADESCOPE = {
     "assignment_9_export/submission_33/net.py": SOURCE,
     "assignment_9_export/submission_34/net.py": SOURCE,
 }
-
-
-def inner_zip(path: Path) -> bytes:
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("hw/model.py", SOURCE)
-        archive.writestr("hw/weights.pt", WEIGHTS)
-    return path.read_bytes()
-
-
-def download(path: Path, files: dict[str, bytes | None], *, packed: bool) -> Path:
-    """The files as a folder, or as the .zip that a browser saves."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    inner = inner_zip(path.parent / "inner.zip.tmp")
-    filled = {name: inner if content is None else content for name, content in files.items()}
-    if packed:
-        target = path.with_suffix(".zip")
-        with zipfile.ZipFile(target, "w") as archive:
-            for name, content in filled.items():
-                archive.writestr(name, content)
-        return target
-    for name, content in filled.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(content)
-    return path
 
 
 def everything(path: Path, scratch: Path) -> dict[str, Submission | str]:
