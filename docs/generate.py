@@ -77,7 +77,7 @@ _MEANINGS = {
     "Settings.kd_function": "The KD loss, as `name` or `file.py:name`.",
     "Settings.model_arguments": "Keyword arguments for the entry point.",
     "Settings.input_size": "One of the assignment's `input_sizes`.",
-    "Settings.claims": "Figures the student states, by the name of the metric; the check `claims` compares them.",
+    "Settings.claims": "What is stated of the network, for the check `claims`. Keys beside `curves` name metrics.",
     "Settings.submitted_at": "When it was handed in; otherwise the newest file's time counts.",
     "Report.schema_version": "The version of this format.",
     "Report.assignment": "What was graded against.",
@@ -196,7 +196,8 @@ def others() -> str:
 
 def submission_keys() -> str:
     """Every key of submission.toml."""
-    return _joined([_table(settings.Settings, {})])
+    place = "Claimed figures and curves"
+    return _joined([_table(settings.Settings, {"Claims": place}), f"### {place}", _table(settings.Claims, {})])
 
 
 def result_keys() -> str:

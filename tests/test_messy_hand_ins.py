@@ -9,9 +9,10 @@ from pathlib import Path
 import messy
 import numpy as np
 import pytest
-from hand_ins import sandbox_called
+from hand_ins import REPOSITORY, sandbox_called
 
 from harness.results import Report, Result
+from harness.settings import parse_settings
 
 # Five dozen workers import torch one after the other: the machine's, not a test's, speed decides.
 pytestmark = pytest.mark.timeout(900)
@@ -57,3 +58,12 @@ def test_a_messy_hand_in(name: str, graded: dict[str, Result]) -> None:
         # 8 bits move a logit a little: a few images near a border may change sides.
         assert np.mean(np.array(result.predictions) == messy.predicted()) >= (0.9 if "8-bit" in name else 1)
         assert "failed" not in {verdict for check, verdict in verdicts.items() if check != "claims"}
+
+
+def test_the_example_in_the_docs_is_valid() -> None:
+    text = (REPOSITORY / "docs" / "hand-ins.md").read_text("utf-8")
+    example = text.split("```toml\n")[1].split("```")[0]
+    found = parse_settings(example.encode())
+    assert found.entry_point == "model.py:StudentNet"
+    assert found.claims.figures == {"parameters": 95386, "accuracy": 0.9393}
+    assert found.claims.curves["pruning"][1] == (47700, 0.921)
