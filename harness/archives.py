@@ -1,6 +1,6 @@
 """Reading what was handed in, one entry at a time, from a folder or an archive.
 
-Every reader yields `Entry` values and unpacks nothing by itself; `harness.submission` decides what is copied and how
+Every reader yields `Entry` values and unpacks nothing by itself; `harness.staging` decides what is copied and how
 much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes that really come
 out are counted by whoever reads them.
 """
