@@ -32,6 +32,7 @@ _MOODLE = re.compile(r"(?P<name>.*)_(?P<user>\d+)_assignsubmission_(?P<kind>file
 _GRADESCOPE = re.compile(r"submission_(\d+)")
 _METADATA = "submission_metadata.yml"
 _METADATA_LIMIT_BYTES = 64 << 20
+_METADATA_DEPTH = 100
 _SHOWN = 3
 
 
@@ -138,7 +139,7 @@ class _CanvasFile:
 def _canvas_file(source: str, match: re.Match[str]) -> _CanvasFile:
     person = match.groupdict().get("name") or ""
     number = int(match["number"] or 0)
-    return _CanvasFile(source, number, escape(match["file"] or match["entry"]), escape(person), bool(match["late"]))
+    return _CanvasFile(source, number, _file_name(match["file"] or match["entry"]), escape(person), bool(match["late"]))
 
 
 def _canvas_hand_in(path: Path, prefix: str, user: str, files: list[_CanvasFile]) -> HandIn:
@@ -180,6 +181,10 @@ def _unnumbered(files: Mapping[str, _CanvasFile]) -> tuple[dict[str, str], dict[
     return names, replaced
 
 
+def _file_name(text: str) -> str:
+    return "file" if text in {"", ".", ".."} else escape(text)
+
+
 def _is_work(name: str) -> bool:
     return name.lower().endswith((".py", ".ipynb")) or archive_suffix(Path(name)) is not None
 
@@ -191,7 +196,7 @@ def _moodle(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] 
         match = _MOODLE.fullmatch(item)
         if match:
             names[match["user"]] = escape(match["name"])
-            part = Part(f"{prefix}{item}", "" if items[item] else escape(match["file"]) or "file")
+            part = Part(f"{prefix}{item}", "" if items[item] else _file_name(match["file"]))
             found.setdefault(match["user"], {}).setdefault(match["kind"], []).append(part)
     if not found:
         return None
@@ -286,7 +291,13 @@ def _yaml(data: bytes) -> object:
                 return loader.construct_scalar(node)
 
     Loader.add_multi_constructor("", plain)
+    depth = 0
     try:
+        # Events come one by one, but libyaml builds values recursively, without Python's guard.
+        for event in yaml.parse(data, Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _METADATA_DEPTH:
+                raise ValueError("nested too deeply")
         return yaml.load(data, Loader)  # noqa: S506 - a safe loader, which only knows plain values
     except (yaml.YAMLError, UnicodeError, TypeError, AttributeError) as error:
         raise ValueError(f"not the YAML that Gradescope writes: {error}") from error

@@ -186,6 +186,15 @@ def test_names_with_underscores_and_digits(tmp_path: Path) -> None:
     assert (nine.id, nine.late, nine.parts[0].name) == ("9", False, "LATE_7_6_m.py")
 
 
+def test_a_name_that_is_a_folder_s_own_is_none(tmp_path: Path) -> None:
+    for files in (
+        {"doe_1_2_..": SOURCE},
+        {"Jane_1_assignsubmission_file_..": SOURCE, "J_2_assignsubmission_file_.": b""},
+    ):
+        found = everything(download(tmp_path / str(len(files)) / "dl", files, packed=True), tmp_path / "scratch")
+        assert all(names(each) == {"file"} for each in found.values())
+
+
 def test_noise_and_papers_beside_are_ignored(tmp_path: Path) -> None:
     extra = {".DS_Store": b"x", "__MACOSX/._doe": b"x", "desktop.ini": b"x", "gradebook.csv": b"x", ".git/config": b"x"}
     for files in (CANVAS, MOODLE, {key.split("/", 1)[1]: data for key, data in GRADESCOPE.items()}):
@@ -226,7 +235,10 @@ def test_a_person_with_two_gradescope_submissions(tmp_path: Path) -> None:
     assert found.notes == ("an older submission of the same person was left out: submission_2",)
 
 
-@pytest.mark.parametrize("text", ["- a\n", "a: [", "\x00", "a: &x [*x", "x: 2026-13-45 99:99:99 Z", "[" * 3000, "7"])
+@pytest.mark.parametrize(
+    "text",
+    ["- a\n", "a: [", "\x00", "a: &x [*x", "x: 2026-13-45 99:99:99 Z", "[" * 3000, "7", "- " * 10**6, "{a: " * 10**5],
+)
 def test_bad_metadata_is_refused_by_name(tmp_path: Path, text: str) -> None:
     files = {"submission_metadata.yml": text.encode(), "submission_1/a.py": SOURCE}
     for packed in (False, True):
