@@ -69,10 +69,13 @@ def _wide_integers(student: Student) -> Iterator[str]:
     import torch
 
     for name, each in student.decoded.items():
-        if not each.is_floating_point() and each.numel() > 1 and int(each.to(torch.int64).abs().max()) >= 1 << 32:
+        if each.is_floating_point() or each.numel() < 2:
+            continue
+        low, high = map(int, each.to(torch.int64).aminmax())
+        if max(-low, high) >= 1 << 32:
             yield (
-                f"{name!r} holds {each.numel():,} whole numbers of more than 32 bits, each counted as one parameter "
-                "but with room for several."
+                f"{_short(name)} holds {each.numel():,} whole numbers of more than 32 bits, each counted as one "
+                "parameter but with room for several."
             )
 
 
@@ -102,14 +105,14 @@ def statistics_check(student: Student) -> Check:
 def _implausible(statistics: dict[str, Tensor], counted: dict[str, Tensor]) -> Iterator[str]:
     negative = [name for name, each in statistics.items() if name.endswith("running_var") and bool((each < 0).any())]
     if negative:
-        yield f"{negative[0]!r} holds negative variances."
+        yield f"{_short(negative[0])} holds negative variances."
     layers = [each for each in counted.values() if each.dim() > 1]
     widths = {size for each in layers for size in each.shape[:2]}
     # Concatenated outputs (DenseNet) are normalised together, and images may be before the first layer.
     widest = sum(max(each.shape[:2]) for each in layers) + max((3, *(each.shape[1] for each in layers)))
     for name, each in statistics.items():
         if each.numel() not in widths and each.numel() > widest:
-            yield f"{name!r} has {each.numel():,} elements, more than all layers of the network have outputs."
+            yield f"{_short(name)} has {each.numel():,} elements, more than all layers of the network have outputs."
             break
     total = sum(each.numel() for each in statistics.values())
     parameters = sum(each.numel() for each in counted.values())
@@ -134,8 +137,8 @@ def weights_used_check(student: Student, sample: Sample, reference: Reference) -
     if gap > _NOT_AFFINE and not reference.guesses:
         return Check.failed(
             name,
-            f"The file holds one linear layer, {only!r} of {inputs:,} inputs, but the network is far from linear in "
-            f"the pixels: halfway between two images its answer is {100 * gap:.0f} % off the mean of their answers, "
+            f"The file holds one linear layer, {_short(only)} of {inputs:,} inputs, but the network is far from linear "
+            f"in the pixels: halfway between two images its answer is {100 * gap:.0f} % off the mean of their answers, "
             f"and the image does not have {inputs:,} pixels. What makes those {inputs:,} features is stored nowhere: "
             "fixed random numbers, or weights in the code. Pooling and hand-made filters do this too: no proof.",
             "look at what comes before the stored layer, and at seeds",
@@ -154,6 +157,11 @@ def _bend(student: Student, sample: Sample, reference: Reference) -> float:
     one, other = reference.logits[:pairs], reference.logits[pairs : 2 * pairs]
     gaps = (logits - (one + other) / 2).norm(dim=1) / ((one - other).norm(dim=1) / 2 + 1e-9)
     return float(gaps.median())
+
+
+def _short(name: str) -> str:
+    """A tensor's name in quotes: a student may choose any, of any length."""
+    return repr(name if len(name) <= 60 else f"{name[:59]}…")
 
 
 def _pooled_sizes(side: int) -> set[int]:

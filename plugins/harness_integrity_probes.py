@@ -191,14 +191,14 @@ def batch_check(student: Student, sample: Sample, reference: Reference, *, toler
         count = int((gap > tolerance * scale).sum())
         if count:
             changed = int((logits.argmax(dim=1) != reference.predictions[rows]).sum())
-            different.append(f"{words}: {count} of {len(rows)} answers differ, {changed} of them in the class")
+            different.append(f"{count} of {len(rows)} {words} ({changed} in the class)")
     if different:
         return Check.failed(
             name,
-            f"The same images with the same weights get other logits by how they are batched, by up to {largest:.3g} "
-            f"where the largest logit is {scale:.3g}. Given {'; '.join(different)}. The network uses the other images "
-            "of the batch, remembers earlier ones, or draws random numbers: often BatchNorm or dropout left in "
-            "training mode by mistake. This does not say which, or that it was meant.",
+            f"The same images with the same weights get other logits, off by up to {largest:.3g} where the largest is "
+            f"{scale:.3g}, by how they are given: {', '.join(different)}. The network uses the other images of the "
+            "batch, remembers earlier ones, or draws random numbers: often BatchNorm or dropout left in training mode "
+            "by mistake. This does not say which, or that it was meant.",
             "look for training=True, .train() in forward, dropout by hand, and attributes written in forward",
         )
     return Check.passed(name, f"alone, among others and again: the same logits within {largest / (scale or 1):.1g}")

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from harness_accuracy import Accuracy
 from harness_integrity import Integrity, IntegrityOptions
 from harness_integrity_probes import take_sample
@@ -17,6 +18,7 @@ from hypothesis import strategies as st
 from integrity_fakes import FAKES, IMAGE, Net, RunningStudent, fashion, loaded, running, trained
 from student_fakes import context, examples
 from torch import nn
+from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
 
@@ -47,7 +49,7 @@ def test_every_fake_is_caught_by_name(name, tmp_path):
     assert expected <= failed, checks
     for each in expected & CHECKS:
         # One paragraph that can be forwarded, with what it cannot show and where to look.
-        assert 100 < len(checks[each].reason) < 700
+        assert 100 < len(checks[each].reason) < 500
         assert "\n" not in checks[each].reason
         assert checks[each].hint
 
@@ -151,6 +153,61 @@ def test_no_honest_architecture_raises_a_finding(seed, tmp_path):
     assert not [name for name in CHECKS if checks[name].verdict != "passed"]
 
 
+class Tied(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.one = nn.Conv2d(8, 8, 3, padding=1)
+        self.other = nn.Conv2d(8, 8, 3, padding=1)
+        self.other.weight = self.one.weight
+        self.fc = nn.Linear(8 * 49, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = torch.relu(self.other(torch.relu(self.one(torch.relu(self.stem(x))))))
+        return self.fc(F.max_pool2d(x, 2).flatten(1))
+
+
+class Transformer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.patches = nn.Conv2d(3, 16, 7, stride=7)
+        self.encoder = nn.TransformerEncoderLayer(16, 2, 32, batch_first=True)
+        self.fc = nn.Linear(16, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.encoder(self.patches(x).flatten(2).transpose(1, 2)).mean(dim=1))
+
+
+class Rows(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(84, 16, batch_first=True, bidirectional=True)
+        self.fc = nn.Linear(32, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.fc(self.lstm(x.permute(0, 2, 1, 3).flatten(2))[0].mean(dim=1))
+
+
+class Signs(nn.Module):
+    """Binary weights and activations: the least smooth of honest networks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 8, 3, stride=2, padding=1)
+        self.bn = nn.BatchNorm2d(8)
+        self.fc = nn.Linear(8 * 196, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weight = self.conv.weight + (self.conv.weight.sign() - self.conv.weight).detach()
+        return self.fc(self.bn(F.conv2d(x, weight, stride=2, padding=1)).sign().flatten(1))
+
+
+def pruned() -> nn.Module:
+    module = loaded(Net())
+    prune.l1_unstructured(module.fc, "weight", 0.5)
+    return prune.l1_unstructured(module.b, "weight", 0.3) and module
+
+
 HONEST = {
     "linear": lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * 784, 10)),
     "linear after pooling": lambda: nn.Sequential(nn.MaxPool2d(4), nn.Flatten(), nn.Linear(3 * 49, 10)),
@@ -158,6 +215,11 @@ HONEST = {
     "two linear layers": lambda: nn.Sequential(nn.Flatten(), nn.Linear(3 * 784, 32), nn.ReLU(), nn.Linear(32, 10)),
     "only BatchNorm trained": lambda: frozen(Net()),
     "in half precision": Net,
+    "tied": Tied,
+    "transformer": Transformer,
+    "recurrent": Rows,
+    "binary": Signs,
+    "pruned, masks live": pruned,
     "whole flat BatchNorm": lambda: nn.Sequential(nn.Flatten(), nn.BatchNorm1d(3 * 784), nn.Linear(3 * 784, 10)),
 }
 
@@ -171,7 +233,7 @@ def frozen(module: nn.Module) -> nn.Module:
 @pytest.mark.parametrize("name", HONEST)
 def test_no_honest_oddity_raises_a_finding(name, tmp_path):
     torch.manual_seed(1)
-    module = trained(HONEST[name](), 60)
+    module = trained(HONEST[name](), 0 if name == "pruned, masks live" else 60)
     if name == "in half precision":
         module = module.half()
     assert findings(evaluated(running(module, tmp_path))) == set()
