@@ -228,7 +228,7 @@ class ModelFacts(Value):
     """Groups of decoded tensors said to share one storage (tied weights)."""
     storage_elements: int = Field(ge=0)
     """Elements of all distinct storages of the decoded tensors."""
-    torchinfo: int | None
+    torchinfo: Annotated[int, Field(ge=0, le=10**12)] | None
     """`total_params` as torchinfo reports it; None when it failed, with `torchinfo_error`."""
     torchinfo_error: str | None = None
     mult_adds: int | None = None

@@ -110,6 +110,7 @@ class SandboxedStudent:
             )
         self.on_stage("importing")
         opened = self._opened_worker(self._entry_points)
+        self._note(opened)
         self.on_stage("decoding weights")
         limits = self.assignment.rules.limits
         read = self._request(
@@ -130,7 +131,7 @@ class SandboxedStudent:
             self.weights = for_model(self.decoded, state)
         described = self._describe(state)
         with _nonsense_refused():
-            self.notes += [*opened.facts["notes"], *read.facts["notes"], *fitted]
+            self.notes += [*read.facts["notes"], *fitted]
             said = {
                 **built.facts,
                 **described.facts,

@@ -67,7 +67,11 @@ def harness_evaluators() -> Iterable[Evaluator]:
 def _check(student: Student, context: Context) -> Check | None:
     options: KDLossOptions = context.options
     tried = probes(context.examples.classes)
-    facts = {"functions": list(context.kd_functions), "probes": [as_json_setting(probe) for probe in tried]}
+    facts = {
+        "functions": list(context.kd_functions),
+        "near": student.facts.source,
+        "probes": [as_json_setting(probe) for probe in tried],
+    }
     try:
         reply = student.ask("kd", facts, _tensors(tried), limit_seconds=context.limit_seconds)
     except SubmissionError as error:
@@ -154,8 +158,10 @@ def _missing(said: Mapping[str, Any], wanted: tuple[str, ...]) -> Check:
 
 def _unusable(found: Found, said: Mapping[str, Any]) -> Check:
     what = text(said.get("text"), 600)
-    if said.get("why") == "parameters":
-        return Check.failed(
+    if said.get("why") == "several":
+        return Check.could_not_check(NAME, what, text(said.get("hint"), 300))
+    if said.get("why") == "parameters":  # nothing was judged, so nothing is held against it
+        return Check.could_not_check(
             NAME,
             f"{_named(found)} cannot be called: {what}",
             f"its parameters should be {SIGNATURE}, in any order and with names that say which is which",

@@ -97,7 +97,7 @@ def count(student: Student) -> Counts:
 
 
 def _benign_causes(student: Student, difference: int) -> tuple[str, ...]:
-    """The honest causes whose sizes, taken together or alone, add up to `difference` exactly."""
+    """The honest causes whose sizes, taken together or alone, add up to `difference`; of tied weights any part may."""
     tied = _tied_elements(student)
     masked = sum(int((mask == 0).sum()) for mask in student.masks.values())
     causes = [
@@ -108,7 +108,7 @@ def _benign_causes(student: Student, difference: int) -> tuple[str, ...]:
     for chosen in ([present] if len(present) > 1 else []) + [[each] for each in present]:
         if sum(size for size, _ in chosen) == difference:
             return tuple(text for _, text in chosen)
-    return ()
+    return (causes[0][1],) if 0 < difference < tied else ()
 
 
 def _tied_elements(student: Student) -> int:
@@ -134,7 +134,8 @@ def _judged(counts: Counts, which: str) -> int:
         case "nonzero":
             return counts.nonzero
         case "torchinfo" if counts.torchinfo is not None:
-            return counts.torchinfo
+            # torchinfo's figure was computed beside student code: unexplained, it may only make things worse.
+            return counts.torchinfo if counts.trustworthy else max(counts.torchinfo, counts.stored)
         case _:
             return counts.stored
 
@@ -144,18 +145,23 @@ def _check(counts: Counts, judged: int, options: LimitOptions, student: Student)
     assert limit is not None
     name = "parameter_limit"
     explained = _explanation(counts)
-    over = judged > limit
-    if options.count != "nonzero" and not counts.trustworthy and over != (counts.stored > limit):
+    if options.count == "torchinfo" and _disputed(counts, limit):
         return Check.could_not_check(
             name,
-            f"{judged:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of {limit:,}"
-            f"{explained}",
+            f"{counts.torchinfo:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of "
+            f"{limit:,}{explained}",
             "a person has to look: register every weight as an nn.Parameter of an ordinary module",
         )
-    if over:
+    if judged > limit:
         reason = f"{judged:,} parameters, over the limit of {limit:,}{explained}"
         return Check.failed(name, reason, _largest(student, judged - limit))
     return Check.passed(name, f"{judged:,} of at most {limit:,} parameters{explained}")
+
+
+def _disputed(counts: Counts, limit: int) -> bool:
+    """Whether torchinfo and the file disagree about the limit for no honest reason."""
+    told = counts.torchinfo
+    return told is not None and not counts.trustworthy and (told > limit) != (counts.stored > limit)
 
 
 def _explanation(counts: Counts) -> str:

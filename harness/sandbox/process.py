@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 _PRINTED_BYTES = 64 * 2**10
 _BOOT = "from harness.worker import main; main({descriptor}, {memory_bytes})"
 _START_SECONDS = 60.0
+_WATCH_SECONDS = 0.05
+_LAST_SIGNAL = 64
 _ENVIRONMENT = {
     "PATH": "/usr/bin:/bin",
     "HOME": "/tmp",  # noqa: S108 - inside the sandbox a private one
@@ -85,6 +87,11 @@ class Worker:
         self._reader = threading.Thread(target=self._read_prints, daemon=True)
         self._reader.start()
         self._watched = _Watched(self._process.pid)
+        self._overrun: SubmissionError | None = None
+        self._closed = threading.Event()
+        # A thread of its own: student code may have left something behind that eats memory between requests.
+        self._watcher = threading.Thread(target=self._watch_memory, daemon=True)
+        self._watcher.start()
 
     def __enter__(self) -> Self:
         return self
@@ -94,7 +101,8 @@ class Worker:
 
     @property
     def alive(self) -> bool:
-        return self._process.poll() is None
+        """Whether it can be asked; one that had to be stopped can, and answers with the reason."""
+        return self._overrun is not None or self._process.poll() is None
 
     @property
     def printed(self) -> str:
@@ -135,11 +143,13 @@ class Worker:
             SubmissionError: refused by the worker, crashed, timed out or out of memory.
             Cancelled: `stopping` was set.
         """
+        if self._overrun is not None:
+            raise self._overrun
         self._channel.settimeout(limit_seconds)
         try:
             send(self._channel, request, facts, tensors, descriptors)
             deadline = time.monotonic() + limit_seconds
-            frame = receive(self._channel, max_payload_bytes=max_reply_bytes, deadline=deadline, tick=self._watch)
+            frame = receive(self._channel, max_payload_bytes=max_reply_bytes, deadline=deadline, tick=self._look_up)
         except ChannelTimeout:
             self.close()
             raise SubmissionError(
@@ -148,11 +158,11 @@ class Worker:
                 "is there an endless loop, training code or a download?",
             ) from None
         except ChannelClosed:
-            raise self._death(doing) from None
+            raise self._overrun or self._death(doing) from None
         except BrokenFrame as error:
             self.close()
             raise SubmissionError("crashed", f"the process wrote over its own answers while {doing}: {error}") from None
-        except (SubmissionError, Cancelled):
+        except Cancelled:
             self.close()
             raise
         if frame.kind == "failed":
@@ -161,24 +171,34 @@ class Worker:
 
     def close(self) -> None:
         """Kill the worker's whole process tree and wait for it."""
-        self._watched.kill()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
+        self._closed.set()
+        self._watcher.join()
+        self._kill()
         self._process.wait()
         self._channel.close()
         self._reader.join(timeout=5)
 
-    def _watch(self) -> None:
+    def _kill(self) -> None:
+        self._watched.kill()
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.kill()
+
+    def _look_up(self) -> None:
         if self._stopping.is_set():
             raise Cancelled("the run was stopped")
-        used = self._watched.resident_bytes()
-        if used > self._memory_bytes:
-            raise SubmissionError(
-                "out_of_memory",
-                f"stopped at {used / 2**20:,.0f} MiB of memory; the limit is {self._memory_bytes / 2**20:,.0f} MiB",
-                "is a data set loaded, or a tensor far larger than the network needs?",
-            )
+
+    def _watch_memory(self) -> None:
+        while not self._closed.wait(_WATCH_SECONDS):
+            used = self._watched.resident_bytes()
+            if used > self._memory_bytes:
+                self._overrun = SubmissionError(
+                    "out_of_memory",
+                    f"stopped at {used / 2**20:,.0f} MiB of memory; the limit is {self._memory_bytes / 2**20:,.0f} MiB",
+                    "is a data set loaded, or a tensor far larger than the network needs?",
+                )
+                self._kill()
+                return
 
     def _death(self, doing: str) -> SubmissionError:
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -189,9 +209,9 @@ class Worker:
             case None | 0:
                 how = "the process ended"
             case negative if negative < 0:
-                how = f"the process was killed by {signal.Signals(-negative).name}"
-            case beyond if beyond > 128 and beyond - 128 in set(signal.Signals):
-                how = f"the process was killed by {signal.Signals(beyond - 128).name}"
+                how = f"the process was killed by {_signal(-negative)}"
+            case beyond if 128 < beyond <= 128 + _LAST_SIGNAL:  # as bubblewrap reports it
+                how = f"the process was killed by {_signal(beyond - 128)}"
             case _:
                 how = f"the process ended with exit code {code}"
         return SubmissionError("crashed", f"{how} while {doing}", "run it at home with 'harness check' to see where")
@@ -201,6 +221,13 @@ class Worker:
         while chunk := self._process.stdout.read(2**16):
             self._printed += chunk[: max(0, _PRINTED_BYTES - len(self._printed))]
         self._process.stdout.close()
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal has no name
+        return f"signal {number}"
 
 
 def _start(sandbox: Sandbox, submission: Path, theirs: socket.socket, memory_bytes: int) -> subprocess.Popen[bytes]:

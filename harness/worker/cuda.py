@@ -51,7 +51,8 @@ def _replacements() -> list[tuple[Any, str, Callable[..., Any]]]:
         *((torch, name, _on_cpu(getattr(torch, name))) for name in _MAKERS),
         *((tensor, name, _on_cpu(getattr(tensor, name))) for name in _TENSOR_MAKERS),
         (torch, "load", _loaded(torch.load)),
-        *((torch.cuda, name, _nothing) for name in ("set_device", "synchronize", "empty_cache")),
+        *((torch.cuda, name, lambda *_, **__: None) for name in ("set_device", "synchronize", "empty_cache")),
+        (torch, "compile", _uncompiled),
     ]
 
 
@@ -59,8 +60,9 @@ def _itself(self: Any, *_: Any, **__: Any) -> Any:
     return self
 
 
-def _nothing(*_: Any, **__: Any) -> None:
-    """What there is to do for a GPU on a machine without one."""
+# There is no compiler in the sandbox, and compiling changes no result.
+def _uncompiled(model: Any = None, **_: Any) -> Any:
+    return model if model is not None else (lambda each: each)
 
 
 def _cpu(device: Any) -> Any:

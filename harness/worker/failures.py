@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import re
 import traceback
 from pathlib import Path
 
@@ -18,7 +19,7 @@ def failure(error: BaseException) -> SubmissionError:
     said = describe(error)
     if is_out_of_memory(error):
         return SubmissionError("out_of_memory", f"memory ran out: {said}")
-    return SubmissionError("crashed", said)
+    return SubmissionError("crashed", said, _advice(error))
 
 
 def describe(error: BaseException) -> str:
@@ -27,6 +28,18 @@ def describe(error: BaseException) -> str:
     line = _student_line(error)
     name = type(error).__name__
     return f"{name}: {message}{line}" if message else f"{name}{line}"
+
+
+def _advice(error: BaseException) -> str | None:
+    """What to change about the commonest mistakes."""
+    text = _text(error)
+    if isinstance(error, FileNotFoundError):
+        return "the harness loads the weights itself; other files can be read by their name alone if they are handed in"
+    if channels := re.search(r"to have (\d+) channels, but got (\d+) channels", text):
+        return f"images come with {channels[2]} channels: the first layer must take {channels[2]}, not {channels[1]}"
+    if "shapes cannot be multiplied" in text:
+        return "a linear layer expects another number of inputs: was the network made for another image size?"
+    return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from harness.errors import SubmissionError
 from harness.worker.failures import describe
 from harness.worker.kd_bind import Attempt, attempts
-from harness.worker.kd_find import Sources, Target, code_lines, find
+from harness.worker.kd_find import Ambiguous, Sources, Target, code_lines, find
 from harness.worker.kd_outcome import outcome, teacher_gradient
 from harness.worker.kd_read import Unbindable
 
@@ -40,7 +40,11 @@ def answer(sources: Sources, facts: dict[str, Any], tensors: dict[str, Tensor]) 
     from harness.worker.cuda import cpu_only
 
     wanted = [str(name) for name in facts["functions"]]
-    target, notes = find(sources, wanted)
+    try:
+        target, notes = find(sources, wanted, str(facts.get("near", "")))
+    except Ambiguous as several:
+        why = {"why": "several", "text": str(several), "hint": several.hint}
+        return {"function": _described(several.targets[-1], sources, []), "unusable": why}, {}
     if target is None:
         return {"missing": {"looked_for": wanted, "defined": _defined(sources)}}, {}
     found: dict[str, Any] = {"function": _described(target, sources, notes)}

@@ -88,8 +88,25 @@ def parameter_names(node: ast.AST, *, method: bool = False) -> list[str]:
     return names[1:] if method and names[:1] in (["self"], ["cls"]) else names
 
 
-def find(sources: Sources, wanted: Sequence[str]) -> tuple[Target | None, list[str]]:
-    """The KD loss: by the wanted names in their order, else the likeliest; and notes on how it was chosen."""
+class Ambiguous(Exception):
+    """Several files define the loss differently, and nothing says which one counts."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self.targets = targets
+        name, paths = targets[0].name, sorted({each.definition.path for each in targets})
+        super().__init__(f"`{name}` is defined differently in {', '.join(paths)}")
+        self.hint = f'write into submission.toml which one counts: kd_function = "{paths[0]}:{name}"'
+
+
+def find(sources: Sources, wanted: Sequence[str], near: str = "") -> tuple[Target | None, list[str]]:
+    """The KD loss: by the wanted names in their order, else the likeliest; and notes on how it was chosen.
+
+    Args:
+        near: where the network is defined, as in 'model.py line 3': of several files, this one counts.
+
+    Raises:
+        Ambiguous: only the student can say which definition counts.
+    """
     targets = [target for definition in sources.names() for target in _targets(definition)]
     for file, _, name in (each.rpartition(":") for each in wanted):
         there = [target for target in targets if target.definition.path == (file or target.definition.path)]
@@ -97,7 +114,8 @@ def find(sources: Sources, wanted: Sequence[str]) -> tuple[Target | None, list[s
             target for target in there if len(target.path) > 1 and target.path[-1] == name
         ]
         if named:
-            return _callable_part(named[-1], targets), []
+            chosen, notes = _settled(named, near)
+            return _callable_part(chosen, targets), notes
     likely = sorted(
         (target for target in targets if likelihood(target) >= LIKELY_AT_LEAST), key=likelihood, reverse=True
     )
@@ -108,6 +126,18 @@ def find(sources: Sources, wanted: Sequence[str]) -> tuple[Target | None, list[s
     if len(likely) > 1:
         notes.append(f"also looked likely: {', '.join(f'`{each.name}`' for each in likely[1:4])}")
     return likely[0], notes
+
+
+def _settled(named: list[Target], near: str) -> tuple[Target, list[str]]:
+    """The last definition of the only file, of the network's file, or of files that agree."""
+    here = [each for each in named if near.startswith(f"{each.definition.path} ")]
+    elsewhere = sorted({each.definition.path for each in named} - {each.definition.path for each in here})
+    if here:
+        listed = ", ".join(elsewhere)
+        return here[-1], [f"also defined in {listed}; the one beside the network was judged"] if elsewhere else []
+    if len(elsewhere) > 1 and len({ast.dump(each.node) for each in named}) > 1:
+        raise Ambiguous(named)
+    return named[-1], []
 
 
 def _targets(definition: Definition) -> Iterator[Target]:

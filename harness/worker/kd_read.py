@@ -32,7 +32,9 @@ def signature(function: Any, target: Target) -> list[Parameter]:
     except (TypeError, ValueError):
         found = []
     if all(each.kind in VARIADIC for each in found):
-        return _declared(target) or found
+        inner = None if inspect.isroutine(function) else python_function(function)
+        behind = list(inspect.signature(inner).parameters.values())[1:] if inner is not None else []
+        return _declared(target) or behind or found
     return found
 
 
@@ -48,8 +50,9 @@ def _declared(target: Target) -> list[Parameter]:
         found += [_as_written(each.arg, default is not None, Parameter.KEYWORD_ONLY) for each, default in pairs]
         if not found and arguments.vararg:
             names = _unpacked(target.node) or ["student", "labels", "teacher"]
-            return [Parameter(name, Parameter.POSITIONAL_ONLY) for name in names]
-        return found
+            found = [Parameter(name, Parameter.POSITIONAL_ONLY) for name in names]
+        rest = [Parameter(arguments.kwarg.arg, Parameter.VAR_KEYWORD)] if arguments.kwarg else []
+        return found + rest
     return []
 
 

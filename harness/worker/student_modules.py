@@ -217,6 +217,10 @@ class Code:
                 raise ImportError(
                     f"there is no file for 'from {'.' * level}{name} import …' in the submission", name=name
                 )
+            if name.partition(".")[0] == "torchvision":
+                from harness.vision import import_torchvision
+
+                import_torchvision()
             return __import__(name, _globals, _locals, fromlist or (), 0)
         module = self.project.module(target)
         if fromlist:
