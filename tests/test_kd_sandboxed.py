@@ -1,13 +1,13 @@
 """KD losses as hostile as student code can be, graded for real: each gets its own verdict and changes nothing else."""
 
 import os
-from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 from harness import assignment
+from harness.bulk import HandIn
 from harness.errors import SandboxUnavailable
 from harness.grading import grade_all
 from harness.plugins import Plugins
@@ -96,7 +96,7 @@ def results(tmp_path_factory: pytest.TempPathFactory):
         pytest.skip(str(reason))
     graded = grade_all(
         assignment.load(str(quick), plugins),
-        [(name, Path(folder / name)) for name in LOSSES],
+        [HandIn(name, folder / name) for name in LOSSES],
         plugins=plugins,
         sandbox=sandbox,
         jobs=2,
