@@ -53,6 +53,7 @@ class FakeSources:
 
 class FakeStudent:
     facts = SimpleNamespace(source="model.py line 1")
+
     def __init__(self, text):
         self.sources = FakeSources(text)
 
