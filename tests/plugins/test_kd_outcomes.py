@@ -1,5 +1,7 @@
 """Outcomes that are no wrong formula get their own words, and nothing a worker says can do more than fail."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from harness_kd_loss import KDLoss, KDLossOptions
@@ -86,7 +88,7 @@ def test_missing_function():
 
 def test_unbindable_function_says_what_was_found():
     found = check("def loss_fn_kd(images, model): return F.softmax(model(images), 1)\n")
-    assert found.verdict == "failed"
+    assert found.verdict == "could_not_check"
     assert "(images, model)" in found.reason
     assert "teacher logits" in found.hint
 
@@ -100,6 +102,8 @@ def test_function_that_cannot_be_loaded():
 @pytest.mark.parametrize("status", ["rejected", "crashed", "timed_out", "out_of_memory"])
 def test_a_worker_that_fails_is_a_failed_check(status):
     class Failing:
+        facts = SimpleNamespace(source="model.py line 1")
+
         def ask(self, *_, **__):
             raise SubmissionError(status, "line 3: boom")
 

@@ -232,7 +232,7 @@ class Buffered(nn.Module):
 def test_weights_in_buffers_are_counted_by_the_grader(file):
     student, _ = student_of(Buffered(), file, IMAGE)
     values, check = evaluated(student, 100)
-    assert (values["torchinfo"], values["stored"], values["parameters"]) == (10, 1930, 10)
+    assert (values["torchinfo"], values["stored"], values["parameters"]) == (10, 1930, 1930)
     assert check.verdict == "could_not_check"
     assert "1,920 numbers lie in buffers, which torchinfo does not see (table)" in check.reason
     assert "nn.Parameter" in check.hint
