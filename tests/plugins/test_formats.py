@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 import pickle
 import zipfile
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
+from torch import nn
 
 from harness.errors import SubmissionError
 from harness.plugins import Plugins
@@ -237,3 +239,30 @@ def test_a_deflated_torch_zip_is_refused(tmp_path: Path) -> None:
             new.writestr(info.filename, old.read(info), zipfile.ZIP_DEFLATED)
     with pytest.raises(SubmissionError, match="compressed"):
         decode_weights(tmp_path / "w", FORMATS)
+
+
+class DefaultStudent(nn.Module):
+    """The 256,779-parameter network of HW7's sample code: its names decide the bytes of the pickle's keys."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        widths = [16, 32, 64, 128, 256, 256, 256, 256]
+        blocks = [nn.Sequential(nn.Conv2d(3, 16, 3, 1, 1), nn.BatchNorm2d(16), nn.ReLU6(), nn.MaxPool2d(2))]
+        for index, (before, after) in enumerate(itertools.pairwise(widths)):
+            depthwise = nn.Conv2d(before, before, 3, 1, 1, groups=before)
+            block = [depthwise, nn.BatchNorm2d(before), nn.ReLU6(), nn.Conv2d(before, after, 1)]
+            blocks.append(nn.Sequential(*block, *([nn.MaxPool2d(2)] if index < 3 else [])))
+        self.cnn = nn.Sequential(*blocks, nn.AdaptiveAvgPool2d(1))
+        self.fc = nn.Sequential(nn.Linear(256, 11))
+
+
+@pytest.mark.parametrize(("protocol", "published"), [(3, 268_472), (4, 265_259)])
+def test_the_default_student_takes_the_published_bytes(protocol: int, published: int, tmp_path: Path) -> None:
+    network = DefaultStudent()
+    assert sum(each.numel() for each in network.parameters()) == 256_779
+    arrays = {name: each.numpy() for name, each in network.state_dict().items()}
+    data = pickle.dumps(encode8(arrays), protocol)
+    # A few bytes either way: the spelling of NumPy's module, and equal numbers that a pickle stores once.
+    assert abs(len(data) - published) <= 8
+    (tmp_path / "w").write_bytes(data)
+    assert len(decode_weights(tmp_path / "w", FORMATS).tensors) == len(arrays)
