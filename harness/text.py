@@ -61,8 +61,8 @@ def interval_text(metric: Metric) -> str:
 
 
 def score_text(score: float, max_score: float) -> str:
-    """'45 / 45', without trailing zeros."""
-    return f"{score:.6g} / {max_score:.6g}"
+    """'45 / 45', without trailing zeros; '–' where nothing gives automatic points."""
+    return f"{score:.6g} / {max_score:.6g}" if max_score else "–"
 
 
 def markdown_cell(text: str) -> str:

@@ -62,3 +62,4 @@ def test_numbers_for_people() -> None:
     assert metric_text(count(387480, "bytes")) == "387,480 bytes"
     assert interval_text(count(95386)) == ""
     assert score_text(45.0, 45.0) == "45 / 45"
+    assert score_text(0.0, 0.0) == "–"
