@@ -130,8 +130,8 @@ class Images:
     """Decoded images, shared read-only with the workers.
 
     Attributes:
-        pixels: uint8 [N, channels of the source (1 or 3), S, S]; the worker repeats one channel to `channels`, then
-            computes `(pixels / 255 - mean) / std` in float32, as torchvision's ToTensor and Normalize do.
+        pixels: uint8 [N, channels, S, S]; the worker computes `(pixels / 255 - mean) / std` in float32, as
+            torchvision's ToTensor and Normalize do.
     """
 
     pixels: Tensor

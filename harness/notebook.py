@@ -27,7 +27,7 @@ from harness.errors import UsageError
 from harness.grading import Grader
 from harness.plugins import Plugins
 from harness.sandbox import NoSandbox
-from harness.weights import for_model, live_masks
+from harness.weights import for_model, live_masks, renamed
 from harness.worker import kd
 from harness.worker.decode import Decoded, decode_weights
 from harness.worker.fitting import fit_keys
@@ -169,7 +169,7 @@ def _live(
             "source": _CELL,
             "weights_format": decoded.format,
             "stored_bits": decoded.bits,
-            "aliases": decoded.aliases,
+            "aliases": renamed(decoded.aliases, decoded.tensors, tensors),
             "storage_elements": decoded.storage_elements,
             "notes": (*decoded.notes, *notes),
         }

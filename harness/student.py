@@ -23,7 +23,7 @@ from harness.api import Images, ModelFacts, Reply
 from harness.errors import SubmissionError
 from harness.sandbox import Sandbox, Worker
 from harness.shared_memory import mapped, sealed, space
-from harness.weights import for_model, live_masks
+from harness.weights import for_model, live_masks, renamed
 from harness.worker.fitting import fit_keys
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class SandboxedStudent:
                 "source": opened.facts["source"],
                 "weights_format": read.facts["format"],
                 "stored_bits": read.facts["bits"],
-                "aliases": _renamed(read.facts["aliases"], read.tensors, self.decoded),
+                "aliases": renamed(read.facts["aliases"], read.tensors, self.decoded),
                 "storage_elements": read.facts["storage_elements"],
                 "notes": self.notes,
             }
@@ -259,15 +259,6 @@ class SandboxedStudent:
     def _note(self, reply: Reply) -> None:
         with _nonsense_refused():
             self.notes += [each for each in map(str, reply.facts["notes"]) if each not in self.notes]
-
-
-def _renamed(
-    groups: Sequence[Sequence[str]], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
-) -> list[list[str]]:
-    """Groups of names of one file, under the names its tensors got when they were matched to the model."""
-    names = {id(tensor): name for name, tensor in after.items()}
-    new = {name: names[id(tensor)] for name, tensor in before.items() if id(tensor) in names}
-    return [[new[name] for name in group if name in new] for group in groups]
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -57,6 +57,15 @@ def twins(tensors: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> 
         for name in rest
         if name in tensors and first in tensors and _equal(tensors[first], tensors[name])
     }
+
+
+def renamed(
+    groups: Sequence[Sequence[str]], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
+) -> list[list[str]]:
+    """Groups of names of one file, under the names its tensors got when they were matched to the model."""
+    names = {id(tensor): name for name, tensor in after.items()}
+    new = {name: names[id(tensor)] for name, tensor in before.items() if id(tensor) in names}
+    return [[new[name] for name in group if name in new] for group in groups]
 
 
 def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, Tensor]:
