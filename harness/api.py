@@ -7,6 +7,7 @@ protocols below. Importing this module does not import torch.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
@@ -200,6 +201,16 @@ class Student(Protocol):
 
         Raises:
             SubmissionError: the forward pass failed, took too long, or returned something else.
+        """
+
+    def again(self) -> AbstractContextManager[Student]:
+        """The same network in a process of its own that has seen nothing yet; leaving the context ends it.
+
+        Two processes that are given the same weights and images must give the same logits: nothing that one of them
+        remembers is known to the other. In a notebook, where there is only one process, it is a copy of the module.
+
+        Raises:
+            SubmissionError: on its first use, like any other request.
         """
 
     def ask(

@@ -12,8 +12,9 @@ import inspect
 import io
 import tempfile
 import textwrap
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -110,6 +111,11 @@ class _LiveStudent:
         self.model.load(self.weights if weights is None else weights)
         self.model.forward(images.pixels, logits, facts)
         return logits
+
+    @contextmanager
+    def again(self) -> Iterator[_LiveStudent]:
+        """See `harness.api.Student.again`."""
+        yield replace(self, model=copy.deepcopy(self.model))
 
     def ask(
         self,

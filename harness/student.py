@@ -12,7 +12,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -176,6 +176,18 @@ class SandboxedStudent:
                 "do the weights belong to this network, and are they free of NaN?",
             )
         return logits
+
+    @contextmanager
+    def again(self) -> Iterator[SandboxedStudent]:
+        """See `harness.api.Student.again`."""
+        other = replace(self)
+        other.decoded, other.weights, other.masks = self.decoded, self.weights, self.masks
+        other._facts = self._facts  # noqa: SLF001 - its own class
+        try:
+            yield other
+        finally:
+            other.close()
+            self._printed += other.printed
 
     def ask(
         self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, limit_seconds: float

@@ -75,6 +75,33 @@ def test_a_worker_that_died_is_replaced_with_the_next_request(student):
     assert handle.printed.count("going down") == 1
 
 
+COUNTING = HONEST.replace(
+    "        return self.fc",
+    """        StudentNet.seen = getattr(StudentNet, "seen", 0) + len(x)
+        print("seen", StudentNet.seen, flush=True)
+        return StudentNet.seen + self.fc""",
+)
+
+
+def test_a_second_process_knows_nothing_of_the_first(tmp_path):
+    assignment = small_assignment(tmp_path / "assignment")
+    submission = hand_ins.staged(hand_in(tmp_path / "counting", COUNTING), tmp_path)
+    images = load_examples(assignment, "test", 8, hand_ins.PLUGINS.datasets).images
+    formats = hand_ins.PLUGINS.weight_format_modules
+    with SandboxedStudent(submission, assignment, sandbox_called("bwrap"), formats, 8) as student:
+        student.open()
+        first, second = student.logits(images), student.logits(images)
+        with student.again() as other:
+            assert other.facts == student.facts
+            fresh, repeated = other.logits(images), other.logits(images)
+        third = student.logits(images)
+    # Each counts what it saw itself; trying the network on empty images before differs by a few.
+    for later, earlier in ((second, first), (third, second), (repeated, fresh)):
+        assert float((later - earlier).mean()) == pytest.approx(hand_ins.IMAGES)
+    assert float((second - fresh).mean()) == pytest.approx(hand_ins.IMAGES, abs=3)
+    assert student.printed.count("seen") >= 5
+
+
 def test_the_facts_say_where_everything_was_found(student):
     facts = student[0].facts
     assert facts.source.startswith("model.py line ")

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import copy
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 
@@ -98,10 +100,21 @@ def answer(state: dict[str, Tensor], x: Tensor) -> Tensor:
 
 @dataclass
 class RunningStudent(FakeStudent):
-    """Answers by the worker's own `Model`, in this process; counts the images it ran."""
+    """Answers by the worker's own `Model`, in this process; counts the images it ran.
+
+    Its second process is a copy made before it answered anything.
+    """
 
     model: Model | None = None
     images: list[int] = field(default_factory=list)
+    unused: Model | None = None
+
+    def __post_init__(self) -> None:
+        self.unused = copy.deepcopy(self.model)
+
+    @contextmanager
+    def again(self) -> Iterator[RunningStudent]:
+        yield replace(self, model=copy.deepcopy(self.unused))
 
     def logits(self, images: Images, weights=None, *, batch_size: int = 64) -> Tensor:
         self.images.append(len(images.pixels))
