@@ -110,6 +110,17 @@ class Curve(Value):
     series: tuple[Series, ...]
 
 
+class Layer(Value):
+    """One leaf layer of a network, as torchinfo tells it beside student code: a claim."""
+
+    name: str
+    kind: str
+    """The name of its class."""
+    output: tuple[int, ...]
+    """Shape for a batch of one."""
+    parameters: int
+
+
 class Evaluation(Value):
     """What one evaluator found out about one student."""
 
@@ -118,6 +129,8 @@ class Evaluation(Value):
     curves: tuple[Curve, ...] = ()
     predictions: tuple[int, ...] | None = None
     """The predicted class of each graded image, in the data set's order (accuracy only)."""
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    """Public images by true class (row) and predicted class (column); None with more than 100 classes."""
 
 
 class Options(BaseModel):
@@ -304,6 +317,18 @@ class JudgesPredictions(Protocol):
 
     def evaluate_predictions(self, predictions: Predictions, context: Context) -> Evaluation:
         """Raises SubmissionError when the submission as a whole cannot be graded."""
+
+
+@runtime_checkable
+class StatesLimits(Protocol):
+    """An evaluator whose options limit metrics; reports show the limits beside them."""
+
+    def limits(self, options: Any) -> Mapping[str, float]:
+        """Metric -> the most it may be, for those that are limited.
+
+        Args:
+            options: an instance of the evaluator's `Options`.
+        """
 
 
 class WeightFormat(Protocol):

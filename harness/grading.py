@@ -30,6 +30,7 @@ from harness.api import (
     Evaluation,
     Examples,
     JudgesPredictions,
+    Layer,
     Metric,
     Predictions,
     Student,
@@ -39,7 +40,7 @@ from harness.errors import Cancelled, SubmissionError, UsageError
 from harness.images import load_examples, only, public_part
 from harness.plugins import Plugins
 from harness.predictions import names_tell_classes, read_predictions
-from harness.results import Environment, Result, Status
+from harness.results import Environment, Result, Status, layers
 from harness.sandbox import Sandbox
 from harness.student import SandboxedStudent
 from harness.submission import HandIn, ReadLimits, Submission, read_submission
@@ -148,6 +149,7 @@ class Grader:
             student = opened()
             self._run_evaluators(student, "notebook", input_size, kd_function, found)
             found.notes = list(student.facts.notes)
+            found.layers = layers(student.facts)
         except UsageError:
             raise
         except Exception as error:  # noqa: BLE001 - the student's own code, with nothing of ours around it
@@ -189,6 +191,7 @@ class Grader:
             )
             with _recording(student, found):
                 student.open()
+                found.layers = layers(student.facts)
                 self._run_evaluators(student, name, size, submission.settings.kd_function, found)
         except SubmissionError as error:
             found.end(error.status, error.reason, error.hint)
@@ -286,6 +289,8 @@ class Grader:
             curves=tuple(found.curves),
             points=lines,
             predictions=found.predictions,
+            confusion=found.confusion,
+            layers=found.layers,
             nickname=submission.settings.nickname if submission else None,
             members=submission.members if submission else (),
             submitted_at=submission.submitted_at if submission else None,
@@ -352,6 +357,8 @@ class _Findings:
     checks: list[Check] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     predictions: tuple[int, ...] | None = None
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    layers: tuple[Layer, ...] = ()
     notes: list[str] = field(default_factory=list)
     printed: str = ""
 
@@ -360,6 +367,7 @@ class _Findings:
         self.checks += evaluation.checks
         self.curves += evaluation.curves
         self.predictions = evaluation.predictions if evaluation.predictions is not None else self.predictions
+        self.confusion = evaluation.confusion if evaluation.confusion is not None else self.confusion
 
     def end(self, status: Status, reason: str | None, hint: str | None) -> None:
         self.status, self.reason, self.hint = status, reason, hint

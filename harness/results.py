@@ -9,10 +9,15 @@ from typing import Any, Literal, get_args
 
 from pydantic import Field, FiniteFloat
 
-from harness.api import Check, Curve, Metric, Value
+from harness.api import Check, Curve, Layer, Metric, ModelFacts, Value
 from harness.errors import FailureStatus
+from harness.text import clean
 
 Status = Literal["graded", FailureStatus, "harness_error"]
+_LAYERS_KEPT = 300
+_NAME_CHARACTERS = 80
+_MOST_DIMENSIONS = 8
+_LARGEST = 10**12
 STATUSES: tuple[Status, ...] = ("graded", *get_args(FailureStatus), "harness_error")
 
 
@@ -65,6 +70,10 @@ class Result(Value):
     points: tuple[PointLine, ...] = ()
     predictions: tuple[int, ...] | None = None
     """The predicted class of each graded image, in the data set's order."""
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    """Public images by true class (row) and predicted class (column); null with more than 100 classes."""
+    layers: tuple[Layer, ...] = ()
+    """torchinfo's leaf layers, the first 300: claims of the process that ran the submission."""
     nickname: str | None = None
     members: tuple[str, ...] = ()
     submitted_at: datetime | None = None
@@ -105,6 +114,15 @@ class Attempt(Value):
     assignment: AssignmentInfo
     environment: Environment
     result: Result
+
+
+def layers(facts: ModelFacts) -> tuple[Layer, ...]:
+    """What a result keeps of the worker's layer table: so many lines, short names, possible numbers."""
+    return tuple(
+        Layer(name=clean(name, _NAME_CHARACTERS), kind=clean(kind, _NAME_CHARACTERS), output=output, parameters=count)
+        for name, kind, output, count in facts.layers[:_LAYERS_KEPT]
+        if len(output) <= _MOST_DIMENSIONS and all(0 <= size <= _LARGEST for size in (*output, count))
+    )
 
 
 def _plain(result: Result) -> dict[str, Any]:

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     Classes = np.ndarray[Any, np.dtype[np.int64]]
 
 
+_MOST_CLASSES = 100
+
+
 class Accuracy:
     """The share of graded images whose largest logit is that of their class.
 
@@ -40,7 +43,21 @@ def _evaluation(predictions: Classes, context: Context) -> Evaluation:
         if context.audience == "instructor":
             metrics["accuracy_private"] = accuracy(correct[~context.public])
     checks = (_baseline_check(metrics["accuracy"], context.baselines),) if context.baselines else ()
-    return Evaluation(metrics=metrics, checks=checks, predictions=tuple(predictions.tolist()))
+    shown = context.public
+    return Evaluation(
+        metrics=metrics,
+        checks=checks,
+        predictions=tuple(predictions.tolist()),
+        confusion=confusion(context.examples.labels[shown], predictions[shown], context.examples.classes),
+    )
+
+
+def confusion(labels: Classes, predictions: Classes, classes: int) -> tuple[tuple[int, ...], ...] | None:
+    """Images by true class (row) and predicted class (column); None where the table would be too large to read."""
+    if classes > _MOST_CLASSES:
+        return None
+    cells = np.bincount(labels * classes + predictions, minlength=classes * classes)
+    return tuple(map(tuple, cells.reshape(classes, classes).tolist()))
 
 
 def accuracy(correct: Bits) -> Metric:

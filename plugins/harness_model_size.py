@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
 from harness_canonical import canonical, handed_in, zstd_size
@@ -40,6 +40,9 @@ class ModelSize:
     name = "model_size"
     Options: ClassVar[type[Options]] = SizeOptions
     provides = frozenset({"stored_bytes", "canonical_bytes", "zstd_bytes", "weights_size"})
+
+    def limits(self, options: SizeOptions) -> Mapping[str, float]:
+        return {} if options.limit_bytes is None else {f"{options.measure}_bytes": options.limit_bytes}
 
     def evaluate(self, student: Student, context: Context) -> Evaluation:
         options: SizeOptions = context.options

@@ -8,7 +8,7 @@ grader's own.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -60,6 +60,9 @@ class ParameterLimit:
     provides = frozenset(
         {"parameters", "parameters_torchinfo", "parameters_stored", "parameters_nonzero", "parameter_limit"}
     )
+
+    def limits(self, options: LimitOptions) -> Mapping[str, float]:
+        return {} if options.limit is None else {"parameters": options.limit}
 
     def evaluate(self, student: Student, context: Context) -> Evaluation:
         options: LimitOptions = context.options

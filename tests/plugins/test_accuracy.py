@@ -124,3 +124,15 @@ def test_a_student_never_gets_a_private_figure():
     found = Accuracy().evaluate(answering([1, 0]), graded)
     assert found.metrics.keys() == {"accuracy", "accuracy_public"}
     assert len(found.predictions) == 2
+
+
+def test_confusion_counts_public_images_by_true_and_predicted_class():
+    graded = examples([0, 0, 1, 2, 2], classes=3)
+    public = np.array([True, True, True, True, False])
+    found = Accuracy().evaluate(answering([0, 1, 1, 0, 2]), context(examples=graded, public=public, split=True))
+    assert found.confusion == ((1, 1, 0), (0, 1, 0), (1, 0, 0))
+
+
+def test_a_confusion_matrix_nobody_can_read_is_left_out():
+    found = Accuracy().evaluate(answering([0, 1]), context(examples=examples([0, 1], classes=101)))
+    assert found.confusion is None
