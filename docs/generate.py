@@ -154,8 +154,9 @@ def hooks() -> str:
 
 
 def handles() -> str:
-    """What an evaluator gets: the source of the protocols, which is their documentation."""
-    return _joined([_fenced("python", _source(api, name)) for name in ("Student", "Context")])
+    """What evaluators get and class evaluators return: their source, which is their documentation."""
+    names = ("Student", "Context", "ClassEntry", "Finding", "Comparison")
+    return _joined([_fenced("python", _source(api, name)) for name in names])
 
 
 def assignment_keys() -> str:
@@ -180,7 +181,7 @@ def evaluators() -> str:
 
 
 def others() -> str:
-    """Weights formats, kinds of data and writers: names and first sentences."""
+    """Class evaluators, weights formats, kinds of data and writers."""
     plugins = _plugins()
     kinds: list[tuple[str, Mapping[str, object]]] = [
         ("Weights formats", plugins.weight_formats),

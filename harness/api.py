@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.leaderboard import Board
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 hookimpl = pluggy.HookimplMarker("harness")
 
@@ -299,6 +302,55 @@ class Evaluator(Protocol):
 
     def evaluate(self, student: Student, context: Context) -> Evaluation:
         """Raises SubmissionError when the submission as a whole cannot be graded."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassEntry:
+    """What grading kept of one submission for those who compare a class."""
+
+    submission: str
+    weights: Mapping[str, Floats]
+    """What was sent into the network, floating-point tensors only, in the order of its state; 8 significant bits."""
+    digests: Mapping[str, str]
+    """Of the exact values of each of these tensors; constant ones, such as zeros, have none."""
+    file_digest: str
+    """Of the weights file as handed in."""
+    predictions: tuple[int, ...] | None
+    submitted_at: datetime | None
+
+
+class Finding(Value):
+    """Something about several submissions that a person should look at: evidence, never a verdict."""
+
+    submissions: tuple[str, ...]
+    evidence: Mapping[str, FiniteFloat | str]
+    """A few figures by name; shares of 1 are numbers."""
+    paragraph: str
+    """To be forwarded as it is: what was found, what may explain it, what it does not show."""
+
+
+class Comparison(Value):
+    """What one class evaluator found out about a class."""
+
+    findings: tuple[Finding, ...] = ()
+    """The most striking first."""
+    notes: tuple[str, ...] = ()
+    """What was compared with what, and what could not be."""
+
+
+class ClassEvaluator(Protocol):
+    """Compares the submissions of a class with each other, for the instructor. Nothing it finds costs points."""
+
+    name: str
+    Options: ClassVar[type[Options]]
+
+    def evaluate_class(self, entries: Sequence[ClassEntry], options: Any) -> Comparison:
+        """Runs after grading, from the store alone: there is neither student code nor a sandbox.
+
+        Args:
+            entries: by submission id.
+            options: an instance of `Options`.
+        """
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,14 +8,14 @@ from __future__ import annotations
 import hashlib
 import tomllib
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, JsonValue, field_validator, model_validator
 
-from harness.api import Fraction, Options, PositiveInt, Value
+from harness.api import ClassEvaluator, Evaluator, Fraction, Options, PositiveInt, Value
 from harness.assignment_mistakes import missing_data, references, tables, unknown, validated
 from harness.errors import AssignmentError, Problem, UsageError
 from harness.plugins import Plugins, suggestion
@@ -177,6 +177,8 @@ class AssignmentFile(Value):
     baselines: dict[Name, Fraction] = Field(default_factory=dict)
     """Named accuracies, lowest first."""
     evaluators: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    class_evaluators: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Comparisons across the class by name, each with its options. Grading then keeps the weights for them."""
     rubric: Rubric = Rubric()
     ranking: Annotated[tuple[RankKey, ...], Field(min_length=1)]
 
@@ -197,6 +199,8 @@ class Assignment:
     data_paths: Mapping[str, Path]
     digest: str
     source: Path
+    class_options: Mapping[str, Options] = field(default_factory=dict)
+    """Class evaluator name -> its parsed options, in the file's order."""
 
     @property
     def id(self) -> str:
@@ -262,18 +266,23 @@ def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None,
 def json_schema(plugins: Plugins) -> dict[str, Any]:
     """The JSON schema of assignment files, with the options of the installed evaluators, for editors."""
     schema = AssignmentFile.model_json_schema()
-    options: dict[str, Any] = {}
-    for name, evaluator in sorted(plugins.evaluators.items()):
-        # Every plugin's definitions get a corner of their own, or two plugins' `Mode` would be one.
-        options[name] = evaluator.Options.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
-        for model, definition in options[name].pop("$defs", {}).items():
-            schema["$defs"][f"{name}.{model}"] = definition
-    schema["properties"]["evaluators"] = {
-        "type": "object",
-        "minProperties": 1,
-        "properties": options,
-        "additionalProperties": False,
+    kinds: dict[str, Mapping[str, Evaluator | ClassEvaluator]] = {
+        "evaluators": plugins.evaluators,
+        "class_evaluators": plugins.class_evaluators,
     }
+    for key, known in kinds.items():
+        options: dict[str, Any] = {}
+        for name, evaluator in sorted(known.items()):
+            # Every plugin's definitions get a corner of their own, or two plugins' `Mode` would be one.
+            options[name] = evaluator.Options.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+            for model, definition in options[name].pop("$defs", {}).items():
+                schema["$defs"][f"{name}.{model}"] = definition
+        schema["properties"][key] = {
+            "type": "object",
+            "minProperties": int(key == "evaluators"),
+            "properties": options,
+            "additionalProperties": False,
+        }
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -286,28 +295,35 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
         raise AssignmentError(source, [Problem("", f"not a TOML file: {error}")]) from error
     problems: list[Problem] = []
     rules = validated(AssignmentFile, document, (), problems)
-    options = _options(document, plugins, problems)
+    options = _options(document, "evaluators", plugins.evaluators, problems)
+    class_options = _options(document, "class_evaluators", plugins.class_evaluators, problems)
     problems += references(document, plugins) + missing_data(document, path.parent, plugins, found)
     if problems or rules is None:
         raise AssignmentError(source, problems)
     data_paths = {name: path.parent / data.path for name, data in rules.data.items()}
-    return Assignment(rules, options, data_paths, _digest(rules), path)
+    return Assignment(rules, options, data_paths, _digest(rules), path, class_options)
 
 
-def _options(document: Mapping[str, Any], plugins: Plugins, problems: list[Problem]) -> dict[str, Options]:
+def _options(
+    document: Mapping[str, Any],
+    key: str,
+    known: Mapping[str, Evaluator | ClassEvaluator],
+    problems: list[Problem],
+) -> dict[str, Options]:
     parsed: dict[str, Options] = {}
-    for name, table in tables(document, "evaluators").items():
-        where = ("evaluators", name)
-        if name not in plugins.evaluators:
-            problems.append(unknown(".".join(where), "evaluator", name, plugins.evaluators))
+    for name, table in tables(document, key).items():
+        where = (key, name)
+        if name not in known:
+            problems.append(unknown(".".join(where), key.removesuffix("s").replace("_", " "), name, known))
             continue
         if not isinstance(table, dict):
             continue  # told already, with the rest of the file
-        options = validated(plugins.evaluators[name].Options, table, where, problems)
+        options = validated(known[name].Options, table, where, problems)
         if options is not None:
             parsed[name] = options
     return parsed
 
 
 def _digest(rules: AssignmentFile) -> str:
-    return "sha256:" + hashlib.sha256(rules.model_dump_json().encode()).hexdigest()
+    # Comparisons across the class change nobody's result: tuning them makes no result stale.
+    return "sha256:" + hashlib.sha256(rules.model_dump_json(exclude={"class_evaluators"}).encode()).hexdigest()

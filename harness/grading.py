@@ -38,6 +38,7 @@ from harness.api import (
 from harness.assignment import Assignment
 from harness.errors import Cancelled, SubmissionError, UsageError
 from harness.images import load_examples, only, public_part
+from harness.kept import packed
 from harness.plugins import Plugins
 from harness.predictions import names_tell_classes, read_predictions
 from harness.results import Environment, Result, Status, layers
@@ -116,6 +117,8 @@ class Grader:
     skip: Callable[[str, str], bool] = lambda _submission, _digest: False
     """(submission id, digest of its files) -> whether an earlier result still holds."""
     on_progress: Callable[[Progress], None] = lambda _: None
+    on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None
+    """(submission id, its weights as `harness.kept` packs them), where the assignment compares the class."""
     data: DataSets = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -192,6 +195,7 @@ class Grader:
             with _recording(student, found):
                 student.open()
                 found.layers = layers(student.facts)
+                self._keep_weights(student, name, submission)
                 self._run_evaluators(student, name, size, submission.settings.kd_function, found)
         except SubmissionError as error:
             found.end(error.status, error.reason, error.hint)
@@ -202,6 +206,15 @@ class Grader:
             found.end(accident.status, accident.reason, accident.hint)
             found.printed += accident.printed
         return found
+
+    def _keep_weights(self, student: SandboxedStudent, name: str, submission: Submission) -> None:
+        if not self.assignment.class_options or submission.weights is None:
+            return
+        weights = packed(student.weights, submission.folder / submission.weights)
+        if weights is None:
+            student.notes.append("its weights are too many to be kept for comparisons with the class")
+        else:
+            self.on_weights(name, weights)
 
     def _run_evaluators(
         self, student: Student, name: str, input_size: int, kd_function: str | None, found: _Findings
@@ -310,6 +323,7 @@ def grade_all(
     audience: Audience = "instructor",
     skip: Callable[[str, str], bool] = lambda _submission, _digest: False,
     on_progress: Callable[[Progress], None] = lambda _: None,
+    on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None,
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
 
@@ -318,11 +332,12 @@ def grade_all(
     Args:
         submissions: as `harness.submission.discover` finds them.
         on_progress: called from worker threads.
+        on_weights: given the weights of a submission before its result, from worker threads; see `Grader`.
 
     Raises:
         UsageError: the assignment's data cannot be read.
     """
-    grader = Grader(assignment, plugins, sandbox, audience, skip, on_progress)
+    grader = Grader(assignment, plugins, sandbox, audience, skip, on_progress, on_weights)
     # Before anything starts: bad data is the instructor's mistake, not the first student's.
     grader.data.test(assignment.rules.submission.input_sizes[0])
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="grade") as pool:

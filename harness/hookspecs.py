@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from harness.api import Dataset, Evaluator, WeightFormat, Writer
+from harness.api import ClassEvaluator, Dataset, Evaluator, WeightFormat, Writer
 
 hookspec = pluggy.HookspecMarker("harness")
 
@@ -14,6 +14,11 @@ hookspec = pluggy.HookspecMarker("harness")
 @hookspec
 def harness_evaluators() -> Iterable[Evaluator]:  # type: ignore[empty-body]
     """Turn a student into checks, metrics and curves; an assignment names those it uses."""
+
+
+@hookspec
+def harness_class_evaluators() -> Iterable[ClassEvaluator]:  # type: ignore[empty-body]
+    """Compare the submissions of a class; `[class_evaluators.<name>]` asks for it, `harness similarity` runs it."""
 
 
 @hookspec

@@ -15,11 +15,12 @@ from typing import Any
 import pluggy
 
 from harness import hookspecs
-from harness.api import Dataset, Evaluator, WeightFormat, Writer
+from harness.api import ClassEvaluator, Dataset, Evaluator, WeightFormat, Writer
 from harness.errors import PluginError
 
 MEMBERS = {
     "harness_evaluators": ("Options", "provides", "evaluate"),
+    "harness_class_evaluators": ("Options", "evaluate_class"),
     "harness_weight_formats": ("recognises", "decode"),
     "harness_datasets": ("load",),
     "harness_writers": ("render",),
@@ -33,6 +34,7 @@ class Plugins:
     """Everything installed, by name. Build it with `installed()` or, in tests, `of(...)`."""
 
     evaluators: Mapping[str, Evaluator]
+    class_evaluators: Mapping[str, ClassEvaluator]
     weight_formats: Mapping[str, WeightFormat]
     datasets: Mapping[str, Dataset]
     writers: Mapping[str, Writer]
@@ -78,6 +80,7 @@ class Plugins:
         modules = {name: getattr(plugin, "__name__", "") for name, plugin in manager.list_name_plugin()}
         return cls(
             evaluators=found["harness_evaluators"],
+            class_evaluators=found["harness_class_evaluators"],
             weight_formats=found["harness_weight_formats"],
             datasets=found["harness_datasets"],
             writers=found["harness_writers"],

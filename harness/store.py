@@ -54,6 +54,15 @@ _attempts = sa.Table(
 )
 
 
+# The weights of a submission's newest attempt that has any, for comparisons across the class (`harness.kept`).
+_weights = sa.Table(
+    "harness_weights",
+    _tables,
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Store:
     """An open store; make one with `open`. Safe to use from several threads and several processes."""
@@ -88,8 +97,13 @@ class Store:
     def close(self) -> None:
         self._engine.dispose()
 
-    def add(self, assignment: AssignmentInfo, environment: Environment, result: Result) -> None:
+    def add(
+        self, assignment: AssignmentInfo, environment: Environment, result: Result, weights: bytes | None = None
+    ) -> None:
         """Keep one attempt; on return it has reached the disk.
+
+        Args:
+            weights: as `harness.kept.packed` makes them; they replace those of earlier attempts.
 
         Raises:
             UsageError: the database cannot be written.
@@ -107,11 +121,22 @@ class Store:
             "result": result.to_json(),
         }
         with _explained(self.url), self._engine.begin() as connection:
-            connection.execute(_attempts.insert().values(row))
+            added = connection.execute(_attempts.insert().values(row)).inserted_primary_key
+            if weights is not None and added is not None:
+                _replace_weights(connection, assignment.id, result.submission, added[0], weights)
 
     def latest(self, assignment_id: str) -> tuple[Attempt, ...]:
         """The newest attempt of every submission, by submission id."""
         return tuple(map(_attempt, self._rows(sa.select(_attempts).where(_is_latest(assignment_id)))))
+
+    def weights(self, assignment_id: str) -> dict[str, bytes]:
+        """Submission id -> the weights of its newest attempt, for those that were kept."""
+        with _explained(self.url), self._engine.connect() as connection:
+            if not sa.inspect(connection).has_table(_weights.name):  # written by a harness that kept none
+                return {}
+            kept = _attempts.join(_weights, _attempts.c.number == _weights.c.attempt)
+            query = sa.select(_attempts.c.submission, _weights.c.data).select_from(kept)
+            return {row.submission: row.data for row in connection.execute(query.where(_is_latest(assignment_id)))}
 
     def history(self, assignment_id: str, submission: str) -> tuple[Attempt, ...]:
         """Every attempt of one submission, oldest first."""
@@ -146,6 +171,15 @@ class Store:
             query = query.with_only_columns(*columns)
         with _explained(self.url), self._engine.connect() as connection:
             return connection.execute(query.order_by(_attempts.c.submission, _attempts.c.number)).all()
+
+
+def _replace_weights(
+    connection: sa.Connection, assignment_id: str, submission: str, attempt: int, weights: bytes
+) -> None:
+    columns = _attempts.c
+    ours = (columns.assignment_id == assignment_id) & (columns.submission == submission)
+    connection.execute(_weights.delete().where(_weights.c.attempt.in_(sa.select(columns.number).where(ours))))
+    connection.execute(_weights.insert().values(attempt=attempt, data=weights))
 
 
 def _is_latest(assignment_id: str) -> sa.ColumnElement[bool]:

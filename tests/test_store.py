@@ -89,6 +89,33 @@ def test_two_graders_write_at_once(url: str) -> None:
         assert len(store.latest("hw")) == 60
 
 
+def test_weights_of_the_newest_attempt_are_kept_and_no_others(store: Store, url: str) -> None:
+    store.add(INFO, ENVIRONMENT, result("alice"), b"first")
+    store.add(INFO, ENVIRONMENT, result("alice"), b"second")
+    store.add(INFO, ENVIRONMENT, result("bob"), b"bob's")
+    store.add(INFO, ENVIRONMENT, result("carol"))
+    store.add(INFO.model_copy(update={"id": "other"}), ENVIRONMENT, result("alice"), b"another homework")
+    assert store.weights("hw") == {"alice": b"second", "bob": b"bob's"}
+    assert store.weights("other") == {"alice": b"another homework"}
+    # A newer attempt without weights, such as one that could not be used, has none to compare.
+    store.add(INFO, ENVIRONMENT, result("bob", status="rejected", reason="no source"))
+    assert store.weights("hw") == {"alice": b"second"}
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        kept = connection.execute("SELECT data FROM harness_weights ORDER BY attempt").fetchall()
+    assert kept == [(b"second",), (b"bob's",), (b"another homework",)]
+
+
+def test_a_store_from_before_weights_were_kept_has_none(store: Store, url: str) -> None:
+    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
+        connection.execute("DROP TABLE harness_weights")
+        connection.commit()
+    with closing(Store.open(url, create=False)) as old:
+        assert old.weights("hw") == {}
+    with closing(Store.open(url)) as renewed:
+        renewed.add(INFO, ENVIRONMENT, result("alice"), b"now")
+        assert renewed.weights("hw") == {"alice": b"now"}
+
+
 def test_sqlite_files_are_in_wal_mode(store: Store, url: str) -> None:
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)

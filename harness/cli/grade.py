@@ -114,6 +114,8 @@ class Run:
     jobs: int
     fresh: set[str] = field(default_factory=set)
     unchanged: set[str] = field(default_factory=set)
+    weights: dict[str, bytes] = field(default_factory=dict)
+    """Of submissions whose result has not come yet."""
 
     def grade(self, *, regrade: bool) -> bool:
         """Grade what needs it, keeping each result as it comes; returns whether it was stopped with Ctrl-C."""
@@ -125,7 +127,8 @@ class Run:
             try:
                 with closing(self._results(done, progress)) as results:
                     for result in results:
-                        self.store.add(self.assignment.info, self.environment, result)
+                        weights = self.weights.pop(result.submission, None)
+                        self.store.add(self.assignment.info, self.environment, result, weights)
                         self.fresh.add(result.submission)
                         progress.finished(result)
             except KeyboardInterrupt:
@@ -154,6 +157,7 @@ class Run:
             jobs=self.jobs,
             skip=skip,
             on_progress=lambda event: progress.advance(event.submission, event.stage),
+            on_weights=self.weights.__setitem__,
         )
         yield from graded
 

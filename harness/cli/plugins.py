@@ -8,6 +8,7 @@ import click
 
 KINDS = {
     "harness_evaluators": "evaluator",
+    "harness_class_evaluators": "class evaluator",
     "harness_weight_formats": "weights format",
     "harness_datasets": "data set",
     "harness_writers": "writer",
@@ -21,7 +22,13 @@ def command() -> None:
     from harness.plugins import Plugins
 
     installed = Plugins.installed()
-    collections = (installed.evaluators, installed.weight_formats, installed.datasets, installed.writers)
+    collections = (
+        installed.evaluators,
+        installed.class_evaluators,
+        installed.weight_formats,
+        installed.datasets,
+        installed.writers,
+    )
     table = simple_table("kind", "name", "plugin", "what it does")
     for (hook, kind), objects in zip(KINDS.items(), collections, strict=True):
         for name, item in objects.items():
