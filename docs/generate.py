@@ -23,7 +23,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from harness import api, assignment, hookspecs, leaderboard, results, settings
+from harness import api, assignment, hookspecs, results, settings
 from harness.cli import COMMANDS, main
 from harness.plugins import MEMBERS, Plugins
 
@@ -212,7 +212,7 @@ def result_keys() -> str:
 
 def statuses() -> str:
     """The closed vocabulary of statuses, in everyone's words."""
-    rows = [(f"`{status}`", leaderboard.describe_status(status)) for status in results.STATUSES]
+    rows = [(f"`{status}`", results.describe_status(status)) for status in results.STATUSES]
     return _joined([_rows(("status", "meaning"), rows)])
 
 
@@ -290,6 +290,8 @@ def _table(model: type[BaseModel], places: Mapping[str, str], *, defaults: bool 
     docs = _attribute_docs(model)
     rows = []
     for name, field in model.model_fields.items():
+        if field.exclude:  # never in JSON
+            continue
         default = "required" if field.is_required() else _toml(field.get_default(call_default_factory=True))
         kind, meaning = _type(schema["properties"][name], places), _meaning(model, name, docs)
         # An interval that does not exist is absent from its metric (`Report.to_json`); all else is null.
@@ -323,7 +325,7 @@ def _type(node: Mapping[str, Any], places: Mapping[str, str], *, many: bool = Fa
 def _plain_type(node: Mapping[str, Any], places: Mapping[str, str], plural: str) -> str:
     match node.get("type"):
         case "array" if "prefixItems" in node:
-            words = f"pair{plural} of numbers"
+            words = f"{('pair', 'triple')[len(node['prefixItems']) - 2]}{plural} of numbers"
         case "array":
             words = f"list{plural} of {_type(node['items'], places, many=True)}{_at_least(node)}"
         case "object":

@@ -26,6 +26,7 @@ from harness.api import (
     Audience,
     Check,
     Context,
+    Correct,
     Curve,
     Evaluation,
     Examples,
@@ -302,6 +303,7 @@ class Grader:
             curves=tuple(found.curves),
             points=lines,
             predictions=found.predictions,
+            correct=found.correct,
             confusion=found.confusion,
             layers=found.layers,
             nickname=submission.settings.nickname if submission else None,
@@ -372,6 +374,7 @@ class _Findings:
     checks: list[Check] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
     predictions: tuple[int, ...] | None = None
+    correct: Correct | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
     layers: tuple[Layer, ...] = ()
     notes: list[str] = field(default_factory=list)
@@ -383,6 +386,7 @@ class _Findings:
         self.curves += evaluation.curves
         self.predictions = evaluation.predictions if evaluation.predictions is not None else self.predictions
         self.confusion = evaluation.confusion if evaluation.confusion is not None else self.confusion
+        self.correct = evaluation.correct or self.correct
 
     def end(self, status: Status, reason: str | None, hint: str | None) -> None:
         self.status, self.reason, self.hint = status, reason, hint

@@ -1,85 +1,31 @@
-"""Ranking: from attempts to a board that is fair about ties and silent about what the class must not see."""
+"""Ranking: from attempts to a board that is fair about ties and about noise."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import Literal, assert_never
+from collections.abc import Iterable, Mapping, Sequence
 
-from harness.api import Metric, Value
+from harness.api import Correct
 from harness.assignment import Assignment, AssignmentFile, RankKey
-from harness.results import AssignmentInfo, Attempt, Result, Status
+from harness.board import Axes, Baseline, Board, Figures, Standing, Unranked
+from harness.results import Attempt, Result, describe_status
+from harness.statistics import SIGNIFICANCE, Point, disagreements, holm, mcnemar, pareto
 from harness.text import clean
 
-
-class Standing(Value):
-    """A row of the board."""
-
-    rank: int
-    """From 1. Those equal in every ranking metric share a rank, and the next rank counts them: 1, 2, 2, 4."""
-    name: str
-    """The nickname, else the submission's id; never the name of another row."""
-    submission: str | None
-    """The submission's id; None on the class's board where a nickname stands for it."""
-    score: float
-    max_score: float
-    metrics: dict[str, Metric]
-    """Those the assignment ranks by, in its order."""
-    parameters: int | None = None
-    stored_bytes: int | None = None
-    failed_checks: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
-    """Checks that need a person."""
-    stand_in: bool
-    """Graded on data that only looks like the real thing."""
-    distinguishable: bool | None = None
-    """Whether it can be told from the leader; None where that was not computed."""
+# Shown beside what a board ranks by, where they were measured.
+FURTHER = ("parameters", "stored_bytes", "canonical_bytes", "macs")
+# The metric that is measured on images, and so has a public and a private figure where these are split.
+_ACCURACY = "accuracy"
+_PARETO_X = "parameters"
 
 
-class Unranked(Value):
-    """A submission that has no place, and why."""
-
-    name: str
-    submission: str | None
-    status: Status
-    reason: str
-
-
-class Board(Value):
-    """What the writers render. Rows come ranked; equal ones by name."""
-
-    board_version: Literal[1] = 1
-    assignment: AssignmentInfo
-    title: str
-    ranking: tuple[RankKey, ...]
-    standings: tuple[Standing, ...]
-    unranked: tuple[Unranked, ...]
-
-    @property
-    def stand_in(self) -> bool:
-        """Whether any row was graded on a stand-in."""
-        return self.assignment.data.stand_in or any(row.stand_in for row in self.standings)
-
-    def for_class(self) -> Board:
-        """The board without ids behind nicknames and without the text of exceptions.
-
-        A crash's message is written by the submission's own code, which has seen the graded images: showing it to
-        students would tell them about private data.
-        """
-        standings = [row.model_copy(update={"submission": _public_id(row)}) for row in self.standings]
-        unranked = [
-            row.model_copy(
-                update={
-                    "submission": _public_id(row),
-                    "reason": row.reason if row.status == "graded" else describe_status(row.status),
-                }
-            )
-            for row in self.unranked
-        ]
-        return self.model_copy(update={"standings": tuple(standings), "unranked": tuple(unranked)})
-
-
-def standings(attempts: Iterable[Attempt], assignment: Assignment) -> Board:
+def standings(
+    attempts: Iterable[Attempt],
+    assignment: Assignment,
+    *,
+    figures: Figures | None = None,
+    counts: Mapping[str, int] | None = None,
+) -> Board:
     """Rank submissions by the assignment's keys, whatever the order they come in.
 
     Never ranked, but listed with the reason: a status other than `graded`, a failed gate, a missing ranking metric, and
@@ -87,62 +33,81 @@ def standings(attempts: Iterable[Attempt], assignment: Assignment) -> Board:
 
     Args:
         attempts: at most one per submission.
+        figures: whose images count; None: the public ones where the assignment splits its data, else all.
+        counts: submission id -> how many different hand-ins of it were graded; 1 where absent.
     """
     rules = assignment.rules
+    figures = figures or ("all" if rules.data["test"].public_fraction is None else "public")
+    ranking = tuple(key.model_copy(update={"metric": metric_of(key.metric, figures)}) for key in rules.ranking)
     ordered = sorted(attempts, key=lambda each: each.result.submission)
     names = _names([each.result for each in ordered])
-    reasons = {each.number: _no_place(each, rules, assignment.digest) for each in ordered}
-    placed = [each for each in ordered if reasons[each.number] is None]
-    unranked = [
-        Unranked(name=names[row.submission], submission=row.submission, status=row.status, reason=reason)
-        for row, reason in ((each.result, reasons[each.number]) for each in ordered)
-        if reason is not None
-    ]
+    reasons = _reasons(ordered, assignment, ranking)
+    counted = Counter({each.result.submission: 1 for each in ordered}) | Counter(counts or {})
+    places = _ranked([each for each in ordered if each.number not in reasons], ranking)
+    further = _further([attempt.result for _, attempt in places], ranking)
+    axes = _axes(places, figures)
+    rows = [_standing(rank, attempt, names, counted, [*_metrics(ranking), *further]) for rank, attempt in places]
+    rows = _compared(_tied(rows), [_bits(attempt.result.correct, figures) for _, attempt in places])
     return Board(
         assignment=assignment.info,
         title=rules.title,
-        ranking=rules.ranking,
-        standings=tuple(
-            _standing(rank, attempt, names[attempt.result.submission], rules.ranking)
-            for rank, attempt in _ranked(placed, rules.ranking)
-        ),
-        unranked=tuple(unranked),
+        figures=figures,
+        ranking=ranking,
+        further=further,
+        pareto=axes,
+        baselines=_baselines(rules, ranking, rows),
+        standings=tuple(_on_front(rows, [attempt.result for _, attempt in places], axes)),
+        unranked=tuple(_unranked(each, reasons, names, counted) for each in ordered if each.number in reasons),
     )
 
 
-def describe_status(status: Status) -> str:
-    """A status in a few words for everyone."""
-    match status:
-        case "graded":
-            return "graded"
-        case "rejected":
-            return "cannot be used as handed in"
-        case "crashed":
-            return "its code failed"
-        case "timed_out":
-            return "took too long"
-        case "out_of_memory":
-            return "needed too much memory"
-        case "harness_error":
-            return "not graded yet: the harness itself failed, which is not the submission's fault"
-        case _:
-            assert_never(status)
+def metric_of(name: str, figures: Figures) -> str:
+    """What a metric is called on the images that count: `accuracy` is `accuracy_public` on a public board."""
+    return name if figures == "all" or name != _ACCURACY else f"{name}_{figures}"
 
 
-def _no_place(attempt: Attempt, rules: AssignmentFile, digest: str) -> str | None:
-    result = attempt.result
-    if attempt.assignment.digest != digest:
+def _metrics(ranking: Sequence[RankKey]) -> list[str]:
+    return [key.metric for key in ranking]
+
+
+def _further(results: Sequence[Result], ranking: Sequence[RankKey]) -> tuple[str, ...]:
+    ranked = _metrics(ranking)
+    return tuple(name for name in FURTHER if name not in ranked and any(name in each.metrics for each in results))
+
+
+def _reasons(attempts: Sequence[Attempt], assignment: Assignment, ranking: Sequence[RankKey]) -> dict[int, str]:
+    """The number of every attempt that has no place -> why."""
+    images = _newest_images(attempts, assignment.digest)
+    found = {each.number: _no_place(each, assignment, ranking, images) for each in attempts}
+    return {number: reason for number, reason in found.items() if reason is not None}
+
+
+def _newest_images(attempts: Sequence[Attempt], digest: str) -> str | None:
+    """The digest of the images that were graded last: boards know no data but through their results."""
+    known = [each for each in attempts if each.assignment.digest == digest and each.assignment.data.digest]
+    return max(known, key=lambda each: each.number).assignment.data.digest if known else None
+
+
+def _no_place(attempt: Attempt, assignment: Assignment, ranking: Sequence[RankKey], images: str | None) -> str | None:
+    result, info = attempt.result, attempt.assignment
+    if info.digest != assignment.digest:
         return (
-            f"graded on {attempt.assignment.data.id} under other data or another version of the assignment: "
+            f"graded on {info.data.id} under other data or another version of the assignment: "
             "grade it again, or name the same --data"
         )
+    if info.data.digest not in {None, images}:
+        return f"graded on other images of {info.data.id} than the newest results: grade it again"
     if result.status != "graded":
         return result.reason or describe_status(result.status)
-    failed = [check.name for check in result.checks if check.verdict == "failed" and check.name in rules.rubric.gates]
+    failed = [each.name for each in result.checks if each.verdict == "failed" and each.name in _gates(assignment)]
     if failed:
         return f"failed {', '.join(failed)}"
-    missing = [key.metric for key in rules.ranking if key.metric not in result.metrics]
+    missing = [name for name in _metrics(ranking) if name not in result.metrics]
     return f"{', '.join(missing)} could not be measured" if missing else None
+
+
+def _gates(assignment: Assignment) -> tuple[str, ...]:
+    return assignment.rules.rubric.gates
 
 
 def _ranked(attempts: Sequence[Attempt], ranking: Sequence[RankKey]) -> list[tuple[int, Attempt]]:
@@ -157,29 +122,119 @@ def _ranked(attempts: Sequence[Attempt], ranking: Sequence[RankKey]) -> list[tup
 
 
 def _key(result: Result, ranking: Sequence[RankKey]) -> tuple[float, ...]:
-    values = ((key, result.metrics[key.metric].value) for key in ranking)
-    return tuple(-value if key.higher_is_better else value for key, value in values)
+    return tuple(-_turned(result.metrics[key.metric].value, better_up=key.higher_is_better) for key in ranking)
 
 
-def _standing(rank: int, attempt: Attempt, name: str, ranking: Sequence[RankKey]) -> Standing:
+def _turned(value: float, *, better_up: bool) -> float:
+    """A number of which more is better."""
+    return value if better_up else -value
+
+
+def _standing(
+    rank: int, attempt: Attempt, names: Mapping[str, str], counts: Mapping[str, int], metrics: Sequence[str]
+) -> Standing:
     result = attempt.result
     return Standing(
         rank=rank,
-        name=name,
+        name=names[result.submission],
         submission=result.submission,
+        members=result.members,
         score=result.score,
         max_score=result.max_score,
-        metrics={key.metric: result.metrics[key.metric] for key in ranking},
-        parameters=_whole(result.metrics.get("parameters")),
-        stored_bytes=_whole(result.metrics.get("stored_bytes")),
+        metrics={name: result.metrics[name] for name in metrics if name in result.metrics},
         failed_checks=tuple(check.name for check in result.checks if check.verdict == "failed"),
         unchecked=tuple(check.name for check in result.checks if check.verdict == "could_not_check"),
         stand_in=attempt.assignment.data.stand_in,
+        attempts=counts[result.submission],
+        submitted_at=result.submitted_at,
     )
 
 
-def _whole(metric: Metric | None) -> int | None:
-    return None if metric is None else int(metric.value)
+def _unranked(
+    attempt: Attempt, reasons: Mapping[int, str], names: Mapping[str, str], counts: Mapping[str, int]
+) -> Unranked:
+    result = attempt.result
+    return Unranked(
+        name=names[result.submission],
+        submission=result.submission,
+        members=result.members,
+        status=result.status,
+        reason=reasons[attempt.number],
+        attempts=counts[result.submission],
+        submitted_at=result.submitted_at,
+    )
+
+
+def _tied(rows: Sequence[Standing]) -> list[Standing]:
+    shared = Counter(row.rank for row in rows)
+    return [row.model_copy(update={"tie": shared[row.rank] > 1}) for row in rows]
+
+
+def _bits(correct: Correct | None, figures: Figures) -> bytes:
+    """Packed bits of the images that count; nothing where they are not known."""
+    if correct is None:
+        return b""
+    return {"all": correct.everything, "public": correct.public, "private": correct.private}[figures]
+
+
+def _compared(rows: Sequence[Standing], bits: Sequence[bytes]) -> list[Standing]:
+    """The rows with their difference from the first tested, image by image."""
+    others = [index for index in range(1, len(rows)) if bits[0] and len(bits[index]) == len(bits[0])]
+    if not others:
+        return list(rows)
+    p_values = holm(mcnemar(*disagreements(bits[0], [bits[index] for index in others])))
+    found = dict(zip(others, p_values.tolist(), strict=True))
+    return [
+        row.model_copy(update={"p_value": found[index], "distinguishable": found[index] <= SIGNIFICANCE})
+        if index in found
+        else row
+        for index, row in enumerate(rows)
+    ]
+
+
+def _axes(places: Sequence[tuple[int, Attempt]], figures: Figures) -> Axes | None:
+    """Accuracy against the number of parameters, where both were measured."""
+    y = metric_of(_ACCURACY, figures)
+    for _, attempt in places:
+        metrics = attempt.result.metrics
+        if _PARETO_X in metrics and y in metrics:
+            return Axes(
+                x=_PARETO_X,
+                y=y,
+                x_higher_is_better=metrics[_PARETO_X].higher_is_better,
+                y_higher_is_better=metrics[y].higher_is_better,
+            )
+    return None
+
+
+def _on_front(rows: Sequence[Standing], results: Sequence[Result], axes: Axes | None) -> list[Standing]:
+    if axes is None:
+        return list(rows)
+    placed = [index for index, each in enumerate(results) if axes.x in each.metrics and axes.y in each.metrics]
+    points = [_point(results[index], axes) for index in placed]
+    front = dict(zip(placed, pareto(points), strict=True))
+    return [row.model_copy(update={"pareto": front.get(index)}) for index, row in enumerate(rows)]
+
+
+def _point(result: Result, axes: Axes) -> Point:
+    return Point(
+        _turned(result.metrics[axes.x].value, better_up=axes.x_higher_is_better),
+        _turned(result.metrics[axes.y].value, better_up=axes.y_higher_is_better),
+    )
+
+
+def _baselines(rules: AssignmentFile, ranking: Sequence[RankKey], rows: Sequence[Standing]) -> tuple[Baseline, ...]:
+    first = ranking[0]
+    by_accuracy = first.metric.removesuffix("_public").removesuffix("_private") == _ACCURACY and first.higher_is_better
+    reached = [row.metrics[first.metric].value for row in rows]
+    return tuple(
+        Baseline(
+            name=name,
+            accuracy=accuracy,
+            reached_by=sum(value >= accuracy for value in reached) if by_accuracy else None,
+        )
+        for name, accuracy in sorted(rules.baselines.items(), key=lambda line: -line[1])
+    )
 
 
 def _names(results: Sequence[Result]) -> dict[str, str]:
@@ -192,11 +247,3 @@ def _names(results: Sequence[Result]) -> dict[str, str]:
         unique = uses[name.casefold()] == 1 and taken.get(name.casefold(), submission) == submission
         names[submission] = name if unique else f"{name} ({clean(submission, 120)})"
     return names
-
-
-def _public_id(row: Standing | Unranked) -> str | None:
-    """The id where the name shows it anyway, else None."""
-    if row.submission is None:
-        return None
-    shown = clean(row.submission, 120)
-    return row.submission if row.name == shown or row.name.endswith(f" ({shown})") else None

@@ -8,8 +8,7 @@ from tabulate import tabulate
 
 from harness.api import Check, Verdict
 from harness.assignment import AssignmentFile
-from harness.leaderboard import describe_status
-from harness.results import Attempt, Result
+from harness.results import Attempt, Result, describe_status
 from harness.text import clean, clean_lines, interval_text, markdown_cell, metric_text, score_text
 
 MARKS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, assert_never, get_args
 
 from pydantic import Field, FiniteFloat
 
-from harness.api import Check, Curve, Layer, Metric, ModelFacts, Value
+from harness.api import Check, Correct, Curve, Layer, Metric, ModelFacts, Value
 from harness.errors import FailureStatus
 from harness.text import clean
 
@@ -21,8 +21,29 @@ _LARGEST = 10**12
 STATUSES: tuple[Status, ...] = ("graded", *get_args(FailureStatus), "harness_error")
 
 
+def describe_status(status: Status) -> str:
+    """A status in a few words for everyone."""
+    match status:
+        case "graded":
+            return "graded"
+        case "rejected":
+            return "cannot be used as handed in"
+        case "crashed":
+            return "its code failed"
+        case "timed_out":
+            return "took too long"
+        case "out_of_memory":
+            return "needed too much memory"
+        case "harness_error":
+            return "not graded yet: the harness itself failed, which is not the submission's fault"
+        case _:
+            assert_never(status)
+
+
 class DataInfo(Value):
     id: str
+    digest: str | None = None
+    """Of the decoded images, their labels and their names; null where they were not read."""
     stand_in: bool
     """Synthetic data that only looks like the real thing: points earned on it mean nothing."""
 
@@ -70,6 +91,8 @@ class Result(Value):
     points: tuple[PointLine, ...] = ()
     predictions: tuple[int, ...] | None = None
     """The predicted class of each graded image, in the data set's order."""
+    correct: Annotated[Correct | None, Field(exclude=True)] = None
+    """Which of them are right. In the store only, never in JSON: it tells about labels."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Public images by true class (row) and predicted class (column); null with more than 100 classes."""
     layers: tuple[Layer, ...] = ()

@@ -21,6 +21,8 @@ _ESCAPES = re.compile(
 # Joiners shape Persian and Indic words and emoji; every other invisible format character only misleads.
 _KEPT_FORMATS = frozenset("\u200c\u200d")
 
+# What spreadsheets take for the start of a formula; the last four are full-width, as East Asian keyboards type them.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _MARKDOWN = re.compile(r"[\\`*_\[\]|<>&~#]")
 # Entities for what HTML would take, also in renderers that know no backslash before it.
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -51,6 +53,13 @@ def metric_text(metric: Metric) -> str:
     return number if metric.unit in {"", "parameters"} else f"{number} {clean(metric.unit, 30)}"
 
 
+def plain_number(metric: Metric | None) -> str:
+    """Its value without the unit, '387,480', for a column that names it; nothing where it was not measured."""
+    if metric is None:
+        return ""
+    return f"{metric.value:,}" if isinstance(metric.value, int) else f"{metric.value:,.6g}"
+
+
 def interval_text(metric: Metric) -> str:
     """Its 95 % interval, '93.44–94.38 %', or nothing when there is none."""
     if metric.low is None or metric.high is None:
@@ -68,6 +77,19 @@ def score_text(score: float, max_score: float) -> str:
 def markdown_cell(text: str) -> str:
     """Text as itself in Markdown, also inside a table: no markup, no HTML, no links, one line."""
     return _MARKDOWN.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), clean(text))
+
+
+def csv_cell(value: str | float | None) -> str | float | None:
+    """A cell that no spreadsheet takes for a formula; numbers stay numbers, absent ones become empty, and yes and no
+    are words.
+    """
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if not isinstance(value, str):
+        return value
+    # The quote goes by what the student wrote: cleaning drops a leading tab, and what follows it would run.
+    text = clean(value)
+    return f"'{text}" if value.startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS) else text
 
 
 def _visible(character: str) -> str:

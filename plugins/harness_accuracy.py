@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from harness.api import Check, Context, Evaluation, Evaluator, Metric, Options, Predictions, Student, hookimpl
+from harness.api import (
+    Check,
+    Context,
+    Correct,
+    Evaluation,
+    Evaluator,
+    Metric,
+    Options,
+    Predictions,
+    Student,
+    hookimpl,
+)
 
 if TYPE_CHECKING:
     Bits = np.ndarray[Any, np.dtype[np.bool_]]
@@ -21,7 +32,8 @@ class Accuracy:
     """The share of graded images whose largest logit is that of their class.
 
     Exact ties between logits go to the lowest class, as `argmax` defines it. Where the assignment splits its data,
-    `accuracy_public` and `accuracy_private` stand beside the overall figure; a student sees the public one only.
+    `accuracy_public` and `accuracy_private` stand beside the overall figure; a student sees the public one only, and
+    the check `accuracy_baseline` goes by it.
     """
 
     name = "accuracy"
@@ -42,13 +54,24 @@ def _evaluation(predictions: Classes, context: Context) -> Evaluation:
         metrics["accuracy_public"] = accuracy(correct[context.public])
         if context.audience == "instructor":
             metrics["accuracy_private"] = accuracy(correct[~context.public])
-    checks = (_baseline_check(metrics["accuracy"], context.baselines),) if context.baselines else ()
-    shown = context.public
+    # Students read the check's reason: where data is split, it must not tell them of the private images.
+    judged = metrics["accuracy_public" if context.split else "accuracy"]
+    checks = (_baseline_check(judged, context.baselines),) if context.baselines else ()
     return Evaluation(
         metrics=metrics,
         checks=checks,
         predictions=tuple(predictions.tolist()),
-        confusion=confusion(context.examples.labels[shown], predictions[shown], context.examples.classes),
+        correct=_packed(correct, context.public) if context.audience == "instructor" else None,
+        confusion=confusion(
+            context.examples.labels[context.public], predictions[context.public], context.examples.classes
+        ),
+    )
+
+
+def _packed(correct: Bits, public: Bits) -> Correct:
+    return Correct(
+        public=np.packbits(correct[public]).tobytes(),
+        private=np.packbits(correct[~public]).tobytes(),
     )
 
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable
+from typing import Any
 
 from tabulate import tabulate
 
 from harness.api import Writer, hookimpl
-from harness.leaderboard import Board, Standing
-from harness.text import clean, interval_text, markdown_cell, metric_text, score_text
-
-# What spreadsheets take for the start of a formula.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+from harness.board import Baseline, Board, Standing, Unranked, marks, used_marks
+from harness.text import clean, csv_cell, interval_text, markdown_cell, metric_text, plain_number, score_text
 
 
 class Markdown:
@@ -25,23 +23,28 @@ class Markdown:
         parts = [f"# {markdown_cell(board.title)}"]
         if board.stand_in:
             parts.append("> Graded on stand-in data, which only looks like the real thing: this ranking means nothing.")
-        headers = ["rank", "name", *(key.metric for key in board.ranking), *_others(board), "score", "failed checks"]
-        parts.append(_table([self._row(row, board) for row in board.standings], headers))
+        headers = ["rank", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks"]
+        rows = [self._row(line, board) for line in board.lines()] if board.standings else []
+        parts.append(_table(rows, headers))
+        parts += [f"{mark} {markdown_cell(meaning)}" for mark, meaning in used_marks(board).items()]
         if board.unranked:
-            rows = [[markdown_cell(each.name), each.status, markdown_cell(each.reason)] for each in board.unranked]
-            parts += ["## Not ranked", _table(rows, ["name", "status", "reason"])]
+            out = [[markdown_cell(each.name), each.status, markdown_cell(each.reason)] for each in board.unranked]
+            parts += ["## Not ranked", _table(out, ["name", "status", "reason"])]
         return {"leaderboard.md": "\n\n".join(parts) + "\n"}
 
     @staticmethod
-    def _row(row: Standing, board: Board) -> list[str]:
+    def _row(row: Standing | Baseline, board: Board) -> list[str]:
+        if isinstance(row, Baseline):
+            blanks = [""] * (len(board.ranking) + len(board.briefly) + 1)
+            return ["", f"*{markdown_cell(row.name)}*", "", f"{100 * row.accuracy:.2f} %", *blanks]
         metrics = (row.metrics[key.metric] for key in board.ranking)
         ranked = [f"{metric_text(each)} {_in_brackets(interval_text(each))}".strip() for each in metrics]
-        others = ["" if value is None else f"{value:,}" for value in (getattr(row, name) for name in _others(board))]
         return [
             str(row.rank),
             markdown_cell(row.name),
+            marks(row),
             *ranked,
-            *others,
+            *(plain_number(row.metrics.get(name)) for name in board.briefly),
             score_text(row.score, row.max_score),
             markdown_cell(", ".join(row.failed_checks)),
         ]
@@ -54,22 +57,30 @@ class Csv:
 
     def render(self, board: Board) -> dict[str, str]:
         text = io.StringIO()
-        writer = csv.writer(text, lineterminator="\n")
         ends = [f"{key.metric}{end}" for key in board.ranking for end in ("", "_low", "_high")]
-        tail = ["failed_checks", "unchecked", "stand_in", "status", "reason"]
-        writer.writerow(["rank", "name", "submission", *ends, *_others(board), "score", "max_score", *tail])
+        tests = ["p_value", "distinguishable", "pareto"]
+        columns = ["rank", "tie", "name", "submission", "members", *ends, *board.further, *tests]
+        columns += ["score", "max_score", "failed_checks", "unchecked", "stand_in", "attempts", "submitted_at"]
+        columns += ["late_days", "status", "reason"]
+        writer = csv.DictWriter(text, columns, lineterminator="\n", restval=None)
+        writer.writeheader()
         for row in board.standings:
-            metrics = (row.metrics[key.metric] for key in board.ranking)
-            numbers = [number for each in metrics for number in (each.value, each.low, each.high)]
-            others = [getattr(row, name) for name in _others(board)]
-            checks = [" ".join(row.failed_checks), " ".join(row.unchecked)]
-            end = [*checks, "yes" if row.stand_in else "no", "graded", None]
-            cells = [row.rank, row.name, row.submission, *numbers, *others, row.score, row.max_score, *end]
-            writer.writerow(map(_csv_cell, cells))
-        blanks = [None] * (len(ends) + len(_others(board)) + 5)
+            writer.writerow({name: csv_cell(value) for name, value in self._standing(row, board).items()})
         for out in board.unranked:
-            writer.writerow(map(_csv_cell, [None, out.name, out.submission, *blanks, out.status, out.reason]))
+            shared = {name: csv_cell(value) for name, value in _of_both(out).items()}
+            writer.writerow({**shared, "status": out.status, "reason": csv_cell(out.reason)})
         return {"leaderboard.csv": text.getvalue()}
+
+    @staticmethod
+    def _standing(row: Standing, board: Board) -> dict[str, Any]:
+        cells = _of_both(row)
+        for key in board.ranking:
+            metric = row.metrics[key.metric]
+            cells |= {key.metric: metric.value, f"{key.metric}_low": metric.low, f"{key.metric}_high": metric.high}
+        cells |= {name: row.metrics[name].value for name in board.further if name in row.metrics}
+        checks = {"failed_checks": " ".join(row.failed_checks), "unchecked": " ".join(row.unchecked)}
+        plain = ("rank", "tie", "p_value", "distinguishable", "pareto", "score", "max_score", "stand_in")
+        return cells | checks | {name: getattr(row, name) for name in plain} | {"status": "graded"}
 
 
 class Json:
@@ -87,10 +98,12 @@ class Json:
         return {"leaderboard.json": cleaned.model_dump_json(indent=1) + "\n"}
 
 
-def _others(board: Board) -> list[str]:
-    """The columns every board has beside those it ranks by."""
-    ranked = {key.metric for key in board.ranking}
-    return [name for name in ("parameters", "stored_bytes") if name not in ranked]
+def _of_both(row: Standing | Unranked) -> dict[str, Any]:
+    """What is known of everyone, ranked or not."""
+    names = ("name", "submission", "attempts", "late_days")
+    cells = {name: getattr(row, name) for name in names}
+    submitted = None if row.submitted_at is None else row.submitted_at.isoformat(timespec="seconds")
+    return {**cells, "members": "; ".join(row.members), "submitted_at": submitted}
 
 
 def _in_brackets(text: str) -> str:
@@ -99,14 +112,6 @@ def _in_brackets(text: str) -> str:
 
 def _table(rows: list[list[str]], headers: list[str]) -> str:
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True) if rows else "Nobody yet."
-
-
-def _csv_cell(value: str | float | None) -> str | float | None:
-    if not isinstance(value, str):
-        return value
-    # The quote goes by what the student wrote: cleaning drops a leading tab, and what follows it would run.
-    text = clean(value)
-    return f"'{text}" if value.startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS) else text
 
 
 @hookimpl

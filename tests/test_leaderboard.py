@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from result_fakes import INFO, assignment, attempt, attempts, result
+from result_fakes import INFO, assignment, attempt, attempts, count, metric, result
 
-from harness.api import Check
+from harness.api import Check, Correct
+from harness.assignment import RankKey
 from harness.leaderboard import standings
-from harness.results import STATUSES, DataInfo, Result
+from harness.results import STATUSES, Attempt, DataInfo, Result
 
 
 def test_exact_ties_share_a_rank_and_the_next_rank_counts_them() -> None:
@@ -107,6 +109,91 @@ def test_nobody_takes_the_name_of_another() -> None:
         assignment(),
     )
     assert sorted(row.name for row in board.standings) == ["Alice (mallory)", "N (x)", "alice (alice)", "n (y)"]
+
+
+def bits(right: str) -> Correct:
+    return Correct(public=np.packbits([int(each) for each in right]).tobytes())
+
+
+def test_rows_are_tested_against_the_leader_and_adjusted_for_their_number() -> None:
+    # Against the leader: 10 only it has right and none the other, p = 2/1024; 2 and 1, p = 1; nothing known.
+    rows = (
+        result("leader", 0.95, correct=bits("1" * 11 + "1" * 9)),
+        result("far", 0.5, correct=bits("0" * 10 + "1" * 10)),
+        result("near", 0.9, correct=bits("1" * 18 + "00")),
+        result("unknown", 0.8),
+        result("other images", 0.7, correct=bits("1" * 8)),
+    )
+    found = {row.name: row for row in standings(attempts(*rows), assignment()).standings}
+    assert found["far"].p_value == pytest.approx(2 * 2 / 1024)
+    assert found["near"].p_value == pytest.approx(0.5)
+    assert [found[name].distinguishable for name in ("leader", "far", "near", "unknown", "other images")] == [
+        None, True, False, None, None,
+    ]  # fmt: skip
+
+
+def test_a_split_ranks_by_the_public_images_unless_asked_for_the_private_ones() -> None:
+    data = {"test": {"id": "digits", "dataset": "idx", "path": "d", "public_fraction": 0.5}}
+
+    def both(name: str, public: float, private: float, right: str) -> Result:
+        figures = {"accuracy_public": metric(public), "accuracy_private": metric(private), "accuracy": metric(0.5)}
+        packed = Correct(public=bits(right).public, private=bits("1" * 20).public)
+        return result(name, metrics={**figures, "parameters": count(10)}, correct=packed)
+
+    rows = attempts(both("a", 0.9, 0.6, "1" * 20), both("b", 0.8, 0.7, "0" * 20))
+    public = standings(rows, assignment(data=data))
+    assert (public.figures, public.private, [row.name for row in public.standings]) == ("public", False, ["a", "b"])
+    assert [key.metric for key in public.ranking] == ["accuracy_public", "parameters"]
+    assert set(public.standings[0].metrics) == {"accuracy_public", "parameters"}
+    assert public.standings[1].distinguishable is True
+    assert [line.reached_by for line in public.baselines] == [0, 2]
+    private = standings(rows, assignment(data=data), figures="private")
+    assert (private.private, [row.name for row in private.standings]) == (True, ["b", "a"])
+    assert private.standings[1].distinguishable is False
+
+
+def test_baselines_stand_between_the_rows() -> None:
+    board = standings(attempts(result("a", 0.96), result("b", 0.95), result("c", 0.81)), assignment())
+    assert [(line.name, line.accuracy, line.reached_by) for line in board.baselines] == [
+        ("strong", 0.95, 2),
+        ("simple", 0.8, 3),
+    ]
+    assert [line.name for line in board.lines()] == ["a", "b", "strong", "c", "simple"]
+    by_size = assignment(ranking=(RankKey(metric="parameters", higher_is_better=False),))
+    board = standings(attempts(result("a")), by_size)
+    assert [line.reached_by for line in board.baselines] == [None, None]
+    assert [line.name for line in board.lines()] == ["a"]
+
+
+def test_the_front_marks_what_is_neither_larger_nor_worse() -> None:
+    rows = attempts(result("big", 0.9, 1000), result("small", 0.8, 10), result("worse", 0.8, 11), result("blind", None))
+    board = standings(rows, assignment(ranking=(RankKey(metric="parameters", higher_is_better=False),)))
+    assert board.pareto is not None
+    assert (board.pareto.x, board.pareto.y) == ("parameters", "accuracy")
+    assert {row.name: row.pareto for row in board.standings} == {
+        "big": True,
+        "small": True,
+        "worse": False,
+        "blind": None,
+    }
+
+
+def test_ties_attempts_and_members_stand_in_the_row() -> None:
+    rows = attempts(result("a", members=("Ann", "王")), result("b"), result("c", 0.1))
+    board = standings(rows, assignment(), counts={"a": 4})
+    assert [(row.tie, row.attempts) for row in board.standings] == [(True, 4), (True, 1), (False, 1)]
+    assert board.standings[0].members == ("Ann", "王")
+    assert board.for_class().standings[0].members == ()
+
+
+def test_results_on_other_images_than_the_newest_are_not_compared() -> None:
+    def on(name: str, number: int, digest: str | None) -> Attempt:
+        data = DataInfo(id="digits", digest=digest, stand_in=False)
+        return attempt(result(name), number, INFO.model_copy(update={"data": data}))
+
+    board = standings([on("a", 1, "sha256:x"), on("b", 2, "sha256:y"), on("c", 3, None)], assignment())
+    assert [row.name for row in board.standings] == ["b", "c"]
+    assert board.unranked[0].reason == "graded on other images of digits than the newest results: grade it again"
 
 
 def test_an_empty_class_has_an_empty_board() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,9 @@ from pathlib import Path
 import pytest
 from result_fakes import ENVIRONMENT, INFO, result
 
+from harness.api import Correct
 from harness.errors import UsageError
+from harness.results import DataInfo
 from harness.store import Store
 
 
@@ -27,11 +30,17 @@ def store(url: str) -> Iterator[Store]:
 
 
 def test_a_result_comes_back_as_it_went_in(store: Store) -> None:
-    kept = result(nickname="王小明 <b>", printed="x" * 1000, notes=("a note",))
+    correct = Correct(public=b"\x00\xff\x80", private=b"\x01")
+    kept = result(
+        nickname="王小明 <b>", printed="x" * 1000, notes=("a note",), correct=correct, predictions=(9, 0, 70000)
+    )
     store.add(INFO, ENVIRONMENT, kept)
-    (attempt,) = store.latest("hw")
+    (attempt,) = store.latest("hw", predictions=True)
     assert (attempt.result, attempt.assignment, attempt.environment) == (kept, INFO, ENVIRONMENT)
     assert attempt.graded_at.tzinfo is not None
+    (brief,) = store.latest("hw")
+    assert brief.result == kept.model_copy(update={"predictions": None})
+    assert store.history("hw", "alice") == (attempt,)
 
 
 def test_nothing_is_overwritten_and_the_newest_is_latest(store: Store) -> None:
@@ -61,9 +70,13 @@ def test_resuming_skips_only_what_is_unchanged(store: Store) -> None:
     store.add(INFO, ENVIRONMENT, result("reverted"))
     newer = INFO.model_copy(update={"digest": "sha256:two"})
     store.add(newer, ENVIRONMENT, result("reverted"))
+    redrawn = INFO.model_copy(update={"data": DataInfo(id="digits", digest="sha256:other", stand_in=False)})
+    store.add(redrawn, ENVIRONMENT, result("other images"))
+    store.add(INFO, ENVIRONMENT.model_copy(update={"harness": "0.0.9"}), result("other harness"))
     unsafe = ENVIRONMENT.model_copy(update={"sandbox": "none"})
     store.add(INFO, unsafe, result("unsandboxed"))
     assert store.graded(INFO, ENVIRONMENT) == {"same": "sha256:same", "timed out": "sha256:timed out"}
+    assert store.graded(redrawn, ENVIRONMENT) == {"other images": "sha256:other images"}
     assert store.graded(newer, ENVIRONMENT) == {"reverted": "sha256:reverted"}
     assert store.graded(INFO, unsafe) == {"unsandboxed": "sha256:unsandboxed"}
 
@@ -105,17 +118,6 @@ def test_weights_of_the_newest_attempt_are_kept_and_no_others(store: Store, url:
     assert kept == [(b"second",), (b"bob's",), (b"another homework",)]
 
 
-def test_a_store_from_before_weights_were_kept_has_none(store: Store, url: str) -> None:
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        connection.execute("DROP TABLE harness_weights")
-        connection.commit()
-    with closing(Store.open(url, create=False)) as old:
-        assert old.weights("hw") == {}
-    with closing(Store.open(url)) as renewed:
-        renewed.add(INFO, ENVIRONMENT, result("alice"), b"now")
-        assert renewed.weights("hw") == {"alice": b"now"}
-
-
 def test_sqlite_files_are_in_wal_mode(store: Store, url: str) -> None:
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -124,11 +126,65 @@ def test_sqlite_files_are_in_wal_mode(store: Store, url: str) -> None:
 def test_a_store_of_a_newer_harness_is_refused(url: str) -> None:
     Store.open(url).close()
     with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        connection.execute("UPDATE harness_store SET value = '2'")
+        connection.execute("UPDATE harness_store SET value = '3'")
         connection.commit()
     for create in (True, False):
-        with pytest.raises(UsageError, match="version 2, written by a newer harness"):
+        with pytest.raises(UsageError, match="version 3, written by a newer harness"):
             Store.open(url, create=create)
+
+
+def test_attempts_are_counted_by_what_was_handed_in(store: Store) -> None:
+    for digest in ("sha256:a", "sha256:a", "sha256:b"):
+        store.add(INFO, ENVIRONMENT, result("alice", digest=digest))
+    store.add(INFO, ENVIRONMENT, result("bob", status="rejected", reason="broken zip", digest=None))
+    assert store.counts("hw") == {"alice": 2, "bob": 1}
+    assert store.counts("other") == {}
+
+
+VERSION_1 = """
+CREATE TABLE harness_store ("key" VARCHAR(50) NOT NULL, value VARCHAR(200) NOT NULL, PRIMARY KEY ("key"));
+CREATE TABLE harness_attempts (number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, graded_at VARCHAR(40) NOT NULL,
+    assignment_id VARCHAR(200) NOT NULL, assignment_digest VARCHAR(100) NOT NULL, submission TEXT NOT NULL,
+    submission_digest VARCHAR(100), status VARCHAR(30) NOT NULL, sandbox VARCHAR(30) NOT NULL,
+    assignment TEXT NOT NULL, environment TEXT NOT NULL, result TEXT NOT NULL);
+INSERT INTO harness_store VALUES ('version', '1');
+"""
+
+
+def old_store(file: Path) -> None:
+    """As harness 0.1.0 wrote it: predictions stand in the JSON, data has no digest."""
+    outcome = result()
+    text = outcome.model_dump(mode="json", exclude={"confusion"}) | {"predictions": [7, 8]}
+    info = INFO.model_dump(mode="json")
+    del info["data"]["digest"]
+    row = ("2026-01-02T03:04:05+00:00", "hw", "sha256:one", "alice", outcome.digest, "graded", "bwrap")
+    with closing(sqlite3.connect(file)) as connection:
+        connection.executescript(VERSION_1)
+        connection.execute(
+            f"INSERT INTO harness_attempts VALUES (1, {', '.join('?' * 10)})",
+            (*row, json.dumps(info), ENVIRONMENT.model_dump_json(), json.dumps(text)),
+        )
+        connection.commit()
+
+
+@pytest.mark.parametrize("create", [True, False])
+def test_a_store_of_version_1_is_brought_up_to_date_and_nothing_is_lost(tmp_path: Path, url: str, create: bool) -> None:
+    old_store(tmp_path / "harness.db")
+    with closing(Store.open(url, create=create)) as store:
+        (old,) = store.latest("hw")
+        assert (old.result.predictions, old.result.correct, old.result.score) == ((7, 8), None, 3)
+        assert (old.assignment, old.environment) == (INFO, ENVIRONMENT)
+        assert store.weights("hw") == {}
+        store.add(INFO, ENVIRONMENT, result(predictions=(5,)), b"weights")
+    with closing(Store.open(url, create=False)) as store:
+        assert [each.result.predictions for each in store.history("hw", "alice")] == [(7, 8), (5,)]
+        assert store.weights("hw") == {"alice": b"weights"}
+
+
+def test_an_old_store_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    old_store(tmp_path / "harness.db")
+    with pytest.raises(UsageError, match="readonly"):
+        Store.open(f"sqlite:///file:{tmp_path / 'harness.db'}?mode=ro&uri=true", create=False)
 
 
 def test_reading_makes_no_file(tmp_path: Path, url: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
@@ -16,10 +16,10 @@ from rich.text import Text
 
 from harness.api import Check, Verdict
 from harness.assignment import AssignmentFile
-from harness.leaderboard import Board, Standing
+from harness.board import Board, Standing, marks, used_marks
 from harness.report import MARKS, STAND_IN, metric_rows, outcome
 from harness.results import Attempt, PointLine, Result
-from harness.text import clean, clean_lines, interval_text, metric_text, score_text
+from harness.text import clean, clean_lines, interval_text, metric_text, plain_number, score_text
 
 _COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
 _PIPE_COLUMNS = 120
@@ -44,25 +44,29 @@ def board_table(board: Board) -> RenderableType:
     parts: list[RenderableType] = [safe(board.title, "bold")]
     if board.stand_in:
         parts.append(Text("Stand-in data, which only looks like the real thing: this ranking means nothing.", "yellow"))
-    extra = [name for name in ("parameters", "stored_bytes") if name not in {key.metric for key in board.ranking}]
-    if board.standings:
-        table = simple_table("#", "name", *(key.metric for key in board.ranking), *extra, "score", "failed checks")
-        for column in table.columns[2:-1] + table.columns[:1]:
-            column.justify = "right"
-        # Only names may wrap: half a number is worse than a short name.
-        for column in table.columns[:1] + table.columns[2:]:
-            column.no_wrap = True
-        for row in board.standings:
-            table.add_row(*_standing_cells(row, board, extra))
-        parts.append(table)
-    else:
-        parts.append(Text("Nobody is ranked yet."))
+    parts += _ranking(board) if board.standings else [Text("Nobody is ranked yet.")]
     if board.unranked:
         out = simple_table("not ranked", "status", "reason")
         for each in board.unranked:
             out.add_row(_name(each.name, each.submission), each.status, Text(clean(each.reason, _REASON_CHARACTERS)))
         parts += [Text(), out]
     return Group(*parts)
+
+
+def _ranking(board: Board) -> list[RenderableType]:
+    further = board.briefly
+    table = simple_table("#", "name", "", *(key.metric for key in board.ranking), *further, "score", "failed checks")
+    for column in table.columns[3:-1] + table.columns[:1]:
+        column.justify = "right"
+    # Only names may wrap: half a number is worse than a short name.
+    for column in table.columns[:1] + table.columns[2:]:
+        column.no_wrap = True
+    for line in board.lines():
+        if isinstance(line, Standing):
+            table.add_row(*_standing_cells(line, board, further))
+        else:
+            table.add_row("", safe(f"— {line.name} —"), "", f"{100 * line.accuracy:.2f} %", style="dim")
+    return [table, *(Text(f"{mark} {meaning}", "dim") for mark, meaning in used_marks(board).items())]
 
 
 def check_view(result: Result, rules: AssignmentFile, *, stand_in: bool) -> RenderableType:
@@ -131,13 +135,13 @@ def _points(points: Iterable[PointLine]) -> Table:
     return table
 
 
-def _standing_cells(row: Standing, board: Board, extra: list[str]) -> list[RenderableType]:
+def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list[RenderableType]:
     metrics = (row.metrics[key.metric] for key in board.ranking)
     ranked = [_metric_cell(metric_text(each), interval_text(each)) for each in metrics]
-    others = ["" if value is None else f"{value:,}" for value in (getattr(row, name) for name in extra)]
+    others = [Text(plain_number(row.metrics.get(name))) for name in further]
     checks = Text("\n").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
     score = score_text(row.score, row.max_score)
-    return [str(row.rank), _name(row.name, row.submission), *ranked, *others, score, checks]
+    return [str(row.rank), _name(row.name, row.submission), marks(row), *ranked, *others, score, checks]
 
 
 def _unchecked(row: Standing) -> list[Text]:

@@ -86,10 +86,10 @@ def command(
     with closing(Store.open(store_url)) as store:
         run = Run(assignment, plugins, sandbox, submissions, store, environment(sandbox.name), jobs or usable_cpus())
         interrupted = run.grade(regrade=regrade)
-        attempts = run.attempts()
+        attempts, counts = run.attempts(), store.counts(assignment.id)
     results = tuple(attempt.result for attempt in attempts)
     report = Report(assignment=assignment.info, environment=run.environment, results=results)
-    console(stderr=json_to == "-").print(board_table(standings(attempts, assignment)))
+    console(stderr=json_to == "-").print(board_table(standings(attempts, assignment, counts=counts)))
     write_json(json_to, report.to_json())
     if run.unchanged:
         click.echo(f"{len(run.unchanged)} unchanged since they were graded; --regrade grades them again.", err=True)
@@ -138,7 +138,8 @@ class Run:
     def attempts(self) -> tuple[Attempt, ...]:
         """The newest attempt of every submission of this run that has been graded."""
         ours = self.fresh | self.unchanged
-        return tuple(each for each in self.store.latest(self.assignment.id) if each.result.submission in ours)
+        kept = self.store.latest(self.assignment.id, predictions=True)
+        return tuple(each for each in kept if each.result.submission in ours)
 
     def _results(self, done: dict[str, str], progress: GradeProgress) -> Generator[Result]:
         from harness.grading import grade_all

@@ -13,7 +13,7 @@ from harness.errors import UsageError
 from harness.plugins import suggestion
 
 if TYPE_CHECKING:
-    from harness.leaderboard import Board
+    from harness.board import Board
 
 
 @click.command()
@@ -51,7 +51,8 @@ def command(
         attempts = store.latest(assignment.id)
         if not attempts:
             raise UsageError(f"{store.url} holds no results of {assignment.id}: 'harness grade' makes them")
-    board = standings(attempts, assignment)
+        counts = store.counts(assignment.id)
+    board = standings(attempts, assignment, counts=counts)
     shown = board if ids else board.for_class()
     files = _table(shown, out) if format_name == "table" else plugins.writers[format_name].render(shown)
     _deliver(files, out)

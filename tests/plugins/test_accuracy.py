@@ -118,12 +118,28 @@ def test_a_split_gives_three_figures_to_the_instructor():
     assert (metrics["accuracy_private"].low, metrics["accuracy_private"].high) == pytest.approx(wilson(1, 2))
 
 
+def test_the_instructor_keeps_which_images_were_right_part_by_part():
+    graded = context(examples=examples([1, 1, 2, 1]), public=PUBLIC, split=True)
+    found = Accuracy().evaluate(answering([1, 0, 7, 1]), graded)
+    assert np.unpackbits(np.frombuffer(found.correct.public, np.uint8)).tolist() == [1, 0, 0, 0, 0, 0, 0, 0]
+    assert np.unpackbits(np.frombuffer(found.correct.private, np.uint8)).tolist() == [0, 1, 0, 0, 0, 0, 0, 0]
+    assert found.correct.everything == found.correct.public + found.correct.private
+
+
+def test_the_baseline_of_split_data_goes_by_the_public_images():
+    tiers = {"simple": 0.8}
+    graded = context(examples=examples([1, 1, 1, 1]), public=PUBLIC, split=True, baselines=tiers)
+    (check,) = Accuracy().evaluate(answering([1, 0, 1, 0]), graded).checks
+    assert (check.verdict, check.reason) == ("passed", "accuracy 1.0000 reaches simple (0.8000)")
+
+
 def test_a_student_never_gets_a_private_figure():
     # The student's context holds the public examples only: grading cut the others away.
     graded = context(examples=examples([1, 1]), public=PUBLIC[PUBLIC], split=True, audience="student")
     found = Accuracy().evaluate(answering([1, 0]), graded)
     assert found.metrics.keys() == {"accuracy", "accuracy_public"}
     assert len(found.predictions) == 2
+    assert found.correct is None
 
 
 def test_confusion_counts_public_images_by_true_and_predicted_class():

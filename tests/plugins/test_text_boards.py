@@ -12,6 +12,7 @@ from result_fakes import assignment, attempts, result
 
 from harness.leaderboard import Board, standings
 from harness.plugins import Plugins
+from harness.text import csv_cell
 
 WRITERS = Plugins.of(harness_text_boards).writers
 
@@ -48,8 +49,10 @@ def test_an_empty_board_can_be_written(name: str) -> None:
 def test_markdown_rows_stay_rows(board: Board) -> None:
     (text,) = WRITERS["markdown"].render(board).values()
     assert "<script" not in text
-    ranked = [line for line in text.splitlines() if line.startswith("|")][2:6]
-    assert [line.split("|")[1].strip() for line in ranked] == ["1", "2", "3", "4"]
+    lines = [line for line in text.splitlines() if line.startswith("|")][2:8]
+    assert [line.split("|")[1].strip() for line in lines] == ["", "1", "2", "", "3", "4"]
+    assert ["95.00 %" in lines[0], "*strong*" in lines[0], "*simple*" in lines[3]] == [True, True, True]
+    ranked = [line for line in lines if line.split("|")[1].strip()]
     assert "90.00 % (89.00–91.00 %)" in ranked[0]
     assert "1,000" in ranked[0]
     assert "4,000" in ranked[0]
@@ -73,8 +76,8 @@ def test_csv_keeps_numbers_and_disarms_formulas(board: Board) -> None:
 
 
 def test_negative_numbers_in_csv_stay_numbers() -> None:
-    assert harness_text_boards._csv_cell(-1.5) == -1.5
-    assert harness_text_boards._csv_cell("-1.5") == "'-1.5"
+    assert csv_cell(-1.5) == -1.5
+    assert csv_cell("-1.5") == "'-1.5"
 
 
 def test_json_is_the_board(board: Board) -> None:
