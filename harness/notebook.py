@@ -23,7 +23,8 @@ from torch import nn
 
 from harness import assignment as assignments
 from harness.api import Images, ModelFacts, Reply
-from harness.cli.display import check_view, console
+from harness.cli.display import console
+from harness.cli.report_view import check_view
 from harness.errors import UsageError
 from harness.grading import Grader
 from harness.plugins import Plugins

@@ -1,32 +1,153 @@
-"""The report of one submission as Markdown, and the prediction a student gets from `check`."""
+"""One submission's report: the view that terminal, Markdown, HTML and JSON are made of."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
+from datetime import datetime
 
-from tabulate import tabulate
-
-from harness.api import Check, Verdict
-from harness.assignment import AssignmentFile
-from harness.results import Attempt, Result, describe_status
-from harness.text import clean, clean_lines, interval_text, markdown_cell, metric_text, score_text
+from harness import audience as audiences
+from harness.api import Audience, Check, Metric, StatesLimits, Value, Verdict
+from harness.assignment import Assignment, AssignmentFile
+from harness.plugins import Plugins
+from harness.results import AssignmentInfo, Attempt, Environment, Report, Result, describe_status
+from harness.text import clean
 
 MARKS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
+VERDICTS: dict[Verdict, str] = {"passed": "passed", "failed": "failed", "could_not_check": "could not be checked"}
 STAND_IN = "Graded on stand-in data, synthetic images that only look like the real ones: these points mean nothing."
 
 
-def metric_rows(result: Result, rules: AssignmentFile) -> list[tuple[str, str, str, str]]:
-    """(name, value, 95 % interval, baselines reached and next) of every metric."""
-    return [
-        (name, metric_text(metric), interval_text(metric), _baselines(name, metric.value, rules))
+class MetricLine(Value):
+    """A metric beside what it is compared with."""
+
+    name: str
+    metric: Metric
+    limit: float | None = None
+    """The most it may be."""
+    baselines: Mapping[str, float] = {}
+    """Named levels to reach, lowest first; only accuracies have them."""
+
+    @property
+    def standing(self) -> str:
+        """'within 100,000', 'over 100,000', 'reaches simple; below strong (95.00 %)', or nothing."""
+        return "; ".join(filter(None, (self._limit(), self._reached(), self._next())))
+
+    def _limit(self) -> str:
+        if self.limit is None:
+            return ""
+        return f"{'within' if self.metric.value <= self.limit else 'over'} {self.limit:,.12g}"
+
+    def _reached(self) -> str:
+        names = [name for name, wanted in self.baselines.items() if self.metric.value >= wanted]
+        return f"reaches {clean(', '.join(names))}" if names else ""
+
+    def _next(self) -> str:
+        missed = {name: wanted for name, wanted in self.baselines.items() if self.metric.value < wanted}
+        if not missed:
+            return ""
+        nearest = min(missed, key=missed.__getitem__)
+        return f"below {clean(nearest)} ({100 * missed[nearest]:.2f} %)"
+
+
+class ReportView(Value):
+    """All that one audience may see of one attempt, and nothing else; texts of students as they wrote them."""
+
+    audience: Audience
+    name: str
+    """What the page calls it: the id, or on the class's site the board's name for it."""
+    title: str
+    """Of the assignment."""
+    attempt: int
+    """The attempt's place in the submission's history, from 1."""
+    graded_at: datetime
+    assignment: AssignmentInfo
+    environment: Environment
+    result: Result
+    """As the audience may see it."""
+    metrics: tuple[MetricLine, ...]
+    withheld: tuple[str, ...]
+    """What kinds of things only the instructor's version shows."""
+
+    @property
+    def circumstances(self) -> tuple[tuple[str, str], ...]:
+        """What the numbers depend on, as names and values."""
+        used = self.environment
+        return (
+            ("data", self.assignment.data.id),
+            ("assignment", f"{self.assignment.id}, {self.assignment.digest}"),
+            ("files", self.result.digest or "could not be read"),
+            ("harness", used.harness),
+            ("Python", used.python),
+            ("PyTorch", used.torch),
+            ("torchinfo", used.torchinfo),
+            ("sandbox", used.sandbox),
+            ("device", f"{used.device}, {used.threads} {'thread' if used.threads == 1 else 'threads'}"),
+            ("time", f"{self.result.seconds:.1f} s"),
+        )
+
+    def to_json(self) -> str:
+        """The document that `grade --json` writes, with this one result."""
+        return Report(assignment=self.assignment, environment=self.environment, results=(self.result,)).to_json()
+
+
+def report(
+    attempt: Attempt,
+    rules: AssignmentFile,
+    *,
+    audience: Audience,
+    place: int = 1,
+    limits: Mapping[str, float] | None = None,
+    published: bool = False,
+) -> ReportView:
+    """The report for the student who handed it in, or for the instructor.
+
+    Args:
+        place: of the attempt in the submission's history, from 1.
+        limits: of metrics, as `metric_limits` finds them.
+        published: the instructor has published what private images decide.
+    """
+    whole = attempt.result
+    shown = whole if audience == "instructor" else audiences.for_student(whole, rules, published=published)
+    return _view(attempt, rules, shown, audience=audience, name=shown.submission, place=place, limits=limits or {})
+
+
+def class_report(
+    attempt: Attempt,
+    rules: AssignmentFile,
+    *,
+    name: str,
+    limits: Mapping[str, float] | None = None,
+    published: bool = False,
+) -> ReportView:
+    """The report as the whole class may see it, under the name that the board has for it."""
+    shown = audiences.for_class(attempt.result, rules, published=published)
+    shown = shown.model_copy(update={"submission": name})
+    return _view(attempt, rules, shown, audience="student", name=name, place=1, limits=limits or {})
+
+
+def metric_limits(assignment: Assignment, plugins: Plugins) -> dict[str, float]:
+    """The most that metrics may be: what evaluators state, and where points depend on it."""
+    found = {rule.metric: rule.at_most for rule in assignment.rules.rubric.points if rule.metric and rule.at_most}
+    for name, options in assignment.options.items():
+        evaluator = plugins.evaluators[name]
+        if isinstance(evaluator, StatesLimits):
+            found |= evaluator.limits(options)
+    return found
+
+
+def metric_lines(result: Result, rules: AssignmentFile, limits: Mapping[str, float]) -> tuple[MetricLine, ...]:
+    """Every metric with its limit and baselines."""
+    tiers = dict(sorted(rules.baselines.items(), key=lambda tier: tier[1]))
+    return tuple(
+        MetricLine(name=name, metric=metric, limit=limits.get(name), baselines=tiers if _is_compared(name) else {})
         for name, metric in result.metrics.items()
-    ]
+    )
 
 
 def outcome(result: Result) -> str:
     """'graded', or the status with its reason."""
     words = describe_status(result.status)
-    return f"{words}: {result.reason}" if result.reason else words
+    return f"{words}: {result.reason}" if result.reason and result.reason != words else words
 
 
 def next_steps(checks: Iterable[Check]) -> list[str]:
@@ -35,50 +156,29 @@ def next_steps(checks: Iterable[Check]) -> list[str]:
     return [f"see to {', '.join(names)} above, then check again"] if names else []
 
 
-def markdown(attempt: Attempt, rules: AssignmentFile, *, printed: bool = False) -> str:
-    """One submission's report.
-
-    Args:
-        printed: also what its code printed, which only an instructor may see.
-    """
-    result = attempt.result
-    graded = f"{attempt.graded_at:%Y-%m-%d %H:%M} UTC · sandbox {attempt.environment.sandbox}"
-    parts = [
-        f"# {markdown_cell(result.submission)}",
-        f"{markdown_cell(rules.title)} · {graded}",
-        f"**{score_text(result.score, result.max_score)} points** · {markdown_cell(outcome(result))}",
-    ]
-    if result.hint:
-        parts.append(f"Next: {markdown_cell(result.hint)}")
-    if attempt.assignment.data.stand_in:
-        parts.append(f"> {STAND_IN}")
-    checks = [(MARKS[each.verdict], each.name, each.reason, each.hint or "") for each in result.checks]
-    points = [(line.name, score_text(line.points, line.max_points), line.reason) for line in result.points]
-    parts += _section("Checks", ("", "check", "reason", "hint"), checks)
-    parts += _section("Metrics", ("metric", "value", "95 % interval", "baselines"), metric_rows(result, rules))
-    parts += _section("Points", ("for", "points", "reason"), points)
-    if result.notes:
-        parts += ["## Notes", "\n".join(f"- {markdown_cell(note)}" for note in result.notes)]
-    if printed and result.printed:
-        # Indented, not fenced: no text of theirs can end an indented block.
-        parts += ["## What its code printed", "\n".join(f"    {line}" for line in clean_lines(result.printed))]
-    return "\n\n".join(parts) + "\n"
+def _view(
+    attempt: Attempt,
+    rules: AssignmentFile,
+    shown: Result,
+    *,
+    audience: Audience,
+    name: str,
+    place: int,
+    limits: Mapping[str, float],
+) -> ReportView:
+    return ReportView(
+        audience=audience,
+        name=name,
+        title=rules.title,
+        attempt=place,
+        graded_at=attempt.graded_at,
+        assignment=attempt.assignment,
+        environment=attempt.environment,
+        result=shown,
+        metrics=metric_lines(shown, rules, limits),
+        withheld=audiences.withheld(attempt.result, shown),
+    )
 
 
-def _section(title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    if not rows:
-        return []
-    cells = [[markdown_cell(cell) for cell in row] for row in rows]
-    return [f"## {title}", tabulate(cells, headers, tablefmt="github", disable_numparse=True)]
-
-
-def _baselines(name: str, value: float, rules: AssignmentFile) -> str:
-    if name not in {"accuracy", "accuracy_public", "accuracy_private"} or not rules.baselines:
-        return ""
-    reached = [baseline for baseline, wanted in rules.baselines.items() if value >= wanted]
-    missed = {baseline: wanted for baseline, wanted in rules.baselines.items() if value < wanted}
-    parts = [f"reaches {', '.join(reached)}"] if reached else []
-    if missed:
-        nearest = min(missed, key=missed.__getitem__)
-        parts.append(f"below {nearest} ({100 * missed[nearest]:.2f} %)")
-    return clean("; ".join(parts))
+def _is_compared(name: str) -> bool:
+    return name in {"accuracy", "accuracy_public", "accuracy_private"}

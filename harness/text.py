@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
-from harness.api import Metric
+from harness.api import Metric, Series
 
 # ECMA-48: control sequences (CSI), strings (OSC, DCS, SOS, PM, APC) up to their end, and two-character escapes.
 _ESCAPES = re.compile(
@@ -72,6 +73,16 @@ def interval_text(metric: Metric) -> str:
 def score_text(score: float, max_score: float) -> str:
     """'45 / 45', without trailing zeros; '–' where nothing gives automatic points."""
     return f"{score:.6g} / {max_score:.6g}" if max_score else "–"
+
+
+def point_interval(series: Series, index: int) -> str:
+    """The 95 % interval of a curve's point, '0.91–0.93', or nothing when there is none."""
+    return f"{series.low[index]:.4g}–{series.high[index]:.4g}" if series.low and series.high else ""
+
+
+def shape_text(shape: Sequence[int]) -> str:
+    """A tensor's shape: '1 × 32 × 28 × 28'."""
+    return " × ".join(f"{size:,}" for size in shape) if shape else "–"
 
 
 def markdown_cell(text: str) -> str:

@@ -40,7 +40,8 @@ def command(
 
     Uses the public images only. Exits with 1 when something failed or could not be checked.
     """
-    from harness.cli.display import check_view, console
+    from harness.cli.display import console
+    from harness.cli.report_view import check_view
     from harness.grading import environment
     from harness.results import Report
     from harness.sandbox import choose, for_check

@@ -1,4 +1,4 @@
-"""What the commands print: rich tables of boards, checks and metrics.
+"""What the commands print: consoles, safe text and the rich table of a board.
 
 Text of students is cleaned by `harness.text` and enters only as `rich.text.Text`, never as markup.
 """
@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.api import Check, Verdict
-from harness.assignment import AssignmentFile
 from harness.board import Board, Standing, marks, used_marks
-from harness.report import MARKS, STAND_IN, metric_rows, outcome
-from harness.results import Attempt, PointLine, Result
-from harness.text import clean, clean_lines, interval_text, metric_text, plain_number, score_text
+from harness.text import clean, interval_text, metric_text, plain_number, score_text
 
-_COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
 _PIPE_COLUMNS = 120
 # On the board; `harness report` has the whole of it.
 _REASON_CHARACTERS = 160
@@ -67,72 +61,6 @@ def _ranking(board: Board) -> list[RenderableType]:
         else:
             table.add_row("", safe(f"— {line.name} —"), "", f"{100 * line.accuracy:.2f} %", style="dim")
     return [table, *(Text(f"{mark} {meaning}", "dim") for mark, meaning in used_marks(board).items())]
-
-
-def check_view(result: Result, rules: AssignmentFile, *, stand_in: bool) -> RenderableType:
-    """One submission from top to bottom: outcome, checks, metrics, points, notes."""
-    colour = "green" if result.status == "graded" else "red"
-    title = Text.assemble(safe(result.submission, "bold"), " · ", safe(outcome(result), colour))
-    parts: list[RenderableType] = [title]
-    if result.hint:
-        parts.append(Text.assemble(("  → ", "cyan"), safe(result.hint)))
-    if stand_in:
-        parts.append(Text(STAND_IN, "yellow"))
-    if result.checks:
-        parts += [Text(), _checks(result.checks)]
-    if result.metrics:
-        parts += [Text(), _metrics(result, rules)]
-    if result.points:
-        parts += [Text(), _points(result.points)]
-    if result.notes:
-        parts += [Text(), Text("Notes", "bold"), *(Padding(safe(note), (0, 0, 0, 2)) for note in result.notes)]
-    return Group(*parts)
-
-
-def report_view(attempt: Attempt, attempts: int, rules: AssignmentFile, *, printed: bool) -> RenderableType:
-    """`check_view` with what the store knows beside it."""
-    result, environment = attempt.result, attempt.environment
-    facts = [
-        f"attempt {attempts}, graded {attempt.graded_at:%Y-%m-%d %H:%M} UTC",
-        f"sandbox {environment.sandbox}",
-        f"torch {environment.torch}",
-        f"{result.seconds:.1f} s",
-        result.digest[:19] if result.digest else "no digest",
-    ]
-    parts = [check_view(result, rules, stand_in=attempt.assignment.data.stand_in), Text()]
-    parts.append(Text.assemble(("Score ", "bold"), score_text(result.score, result.max_score)))
-    parts.append(safe(" · ".join(facts), "dim"))
-    if printed and result.printed:
-        parts += [Text(), Text("What its code printed", "bold")]
-        parts += [Padding(Text(line), (0, 0, 0, 2)) for line in clean_lines(result.printed)]
-    return Group(*parts)
-
-
-def _checks(checks: Iterable[Check]) -> Table:
-    grid = plain_grid()
-    for check in checks:
-        colour = _COLOURS[check.verdict]
-        reason = safe(check.reason)
-        if check.hint:
-            reason = Text.assemble(reason, ("\n→ ", "cyan"), safe(check.hint))
-        grid.add_row(Text(MARKS[check.verdict], colour), safe(check.name, colour), reason)
-    return grid
-
-
-def _metrics(result: Result, rules: AssignmentFile) -> Table:
-    table = simple_table("metric", "value", "95 % interval", "baselines")
-    table.columns[1].justify = table.columns[2].justify = "right"
-    for row in metric_rows(result, rules):
-        table.add_row(*(safe(cell) for cell in row))
-    return table
-
-
-def _points(points: Iterable[PointLine]) -> Table:
-    table = simple_table("points for", "points", "because")
-    table.columns[1].justify = "right"
-    for line in points:
-        table.add_row(safe(line.name), score_text(line.points, line.max_points), safe(line.reason))
-    return table
 
 
 def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list[RenderableType]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -11,51 +12,80 @@ from harness.cli.options import assignment_argument, load_assignment, out_option
 from harness.errors import UsageError
 from harness.plugins import suggestion
 
-FORMATS = ("terminal", "markdown", "json")
+if TYPE_CHECKING:
+    from harness.api import Audience
+    from harness.report import ReportView
+
+Format = Literal["terminal", "markdown", "html", "json"]
+FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json")
 
 
 @click.command()
 @assignment_argument
 @click.argument("submission", metavar="SUBMISSION_ID")
 @store_option
-@click.option("--format", "format_name", default="terminal", show_default=True, metavar="|".join(FORMATS))
+@click.option("--format", "format_name", type=click.Choice(FORMATS), default="terminal", show_default=True)
+@click.option(
+    "--audience",
+    type=click.Choice(["student", "instructor"]),
+    default="student",
+    show_default=True,
+    help="The instructor's version also has private figures, evidence, failure messages and printed output.",
+)
 @out_option
-@click.option("--printed", is_flag=True, help="For the instructor: also what its code printed.")
 def command(
-    *, assignment_name: str, submission: str, store_url: str, format_name: str, out: Path | None, printed: bool
+    *, assignment_name: str, submission: str, store_url: str, format_name: Format, audience: Audience, out: Path | None
 ) -> None:
     """Show all that is known of one submission, from its newest attempt."""
-    from harness.cli.display import console, report_view
-    from harness.report import markdown
-    from harness.results import Report
+    from harness.report import metric_limits, report
     from harness.store import Store
 
-    if format_name not in FORMATS:
-        what = "HTML reports do not exist yet" if format_name == "html" else "no such format"
-        raise UsageError(f"--format {format_name}: {what} (known: {', '.join(FORMATS)})")
-    assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
+    assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
         attempts = store.history(assignment.id, submission)
         if not attempts:
             hint = suggestion(submission, store.submissions(assignment.id))
             raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
-    attempt = attempts[-1]
+    view = report(
+        attempts[-1],
+        assignment.rules,
+        audience=audience,
+        place=len(attempts),
+        limits=metric_limits(assignment, plugins),
+    )
     if format_name == "terminal":
-        view = report_view(attempt, len(attempts), assignment.rules, printed=printed)
-        paper = console()
-        if out is None:
-            paper.print(view)
-            return
-        with paper.capture() as captured:
-            paper.print(view)
-        text = click.unstyle(captured.get())
-    elif format_name == "markdown":
-        text = markdown(attempt, assignment.rules, printed=printed)
-    else:
-        result = attempt.result if printed else attempt.result.model_copy(update={"printed": ""})
-        report = Report(assignment=attempt.assignment, environment=attempt.environment, results=(result,))
-        text = report.to_json() + "\n"
+        _print(view, len(attempts), out)
+        return
+    text = _text(view, format_name)
     if out is None:
         click.echo(text, nl=False)
     else:
         write_text(out, text)
+
+
+def _print(view: ReportView, attempts: int, out: Path | None) -> None:
+    """To the terminal, which knows its own width and colours, or without them to a file."""
+    from harness.cli.display import console
+    from harness.cli.report_view import report_view
+
+    paper = console()
+    if out is None:
+        paper.print(report_view(view, attempts))
+        return
+    with paper.capture() as captured:
+        paper.print(report_view(view, attempts))
+    write_text(out, click.unstyle(captured.get()))
+
+
+def _text(view: ReportView, format_name: Literal["markdown", "html", "json"]) -> str:
+    match format_name:
+        case "markdown":
+            from harness.report_markdown import markdown
+
+            return markdown(view)
+        case "html":
+            from harness.web import report_page
+
+            return report_page(view)
+        case "json":
+            return view.to_json() + "\n"

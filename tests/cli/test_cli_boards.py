@@ -91,20 +91,22 @@ def test_the_report_tells_everything_once(graded: Harness) -> None:
     assert "attempt 2" in graded("report", HW, "bob").stdout
 
 
-@pytest.mark.parametrize("name", ["terminal", "markdown", "json"])
-def test_prints_only_when_asked_for(graded: Harness, name: str) -> None:
-    assert "label 7" not in graded("report", HW, "alice", "--format", name).stdout
-    shown = graded("report", HW, "alice", "--format", name, "--printed").stdout
-    assert "label 7" in shown
-    assert "\x1b" not in shown
+@pytest.mark.parametrize("name", ["terminal", "markdown", "html", "json"])
+def test_prints_and_failure_messages_are_the_instructors(graded: Harness, name: str) -> None:
+    for submission, secret in (("alice", "label 7"), ("carol", "label 3")):
+        assert secret not in graded("report", HW, submission, "--format", name).stdout
+        shown = graded("report", HW, submission, "--format", name, "--audience", "instructor").stdout
+        assert secret in shown
+        assert "\x1b" not in shown
 
 
 def test_report_formats(graded: Harness) -> None:
     assert Report.model_validate_json(graded("report", HW, "bob", "--format", "json").stdout).results[0].score == 3
     assert graded("report", HW, "bob", "--format", "markdown").stdout.startswith("# bob\n")
-    run = graded("report", HW, "bob", "--format", "html")
+    assert graded("report", HW, "bob", "--format", "html").stdout.startswith("<!doctype html>\n")
+    run = graded("report", HW, "bob", "--format", "pdf")
     assert run.exit_code == 2
-    assert "do not exist yet (known: terminal, markdown, json)" in run.stderr
+    assert "'terminal', 'markdown', 'html', 'json'" in run.stderr
     graded("report", HW, "bob", "--out", "bob.txt")
     assert "bob" in Path("bob.txt").read_text(encoding="utf-8")
 

@@ -1,0 +1,145 @@
+"""Who may see what of a result: the student's version is built from what is allowed, not by striking out the rest.
+
+Three things never reach students: what their code printed, the message it failed with, and the evidence of the
+integrity probes. The first two were written by code that has seen the graded images; the third is for a person to talk
+about. Where an assignment keeps some images private, everything that depends on them stays with the instructor as well
+until the results are published: figures, curves, checks and points of them, and whatever else the process that ran the
+submission could have put there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from harness.api import Check
+from harness.assignment import AssignmentFile, PointRule
+from harness.results import Result, Status, describe_status
+
+# Checks and metrics that no image has a part in. Whatever is not listed counts as private.
+_ABOUT_NO_IMAGE = frozenset(
+    {
+        "parameter_limit",
+        "weights_size",
+        "kd_loss",
+        "parameters",
+        "parameters_torchinfo",
+        "parameters_stored",
+        "parameters_nonzero",
+        "stored_bytes",
+        "canonical_bytes",
+        "zstd_bytes",
+        "macs",
+    }
+)
+_PUBLIC = "_public"
+_INTEGRITY = "integrity_"
+AT_HOME = "'harness check' says at home what happened and where"
+
+
+def for_student(result: Result, rules: AssignmentFile, *, published: bool = False) -> Result:
+    """The result as the student who handed it in may see it.
+
+    Args:
+        published: the instructor has published what private images decide.
+    """
+    private = holds_private(rules) and not published
+    checks = tuple(each for each in result.checks if not is_evidence(each.name))
+    shown = _without_private(result, rules, checks) if private else _all(result, checks)
+    # Files that could not even be read ran nothing, so those words are the grader's own.
+    told = result.status == "rejected" and (not private or result.digest is None)
+    return shown.model_copy(update=_outcome(result, told=told))
+
+
+def for_class(result: Result, rules: AssignmentFile, *, published: bool = False) -> Result:
+    """The result as everyone may see it: without names, and without the reason why it could not be graded."""
+    shown = for_student(result, rules, published=published)
+    return shown.model_copy(update={"members": (), "nickname": None, **_outcome(result, told=False)})
+
+
+def holds_private(rules: AssignmentFile) -> bool:
+    """Whether some of the graded images are private."""
+    return rules.data["test"].public_fraction is not None
+
+
+def is_evidence(check: str) -> bool:
+    """Whether a check is a finding for the instructor to talk about, not a verdict for the student."""
+    return check.startswith(_INTEGRITY)
+
+
+def withheld(result: Result, shown: Result) -> tuple[str, ...]:
+    """What kinds of things the version `shown` leaves out, for a line at its end; evidence is never hinted at."""
+    found = []
+    if set(result.metrics) - set(shown.metrics):
+        found.append("what depends on private images")
+    if result.reason and result.reason != shown.reason:
+        found.append("the message its code failed with")
+    if result.printed and not shown.printed:
+        found.append("what its code printed")
+    return tuple(found)
+
+
+def _all(result: Result, checks: tuple[Check, ...]) -> Result:
+    return _kept(result).model_copy(
+        update={
+            "score": result.score,
+            "max_score": result.max_score,
+            "metrics": result.metrics,
+            "checks": checks,
+            "points": result.points,
+            "curves": result.curves,
+            "layers": result.layers,
+            "notes": result.notes,
+        }
+    )
+
+
+def _without_private(result: Result, rules: AssignmentFile, checks: Iterable[Check]) -> Result:
+    gates_tell = not set(rules.rubric.gates) <= _ABOUT_NO_IMAGE
+    lines = {rule.name for rule in rules.rubric.points if not gates_tell and _is_public(_condition(rule))}
+    points = tuple(line for line in result.points if line.name in lines)
+    return _kept(result).model_copy(
+        update={
+            "score": float(sum(line.points for line in points)),
+            "max_score": float(sum(line.max_points for line in points)),
+            "metrics": {name: each for name, each in result.metrics.items() if _is_public(name)},
+            "checks": tuple(each for each in checks if _is_public(each.name)),
+            "points": points,
+        }
+    )
+
+
+def _kept(result: Result) -> Result:
+    """What may be seen by anyone who may see the submission at all; the rest is added by those who allow it."""
+    return Result(
+        submission=result.submission,
+        status=result.status,
+        reason=None,
+        digest=result.digest,
+        score=0,
+        max_score=0,
+        confusion=result.confusion,
+        nickname=result.nickname,
+        members=result.members,
+        submitted_at=result.submitted_at,
+        seconds=result.seconds,
+    )
+
+
+def _outcome(result: Result, *, told: bool) -> dict[str, str | None]:
+    """The reason and the hint; those of failures may be the words of the failing code."""
+    if result.status == "graded" or told:
+        return {"reason": result.reason, "hint": result.hint}
+    return {"reason": _public_reason(result.status), "hint": AT_HOME}
+
+
+def _public_reason(status: Status) -> str | None:
+    return None if status == "graded" else describe_status(status)
+
+
+def _condition(rule: PointRule) -> str:
+    return rule.check or rule.metric or "accuracy"
+
+
+def _is_public(name: str) -> bool:
+    """Whether a check or metric says nothing of private images."""
+    return name in _ABOUT_NO_IMAGE or name.endswith(_PUBLIC)

@@ -1,0 +1,84 @@
+"""A submission's report as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from harness.api import Check, Curve
+from harness.audience import is_evidence
+from harness.report import MARKS, STAND_IN, ReportView, outcome
+from harness.text import clean_lines, interval_text, markdown_cell, metric_text, point_interval, score_text, shape_text
+
+_INSTRUCTOR = "(for the instructor)"
+
+
+def markdown(view: ReportView) -> str:
+    """The whole report; every text of students is one line without markup."""
+    result = view.result
+    parts = [
+        f"# {markdown_cell(view.name)}",
+        f"{markdown_cell(view.title)} · attempt {view.attempt}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC",
+        f"**{score_text(result.score, result.max_score)} points** · {markdown_cell(outcome(result))}",
+    ]
+    if result.members:
+        parts.append(f"by {markdown_cell(', '.join(result.members))}")
+    if result.hint:
+        parts.append(f"Next: {markdown_cell(result.hint)}")
+    if view.assignment.data.stand_in:
+        parts.append(f"> {STAND_IN}")
+    parts += [*_figures(view), *_network(view)]
+    if result.notes:
+        parts += ["## Notes", "\n".join(f"- {markdown_cell(note)}" for note in result.notes)]
+    parts += _section("How it was graded", ("", ""), view.circumstances)
+    if result.printed:
+        # Indented, not fenced: no text of theirs can end an indented block.
+        lines = "\n".join(f"    {line}" for line in clean_lines(result.printed))
+        parts += [f"## What its code printed {_INSTRUCTOR}", lines]
+    if view.withheld:
+        parts.append(f"*For the instructor only: {', '.join(view.withheld)}.*")
+    return "\n\n".join(parts) + "\n"
+
+
+def _figures(view: ReportView) -> list[str]:
+    result = view.result
+    checks = [(MARKS[each.verdict], _check_name(each), each.reason, each.hint or "") for each in result.checks]
+    metrics = [
+        (each.name, metric_text(each.metric), interval_text(each.metric), each.standing) for each in view.metrics
+    ]
+    points = [(line.name, score_text(line.points, line.max_points), line.reason) for line in result.points]
+    return [
+        *_section("Checks", ("", "check", "reason", "hint"), checks),
+        *_section("Metrics", ("metric", "value", "95 % interval", "limits and baselines"), metrics),
+        *_section("Points", ("for", "points", "reason"), points),
+    ]
+
+
+def _check_name(check: Check) -> str:
+    return f"{check.name} {_INSTRUCTOR}" if is_evidence(check.name) else check.name
+
+
+def _network(view: ReportView) -> list[str]:
+    curves = [row for curve in view.result.curves for row in _points(curve)]
+    layers = [(each.name, each.kind, shape_text(each.output), f"{each.parameters:,}") for each in view.result.layers]
+    return [
+        *_section("Curves", ("curve", "series", "x", "y", "95 % interval"), curves),
+        *_section("Layers, as torchinfo tells them", ("layer", "class", "output", "parameters"), layers),
+    ]
+
+
+def _points(curve: Curve) -> list[tuple[str, ...]]:
+    title = f"{curve.name}: {curve.y} against {curve.x}"
+    return [
+        (title, series.label, f"{x:,.6g}", f"{y:.4g}", point_interval(series, index))
+        for series in curve.series
+        for index, (x, y) in enumerate(series.points)
+    ]
+
+
+def _section(title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    cells = [[markdown_cell(cell) for cell in row] for row in rows]
+    return [f"## {title}", tabulate(cells, headers, tablefmt="github", disable_numparse=True)]

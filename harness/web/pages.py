@@ -1,0 +1,79 @@
+"""HTML pages that need nothing but themselves: style and script inside, and a policy that forbids everything else.
+
+Works from `file://` and from any server; nothing is ever requested. Templates escape by themselves and refuse unknown
+names; texts of students pass the filter `clean` before.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from harness import __version__
+from harness.report import MARKS, STAND_IN, VERDICTS, outcome
+from harness.text import clean, clean_lines, interval_text, metric_text, score_text, shape_text
+
+_HERE = Path(__file__).parent
+
+
+def templates(*folders: Path) -> Environment:
+    """Ours and those of further folders, with what pages of grading need."""
+    made = Environment(
+        loader=FileSystemLoader([_HERE / "templates", *folders]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters.update(
+        clean=clean,
+        clean_lines=clean_lines,
+        metric=metric_text,
+        interval=interval_text,
+        shape=shape_text,
+        outcome=outcome,
+    )
+    made.globals.update(score_text=score_text, marks=MARKS, verdicts=VERDICTS, stand_in=STAND_IN, version=__version__)
+    return made
+
+
+def page(environment: Environment, template: str, *, script: str = "", **values: Any) -> str:
+    """A whole page.
+
+    Args:
+        template: extends `base.html`.
+        script: JavaScript, which no student had a part in.
+    """
+    assert "</" not in script, "the HTML parser would end the script there"
+    shell = {"style": Markup(style()), "script": Markup(script), "policy": policy(style(), script)}  # noqa: S704 - ours
+    return environment.get_template(template).render(**shell, **values)
+
+
+def policy(styles: str, script: str) -> str:
+    """The Content-Security-Policy: these very texts, and nothing from anywhere.
+
+    Hashes, because `'self'` means nothing for files that a browser opens from a disk.
+    """
+    scripts = f"'sha256-{_digest(script)}'" if script else "'none'"
+    return (
+        f"default-src 'none'; style-src 'sha256-{_digest(styles)}'; script-src {scripts}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+@cache
+def style() -> str:
+    """The style sheet without comments and needless space: every page carries it."""
+    text = re.sub(r"/\*.*?\*/", "", (_HERE / "style.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+    return re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
+
+
+def _digest(text: str) -> str:
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -1,0 +1,131 @@
+"""The report of one submission as a page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+from jinja2 import Environment
+from markupsafe import Markup
+
+from harness.api import Layer
+from harness.report import MetricLine, ReportView
+from harness.web.charts import curve_chart
+from harness.web.pages import page, templates
+from harness.web.scales import spanning
+from harness.web.svg import element
+
+_PAIRS = 5
+_SHADES = 9
+_BAR_WIDTH, _BAR_HEIGHT = 160, 16
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """Images of one class that were taken for another."""
+
+    true: int
+    predicted: int
+    count: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Confusion:
+    """A confusion matrix ready to be shown."""
+
+    rows: list[list[tuple[int, int]]]
+    """(count, shade from 0 to 9) by true and predicted class; the shade is the share of the true class."""
+    pairs: list[Pair]
+    """The most frequent mistakes, as shares of the true class."""
+
+
+def report_page(view: ReportView, *, board: str | None = None, facts: Sequence[str] = ()) -> str:
+    """The page.
+
+    Args:
+        board: where the board's page is, relative to this one.
+        facts: what the board knows of it, such as its rank.
+    """
+    result = view.result
+    return page(
+        _templates(),
+        "report.html",
+        view=view,
+        board=board,
+        facts=facts,
+        metrics=[(line, _drawn(line)) for line in view.metrics],
+        curves=[(each, curve_chart(each)) for each in result.curves if any(series.points for series in each.series)],
+        confusion=confusion(result.confusion) if result.confusion else None,
+        layers=_shares(result.layers),
+    )
+
+
+def confusion(counts: Sequence[Sequence[int]]) -> Confusion:
+    """Shades and the commonest mistakes of a confusion matrix."""
+    totals = [sum(row) for row in counts]
+    rows = [
+        [(count, round(_SHADES * count / total) if total else 0) for count in row]
+        for row, total in zip(counts, totals, strict=True)
+    ]
+    pairs = [
+        Pair(true, predicted, count, totals[true])
+        for true, row in enumerate(counts)
+        for predicted, count in enumerate(row)
+        if predicted != true and count
+    ]
+    pairs.sort(key=lambda pair: (-pair.count / pair.of, pair.true, pair.predicted))
+    return Confusion(rows, pairs[:_PAIRS])
+
+
+@cache
+def _templates() -> Environment:
+    return templates()
+
+
+def _drawn(line: MetricLine) -> Markup:
+    """The value with its interval on a line of its own, between its limit and its baselines."""
+    metric = line.metric
+    levels = [*line.baselines.values(), *([] if line.limit is None else [line.limit])]
+    if not levels and metric.low is None:
+        return Markup("")
+    ends = [metric.value, *(each for each in (metric.low, metric.high) if each is not None), *levels]
+    if line.limit is not None:
+        ends.append(0)
+    scale = spanning(ends, start=6, end=_BAR_WIDTH - 6)
+    middle = _BAR_HEIGHT / 2
+    parts = [element("path", d=f"M0 {middle}H{_BAR_WIDTH}", class_="grid")]
+    parts += [element("path", d=f"M{scale(each)} 1V{_BAR_HEIGHT - 1}", class_="level") for each in levels]
+    if metric.low is not None and metric.high is not None:
+        parts.append(element("path", d=f"M{scale(metric.low)} {middle}H{scale(metric.high)}", class_="interval"))
+    parts.append(element("circle", cx=scale(metric.value), cy=middle, r=4, class_="value"))
+    return element(
+        "svg",
+        *parts,
+        class_="bar",
+        viewBox=f"0 0 {_BAR_WIDTH} {_BAR_HEIGHT}",
+        width=_BAR_WIDTH,
+        height=_BAR_HEIGHT,
+        aria_hidden="true",
+    )
+
+
+def _shares(layers: Sequence[Layer]) -> list[tuple[Layer, Markup]]:
+    largest = max((each.parameters for each in layers), default=0)
+    return [(each, _share(each.parameters, largest)) for each in layers]
+
+
+def _share(count: int, largest: int) -> Markup:
+    if not count:
+        return Markup("")
+    bar = element("rect", x=0, y=3, width=max(1, round(_BAR_WIDTH * count / largest)), height=_BAR_HEIGHT - 6)
+    return element(
+        "svg",
+        bar,
+        class_="bar share",
+        viewBox=f"0 0 {_BAR_WIDTH} {_BAR_HEIGHT}",
+        width=_BAR_WIDTH,
+        height=_BAR_HEIGHT,
+        aria_hidden="true",
+    )

@@ -1,0 +1,80 @@
+"""Axes: from values to places on paper, with round ticks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A linear or logarithmic axis from value `low` at `start` to `high` at `end`, in SVG units."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+    logarithmic: bool = False
+
+    def __call__(self, value: float) -> float:
+        low, high, at = (
+            (math.log(each) for each in (self.low, self.high, value))
+            if self.logarithmic
+            else (
+                self.low,
+                self.high,
+                value,
+            )
+        )
+        return round(self.start + (self.end - self.start) * (at - low) / (high - low), 1)
+
+    def ticks(self, about: int) -> list[float]:
+        """Round values inside the axis, some `about` of them."""
+        if self.logarithmic and self.high / self.low > 3:
+            return _log_ticks(self.low, self.high, about)
+        return _round_ticks(self.low, self.high, about)
+
+
+def spanning(values: Iterable[float], *, start: float, end: float, share: float = 0.06) -> Scale:
+    """A linear axis around the values, `share` of their range wider at both ends."""
+    low, high = _range(values)
+    room = (high - low) * share
+    return Scale(low - room, high + room, start, end)
+
+
+def spanning_logs(values: Iterable[float], *, start: float, end: float, share: float = 0.06) -> Scale:
+    """A logarithmic axis around positive values."""
+    low, high = map(math.log, _range(values))
+    room = (high - low) * share
+    return Scale(math.exp(low - room), math.exp(high + room), start, end, logarithmic=True)
+
+
+def _range(values: Iterable[float]) -> tuple[float, float]:
+    known = list(values)
+    low, high = min(known), max(known)
+    if low == high:
+        room = abs(low) * 0.1 or 1.0
+        return low - room, high + room
+    return low, high
+
+
+def _round_ticks(low: float, high: float, about: int) -> list[float]:
+    rough = (high - low) / about
+    unit = 10.0 ** math.floor(math.log10(rough))
+    step = next(unit * each for each in (1, 2, 5, 10) if unit * each >= rough * 0.999)
+    first = math.ceil(low / step - 1e-9)
+    # Multiples, not sums: 0.1 added three times is not 0.3.
+    return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _log_ticks(low: float, high: float, about: int) -> list[float]:
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    choices: Sequence[Sequence[int]] = ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 3, 5), (1, 2, 5), (1, 3), (1,))
+    found: list[float] = []
+    for factors in choices:
+        found = [float(factor * 10.0**power) for power in powers for factor in factors]
+        found = [each for each in found if low <= each <= high]
+        if len(found) <= about:
+            break
+    return found

@@ -1,0 +1,124 @@
+"""What students may see, held against a result that is secret in every field."""
+
+from __future__ import annotations
+
+import pytest
+from result_fakes import metric, result, rules
+
+from harness.api import Check, Layer
+from harness.assignment import PointRule, Rubric
+from harness.audience import for_class, for_student, withheld
+from harness.results import PointLine, Result
+
+SPLIT = {"test": {"id": "digits", "dataset": "idx", "path": "data", "public_fraction": 0.5}}
+SECRET = "SECRET"
+
+
+def loaded(**changes: object) -> Result:
+    """A result whose every text about private images says so."""
+    fields: dict[str, object] = {
+        "metrics": {
+            "parameters": metric(9, unit="parameters"),
+            "accuracy": metric(0.9111),
+            "accuracy_public": metric(0.8222),
+            "accuracy_private": metric(0.9333),
+            "knee": metric(9111, unit="parameters"),
+        },
+        "checks": (
+            Check.passed("parameter_limit", "9 of 10"),
+            Check.passed("accuracy_baseline", f"0.9111 {SECRET}"),
+            Check.could_not_check("claims", f"{SECRET}"),
+            Check.failed("integrity_scrub", f"evidence {SECRET}", SECRET),
+        ),
+        "points": (
+            PointLine(name="size", points=1, max_points=2, reason="parameters 9"),
+            PointLine(name="private", points=3, max_points=3, reason=SECRET),
+            PointLine(name="someone else's", points=3, max_points=3, reason=SECRET),
+        ),
+        "score": 4.0,
+        "max_score": 5.0,
+        "notes": (SECRET,),
+        "layers": (Layer(name=SECRET, kind="Conv2d", output=(1,), parameters=1),),
+        "printed": SECRET,
+        "confusion": ((1, 2), (3, 4)),
+    }
+    return result(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+GATED = Rubric(
+    points=(
+        PointRule(name="size", metric="parameters", at_most=10, points=2),
+        PointRule(name="private", baseline="simple", points=3),
+    ),
+)
+
+
+def test_with_private_images_only_what_no_image_decides_is_left() -> None:
+    shown = for_student(loaded(), rules(data=SPLIT, rubric=GATED))
+    assert SECRET not in shown.model_dump_json()
+    assert set(shown.metrics) == {"parameters", "accuracy_public"}
+    assert [each.name for each in shown.checks] == ["parameter_limit"]
+    assert [line.name for line in shown.points] == ["size"]
+    assert (shown.score, shown.max_score) == (1.0, 2.0)
+    assert shown.curves == ()
+    assert shown.predictions is None
+    assert shown.confusion == ((1, 2), (3, 4))
+
+
+def test_a_gate_that_private_images_decide_takes_all_points_out_of_sight() -> None:
+    gated = GATED.model_copy(update={"gates": ("accuracy_baseline",)})
+    assert for_student(loaded(), rules(data=SPLIT, rubric=gated)).points == ()
+
+
+@pytest.mark.parametrize("published", [False, True])
+def test_evidence_and_prints_stay_with_the_instructor(published: bool) -> None:
+    document = rules(data=SPLIT if published else rules().data)
+    plain = loaded(notes=(), layers=(), points=(), checks=(Check.failed("integrity_scrub", SECRET, SECRET),))
+    shown = for_student(plain, document, published=published)
+    assert SECRET not in shown.model_dump_json()
+    assert shown.metrics == plain.metrics
+    assert shown.curves == plain.curves
+    assert shown.score == 4.0
+
+
+@pytest.mark.parametrize("status", ["crashed", "timed_out", "out_of_memory", "harness_error"])
+@pytest.mark.parametrize("see", [for_student, for_class])
+def test_what_failing_code_said_is_not_repeated(status: str, see: object) -> None:
+    failed = result(status=status, reason=f"ValueError: {SECRET}", hint=SECRET, checks=(), curves=(), points=())
+    shown = see(failed, rules())  # type: ignore[operator]
+    assert SECRET not in shown.model_dump_json()
+    assert shown.reason
+    assert "harness check" in shown.hint
+
+
+def test_the_student_reads_why_files_were_rejected_and_the_class_does_not() -> None:
+    rejected = result(status="rejected", reason="there is no weights file", hint="add one", points=())
+    assert for_student(rejected, rules()).reason == "there is no weights file"
+    assert "weights file" not in for_class(rejected, rules()).model_dump_json()
+    assert for_student(rejected, rules(data=SPLIT)).reason == "cannot be used as handed in"
+    unread = rejected.model_copy(update={"digest": None})
+    assert for_student(unread, rules(data=SPLIT)).reason == "there is no weights file"
+
+
+def test_the_class_sees_no_names() -> None:
+    shown = for_class(loaded(members=("Alice Liddell",), nickname="Rabbit"), rules())
+    assert "Alice" not in shown.model_dump_json()
+    assert shown.members == ()
+
+
+def test_a_students_version_says_what_kinds_of_things_it_leaves_out() -> None:
+    whole = loaded(status="crashed", reason=SECRET)
+    found = withheld(whole, for_student(whole, rules(data=SPLIT)))
+    assert found == ("what depends on private images", "the message its code failed with", "what its code printed")
+    assert withheld(whole, whole) == ()
+    plain = result()
+    assert withheld(plain, for_student(plain, rules())) == ()
+
+
+def test_no_field_reaches_a_student_unless_it_was_thought_of() -> None:
+    """Whoever adds a field to results decides here who sees it: by default nobody does."""
+    instructors = {"printed", "correct"}
+    split_only = {"predictions"}
+    shown = set(for_student(loaded(), rules()).model_dump(exclude_defaults=True))
+    given = set(loaded().model_dump(exclude_defaults=True))
+    assert given - shown <= instructors | split_only

@@ -1,0 +1,151 @@
+"""One view, four formats: nothing more in any of them than the audience may see, and nothing that acts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+from result_fakes import assignment, attempt, count, metric, result, rules
+from rich.console import Console
+
+from harness.api import Audience, Check, Curve, Layer, Series
+from harness.assignment import PointRule, Rubric
+from harness.cli.report_view import report_view
+from harness.plugins import Plugins
+from harness.report import MetricLine, ReportView, class_report, metric_limits, report
+from harness.report_markdown import markdown
+from harness.results import PointLine, Result
+from harness.web import report_page
+
+EVIL = "<script>alert(1)</script>\x1b[31m\u202eevil|`*\"'&"
+
+
+def terminal(view: ReportView) -> str:
+    paper = Console(width=200, highlight=False, markup=False, emoji=False, color_system=None)
+    with paper.capture() as captured:
+        paper.print(report_view(view, 1))
+    return captured.get()
+
+
+FORMATS: dict[str, Callable[[ReportView], str]] = {
+    "terminal": terminal,
+    "markdown": markdown,
+    "html": report_page,
+    "json": ReportView.to_json,
+}
+
+
+def full(text: str = "plain", **changes: object) -> Result:
+    """A result with `text` wherever a student could have put it."""
+    fields: dict[str, object] = {
+        "submission": text,
+        "nickname": text,
+        "members": (text, "王小明", "مريم"),
+        "notes": (text,),
+        "checks": (Check.failed("parameter_limit", text, text), Check.failed("integrity_scrub", "EVIDENCE", None)),
+        "points": (PointLine(name="simple", points=1, max_points=2, reason=text),),
+        "layers": (Layer(name=text, kind=text, output=(1, 2, 3), parameters=1234),),
+        "curves": (
+            Curve(
+                name="pruning",
+                x="parameters",
+                y="accuracy",
+                series=(Series(label=text, points=((100.0, 0.9), (50.0, 0.4)), low=(0.8, 0.3), high=(0.95, 0.5)),),
+            ),
+        ),
+        "printed": "PRINTED",
+        "confusion": ((5, 1), (2, 0)),
+    }
+    return result(**{**fields, **changes})  # type: ignore[arg-type]
+
+
+def view(outcome: Result, audience: Audience = "student") -> ReportView:
+    return report(attempt(outcome), rules(), audience=audience, limits={"parameters": 900.0})
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_everything_is_in_every_format(name: str) -> None:
+    text = FORMATS[name](view(full()))
+    shown = ["plain", "parameter_limit", "1.8.0", "bwrap", "digits"]
+    if name != "json":
+        shown += ["90.00 %", "89.00–91.00 %", "over 900", "1 × 2 × 3", "1,234", "below strong (95.00 %)"]
+    for expected in shown:
+        assert expected.replace("_", "\\_" if name == "markdown" else "_") in text.replace("&#39;", "'"), expected
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_instructor_sees_more_and_it_is_marked(name: str) -> None:
+    student, instructor = FORMATS[name](view(full())), FORMATS[name](view(full(), "instructor"))
+    for secret in ("EVIDENCE", "PRINTED"):
+        assert secret not in student
+        assert secret in instructor
+    if name != "json":
+        assert "for the instructor" in instructor
+
+
+@pytest.mark.parametrize("audience", ["student", "instructor"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_no_text_of_a_student_acts(name: str, audience: Audience) -> None:
+    text = FORMATS[name](view(full(EVIL), audience))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    if name in {"markdown", "html"}:
+        assert "<script>alert" not in text
+        assert "&lt;script&gt;" in text
+        assert "مريم" in text
+        assert "王小明" in text
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_result_without_anything_has_a_report(name: str) -> None:
+    bare = Result(
+        submission="x", status="rejected", reason="nothing to read", digest=None, score=0, max_score=0, seconds=0
+    )
+    text = FORMATS[name](view(bare))
+    assert "nothing to read" in text
+
+
+def test_the_page_of_the_class_has_the_boards_name_only() -> None:
+    outcome = full(submission="0123456", nickname="Rabbit", members=("Alice Liddell",))
+    text = report_page(class_report(attempt(outcome), rules(), name="Rabbit"))
+    assert "Rabbit" in text
+    assert "0123456" not in text.replace("sha256:0123456", "")
+    assert "Alice" not in text
+
+
+def test_limits_come_from_evaluators_and_points() -> None:
+    class Sized:
+        name = "sized"
+        provides = frozenset({"stored_bytes"})
+
+        def limits(self, options: object) -> dict[str, float]:
+            return {"stored_bytes": 300_000}
+
+    rubric = Rubric(points=(PointRule(name="small", metric="parameters", at_most=60_000, points=1),))
+    given = assignment(rubric=rubric)
+    object.__setattr__(given, "options", {"sized": None, "other": None})
+    plugins = Plugins({"sized": Sized(), "other": object()}, {}, {}, {}, {})  # type: ignore[dict-item]
+    assert metric_limits(given, plugins) == {"parameters": 60_000, "stored_bytes": 300_000}
+
+
+@pytest.mark.parametrize(
+    ("line", "standing"),
+    [
+        (MetricLine(name="parameters", metric=count(100), limit=100), "within 100"),
+        (MetricLine(name="parameters", metric=count(101), limit=100), "over 100"),
+        (MetricLine(name="x", metric=count(1)), ""),
+        (
+            MetricLine(name="accuracy", metric=metric(0.9), baselines={"a": 0.8, "b": 0.95}),
+            "reaches a; below b (95.00 %)",
+        ),
+    ],
+)
+def test_what_a_metric_is_compared_with(line: MetricLine, standing: str) -> None:
+    assert line.standing == standing
+
+
+def test_json_reads_back_as_a_report() -> None:
+    document = json.loads(view(full()).to_json())
+    assert document["schema_version"] == 1
+    assert document["results"][0]["printed"] == ""
