@@ -14,7 +14,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,11 +38,11 @@ from harness.api import (
 )
 from harness.assignment import Assignment
 from harness.errors import Cancelled, SubmissionError, UsageError
-from harness.images import load_examples, only, public_part
+from harness.images import digest, load_examples, only, public_part
 from harness.kept import packed
 from harness.plugins import Plugins
 from harness.predictions import names_tell_classes, read_predictions
-from harness.results import Environment, Result, Status, layers
+from harness.results import AssignmentInfo, Environment, Result, Status, layers
 from harness.sandbox import Sandbox
 from harness.student import SandboxedStudent
 from harness.submission import HandIn, ReadLimits, Submission, read_submission
@@ -77,6 +77,12 @@ class DataSets:
             if size not in self._loaded:
                 self._loaded[size] = self._load(size)
             return self._loaded[size]
+
+    def info(self) -> AssignmentInfo:
+        """What results carry of the assignment, with the digest of its images at the default size."""
+        examples, _ = self.test(self._assignment.rules.submission.input_sizes[0])
+        info = self._assignment.info
+        return info.model_copy(update={"data": info.data.model_copy(update={"digest": digest(examples)})})
 
     def predicted(self, submission: Submission) -> np.ndarray[Any, np.dtype[np.int64]]:
         """The handed-in classes of the graded examples, in their order.
@@ -120,11 +126,13 @@ class Grader:
     on_progress: Callable[[Progress], None] = lambda _: None
     on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None
     """(submission id, its weights as `harness.kept` packs them), where the assignment compares the class."""
+    decoded: InitVar[DataSets | None] = None
+    """The assignment's data for this audience, where someone has it already."""
     data: DataSets = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "data", DataSets(self.assignment, self.plugins, self.audience))
+    def __post_init__(self, decoded: DataSets | None) -> None:
+        object.__setattr__(self, "data", decoded or DataSets(self.assignment, self.plugins, self.audience))
 
     def grade(self, hand_in: HandIn) -> Result | None:
         """Grade one hand-in; None when `skip` said so or the run is being stopped."""
@@ -326,6 +334,7 @@ def grade_all(
     skip: Callable[[str, str], bool] = lambda _submission, _digest: False,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None,
+    data: DataSets | None = None,
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
 
@@ -335,11 +344,12 @@ def grade_all(
         submissions: as `harness.submission.discover` finds them.
         on_progress: called from worker threads.
         on_weights: given the weights of a submission before its result, from worker threads; see `Grader`.
+        data: the assignment's, for this audience; None: it is read now.
 
     Raises:
         UsageError: the assignment's data cannot be read.
     """
-    grader = Grader(assignment, plugins, sandbox, audience, skip, on_progress, on_weights)
+    grader = Grader(assignment, plugins, sandbox, audience, skip, on_progress, on_weights, data)
     # Before anything starts: bad data is the instructor's mistake, not the first student's.
     grader.data.test(assignment.rules.submission.input_sizes[0])
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="grade") as pool:

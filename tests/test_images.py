@@ -16,7 +16,7 @@ from torch import nn
 
 from harness.api import Images
 from harness.errors import UsageError
-from harness.images import load_examples, only, public_part
+from harness.images import digest, load_examples, only, public_part
 from harness.plugins import Plugins
 from harness.vision import import_torchvision
 from harness.worker.model import Model
@@ -156,3 +156,23 @@ def test_only_keeps_images_labels_and_names_together(folder):
     assert kept.names == tuple(name for name, chosen in zip(found.names, mask, strict=True) if chosen)
     assert torch.equal(kept.images.pixels, found.images.pixels[[0, 3, 4]])
     assert (kept.classes, kept.images.mean, kept.images.std) == (3, MEAN, STD)
+
+
+def test_the_digest_tells_of_every_pixel_label_and_name(folder):
+    def found(**changes):
+        loaded = replace(load_examples(assignment(folder), "test", 8, DATASETS), **changes)
+        return digest(loaded)
+
+    original = load_examples(assignment(folder), "test", 8, DATASETS)
+    pixels = original.images.pixels.clone()
+    pixels[3, 2, 7, 7] ^= 1
+    labels = original.labels.copy()
+    labels[[0, -1]] = labels[[-1, 0]]
+    others = [
+        found(images=replace(original.images, pixels=pixels)),
+        found(labels=labels),
+        found(names=("renamed", *original.names[1:])),
+        digest(load_examples(assignment(folder), "test", 16, DATASETS)),
+    ]
+    assert found() == digest(original)
+    assert len({digest(original), *others}) == 5

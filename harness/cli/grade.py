@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from harness.assignment import Assignment
     from harness.cli.progress import GradeProgress
+    from harness.grading import DataSets
     from harness.plugins import Plugins
     from harness.results import Attempt, Environment, Result
     from harness.sandbox import Sandbox
@@ -68,7 +69,7 @@ def command(
     submission could not be graded for the harness's own fault: a student's failure is a result.
     """
     from harness.cli.display import board_table, console
-    from harness.grading import environment
+    from harness.grading import DataSets, environment
     from harness.leaderboard import standings
     from harness.results import Report
     from harness.sandbox import choose
@@ -84,11 +85,13 @@ def command(
         count = sum(each.path == path for each in submissions)
         click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
     with closing(Store.open(store_url)) as store:
-        run = Run(assignment, plugins, sandbox, submissions, store, environment(sandbox.name), jobs or usable_cpus())
+        images = DataSets(assignment, plugins, "instructor")
+        kept_as = environment(sandbox.name)
+        run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
         interrupted = run.grade(regrade=regrade)
         attempts, counts = run.attempts(), store.counts(assignment.id)
     results = tuple(attempt.result for attempt in attempts)
-    report = Report(assignment=assignment.info, environment=run.environment, results=results)
+    report = Report(assignment=images.info(), environment=run.environment, results=results)
     console(stderr=json_to == "-").print(board_table(standings(attempts, assignment, counts=counts)))
     write_json(json_to, report.to_json())
     if run.unchanged:
@@ -109,6 +112,7 @@ class Run:
     plugins: Plugins
     sandbox: Sandbox
     submissions: list[HandIn]
+    images: DataSets
     store: Store
     environment: Environment
     jobs: int
@@ -122,13 +126,14 @@ class Run:
         from harness.cli.display import console
         from harness.cli.progress import GradeProgress
 
-        done = {} if regrade else self.store.graded(self.assignment.info, self.environment)
+        info = self.images.info()
+        done = {} if regrade else self.store.graded(info, self.environment)
         with GradeProgress(console(stderr=True), len(self.submissions)) as progress:
             try:
                 with closing(self._results(done, progress)) as results:
                     for result in results:
                         weights = self.weights.pop(result.submission, None)
-                        self.store.add(self.assignment.info, self.environment, result, weights)
+                        self.store.add(info, self.environment, result, weights)
                         self.fresh.add(result.submission)
                         progress.finished(result)
             except KeyboardInterrupt:
@@ -159,6 +164,7 @@ class Run:
             skip=skip,
             on_progress=lambda event: progress.advance(event.submission, event.stage),
             on_weights=self.weights.__setitem__,
+            data=self.images,
         )
         yield from graded
 

@@ -80,6 +80,15 @@ def test_another_sandbox_is_graded_again(harness: Harness, fake: FakeGrading) ->
     assert len(fake.graded) == 3
 
 
+def test_changed_images_are_graded_again(harness: Harness, fake: FakeGrading) -> None:
+    harness("grade", HW, "class")
+    fake.graded.clear()
+    fake.images_digest = "sha256:someone replaced a file"
+    run = harness("grade", HW, "class", "--json", "-")
+    assert len(fake.graded) == 3
+    assert json.loads(run.stdout)["assignment"]["data"]["digest"] == "sha256:someone replaced a file"
+
+
 def test_ctrl_c_keeps_what_is_finished(harness: Harness, fake: FakeGrading) -> None:
     fake.outcomes["bob"] = KeyboardInterrupt()
     run = harness("grade", HW, "class")

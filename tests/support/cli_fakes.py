@@ -17,7 +17,7 @@ import harness.submission
 from harness.assignment import Assignment
 from harness.errors import SandboxUnavailable
 from harness.grading import Progress
-from harness.results import Environment, Result
+from harness.results import AssignmentInfo, Environment, Result
 from harness.submission import HandIn
 
 HW = "nycu-ds2023-hw2"
@@ -37,6 +37,7 @@ class FakeGrading:
     graded: list[str] = field(default_factory=list)
     calls: list[dict[str, Any]] = field(default_factory=list)
     sandbox_works: bool = True
+    images_digest: str = "sha256:images"
     closed: bool = False
 
     def grade_all(
@@ -73,6 +74,16 @@ class FakeGrading:
         return FakeSandbox("bwrap" if self.sandbox_works else "none")
 
 
+@dataclass
+class FakeDataSets:
+    assignment: Assignment
+    images_digest: str
+
+    def info(self) -> AssignmentInfo:
+        info = self.assignment.info
+        return info.model_copy(update={"data": info.data.model_copy(update={"digest": self.images_digest})})
+
+
 def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
     def environment(sandbox_name: str) -> Environment:
         return ENVIRONMENT.model_copy(update={"sandbox": sandbox_name})
@@ -83,6 +94,11 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
         return [HandIn(each.name, each) for path in paths for each in sorted(path.iterdir())]
 
     monkeypatch.setattr(harness.grading, "grade_all", fake.grade_all)
+    monkeypatch.setattr(
+        harness.grading,
+        "DataSets",
+        lambda assignment, _plugins, _audience: FakeDataSets(assignment, fake.images_digest),
+    )
     monkeypatch.setattr(harness.grading, "environment", environment)
     monkeypatch.setattr(harness.sandbox, "choose", fake.choose)
     monkeypatch.setattr(harness.sandbox, "for_check", fake.for_check)
