@@ -155,7 +155,7 @@ def hooks() -> str:
 
 def handles() -> str:
     """What evaluators get and class evaluators return: their source, which is their documentation."""
-    names = ("Student", "Context", "ClassEntry", "Finding", "Comparison")
+    names = ("Network", "Student", "Context", "ClassEntry", "Finding", "Comparison")
     return _joined([_fenced("python", _source(api, name)) for name in names])
 
 

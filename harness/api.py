@@ -195,16 +195,54 @@ class Reply:
     tensors: dict[str, Tensor]
 
 
-class Student(Protocol):
-    """A submission as a function from (weights, images) to logits; its code runs only in the sandbox."""
+ChannelOrder = Literal["l1", "gamma"]
+"""Which channels go first: those of small L1 norm, or of small signed BatchNorm scale (HW7's network slimming)."""
 
-    @property
-    def decoded(self) -> Mapping[str, Tensor]:
-        """The tensors of the weights file as handed in: its names (less a common prefix), shapes and dtypes."""
+
+class Latency(Value):
+    """Seconds of one forward pass as the worker measured them: a claim, and never the same twice."""
+
+    median: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    iqr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """From the first quartile to the third."""
+
+
+class Network(Protocol):
+    """A function from (weights, images) to logits; its code runs only in the sandbox.
+
+    Every method raises SubmissionError when the network fails at what it is asked for.
+    """
 
     @property
     def weights(self) -> Mapping[str, Tensor]:
         """What is sent in with every evaluation: the model's own state names, pruning masks multiplied in."""
+
+    def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
+        """Forward all images in eval mode.
+
+        Args:
+            weights: tensors to use instead of `self.weights`; same names and shapes.
+
+        Returns:
+            float32 [N, classes], finite; row i belongs to image i.
+        """
+
+    def recalibrated(self, images: Images, weights: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:
+        """The weights with BatchNorm statistics gathered anew on `images`; equal but for those statistics."""
+
+    def macs(self) -> int:
+        """Multiply-accumulates of one image, counted beside student code: a claim."""
+
+    def latency(self, weights: Mapping[str, Tensor] | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
+        """Time of a forward pass of `batch_size` empty images, measured for at least so many seconds."""
+
+
+class Student(Network, Protocol):
+    """A submission's own network, and what was handed in with it."""
+
+    @property
+    def decoded(self) -> Mapping[str, Tensor]:
+        """The tensors of the weights file as handed in: its names (less a common prefix), shapes and dtypes."""
 
     @property
     def masks(self) -> Mapping[str, Tensor]:
@@ -226,17 +264,15 @@ class Student(Protocol):
     def claimed_curves(self) -> Mapping[str, tuple[tuple[float, float], ...]]:
         """Points (x, y) of curves that the student's report shows, by the curve's name."""
 
-    def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
-        """Forward all images in eval mode.
+    def without_channels(
+        self, order: ChannelOrder, keep: float, weights: Mapping[str, Tensor] | None = None
+    ) -> Network:
+        """A copy that keeps int(keep · C) of every C channels, 0 < keep ≤ 1; the classifier keeps its outputs.
 
-        Args:
-            weights: tensors to use instead of `self.weights`; same names and shapes.
-
-        Returns:
-            float32 [N, classes], finite; row i belongs to image i.
+        The worker removes them; that its tensors hold nothing but values that were sent is checked.
 
         Raises:
-            SubmissionError: the forward pass failed, took too long, or returned something else.
+            SubmissionError: the network cannot be traced, or does not run with fewer channels.
         """
 
     def again(self) -> AbstractContextManager[Student]:

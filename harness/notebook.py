@@ -22,18 +22,19 @@ import torch
 from torch import nn
 
 from harness import assignment as assignments
-from harness.api import Images, ModelFacts, Reply
+from harness.api import ModelFacts, Reply
 from harness.cli.display import console
 from harness.cli.report_view import check_view
 from harness.errors import UsageError
 from harness.grading import Grader
+from harness.live import LiveNetwork
 from harness.plugins import Plugins
 from harness.sandbox import NoSandbox
 from harness.weights import for_model, live_masks, renamed
 from harness.worker import kd
 from harness.worker.decode import Decoded, decode_weights
 from harness.worker.fitting import fit_keys
-from harness.worker.model import Model, build
+from harness.worker.model import build
 from harness.worker.source import Definition, Kind, Located
 
 if TYPE_CHECKING:
@@ -92,26 +93,16 @@ def check(
 
 
 @dataclass
-class _LiveStudent:
+class _LiveStudent(LiveNetwork):
     """`harness.api.Student` over a module of this process."""
 
-    model: Model
     decoded: Mapping[str, Tensor]
-    weights: Mapping[str, Tensor]
     masks: Mapping[str, Tensor]
     facts: ModelFacts
     weights_bytes: int
-    classes: int
     loss: Callable[..., Any] | None
     claims: Mapping[str, float] = field(default_factory=dict)
     claimed_curves: Mapping[str, Any] = field(default_factory=dict)
-
-    def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
-        logits = torch.empty(len(images.pixels), self.classes)
-        facts = {"classes": self.classes, "mean": images.mean, "std": images.std, "batch_size": batch_size}
-        self.model.load(self.weights if weights is None else weights)
-        self.model.forward(images.pixels, logits, facts)
-        return logits
 
     @contextmanager
     def again(self) -> Iterator[_LiveStudent]:
@@ -181,7 +172,7 @@ def _live(
             "notes": (*decoded.notes, *notes),
         }
     )
-    return _LiveStudent(built, tensors, sent, masks, facts, size, classes, loss)
+    return _LiveStudent(built, sent, classes, tensors, masks, facts, size, loss)
 
 
 def _decoded(weights: str | Path | Mapping[str, Tensor], plugins: Plugins) -> tuple[Decoded, int]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -17,12 +16,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import torch
-from pydantic import ValidationError
 
-from harness.api import Images, ModelFacts, Reply
+from harness.api import ChannelOrder, Images, ModelFacts, Network, Reply
 from harness.errors import SubmissionError
+from harness.networks import SMALL_REPLY_BYTES, Asked, Variant, checked_cut, nonsense_refused
 from harness.sandbox import Sandbox, Worker
-from harness.shared_memory import mapped, sealed, space
+from harness.shared_memory import mapped, shared, space
 from harness.weights import for_model, live_masks, renamed
 from harness.worker.fitting import fit_keys
 
@@ -32,11 +31,9 @@ if TYPE_CHECKING:
     from harness.assignment import Assignment
     from harness.submission import Submission
 
-_SMALL_REPLY_BYTES = 16 * 2**20
-
 
 @dataclass
-class SandboxedStudent:
+class SandboxedStudent(Asked):
     """The handle evaluators get (`harness.api.Student`). Use it as a context manager: leaving kills the worker.
 
     Args:
@@ -58,6 +55,7 @@ class SandboxedStudent:
     notes: list[str] = field(default_factory=list, init=False)
     _facts: ModelFacts | None = field(default=None, init=False)
     _worker: Worker | None = field(default=None, init=False)
+    _held: tuple[Worker | None, Variant | None] = field(default=(None, None), init=False)
     _printed: str = field(default="", init=False)
 
     def __enter__(self) -> Self:
@@ -113,24 +111,24 @@ class SandboxedStudent:
         self._note(opened)
         self.on_stage("decoding weights")
         limits = self.assignment.rules.limits
-        read = self._request(
+        read = self.request(
             "decode",
             {"weights": weights.as_posix(), "max_bytes": limits.tensor_bytes},
             {},
             doing=f"decoding {weights}",
             seconds=limits.import_seconds,
-            max_reply_bytes=limits.tensor_bytes + _SMALL_REPLY_BYTES,
+            max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
         self.on_stage("building")
         built = self._build()
-        with _nonsense_refused():
+        with nonsense_refused():
             state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
             self.decoded, fitted = fit_keys(read.tensors, state)
             _refuse_non_finite(self.decoded)
             self.masks = live_masks(self.decoded)
             self.weights = for_model(self.decoded, state)
         described = self._describe(state)
-        with _nonsense_refused():
+        with nonsense_refused():
             self.notes += [*read.facts["notes"], *fitted]
             said = {
                 **built.facts,
@@ -146,11 +144,17 @@ class SandboxedStudent:
 
     def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
         """See `harness.api.Student.logits`."""
+        return self.forward(images, self.weights if weights is None else weights, batch_size, self.request)
+
+    def forward(
+        self, images: Images, weights: Mapping[str, Tensor], batch_size: int, request: Callable[..., Reply]
+    ) -> Tensor:
+        """The logits of the network that `request` asks."""
         classes = self.assignment.rules.images.classes
         count = len(images.pixels)
         output = space(count * classes * 4)
         try:
-            reply = self._request(
+            reply = request(
                 "logits",
                 {
                     "pixels": list(images.pixels.shape),
@@ -159,10 +163,10 @@ class SandboxedStudent:
                     "std": images.std,
                     "batch_size": batch_size,
                 },
-                self.weights if weights is None else weights,
+                weights,
                 doing="running forward",
                 seconds=self.assignment.rules.limits.forward_seconds,
-                descriptors=(_shared(images), output),
+                descriptors=(shared(images), output),
             )
             self._note(reply)
             logits = mapped(output, np.float32, (count, classes)).clone()
@@ -188,6 +192,34 @@ class SandboxedStudent:
         finally:
             other.close()
             self._printed += other.printed
+
+    def without_channels(
+        self, order: ChannelOrder, keep: float, weights: Mapping[str, Tensor] | None = None
+    ) -> Network:
+        """See `harness.api.Student.without_channels`."""
+        sent = self.weights if weights is None else weights
+        limits = self.assignment.rules.limits
+
+        def make(name: str) -> Mapping[str, Tensor]:
+            reply = self.request(
+                "prune_channels",
+                {"variant": name, "method": order, "keep": keep, "classes": self.assignment.rules.images.classes},
+                sent,
+                doing="removing channels",
+                seconds=limits.build_seconds,
+                max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
+            )
+            with nonsense_refused():
+                return checked_cut(reply.tensors, sent)
+
+        return Variant(self, make)
+
+    def hold(self, variant: Variant) -> None:
+        """Make `variant` in the worker unless it is what the worker holds already."""
+        self._revive()
+        if self._held != (self._worker, variant):
+            variant.make()
+            self._held = (self._worker, variant)
 
     def ask(
         self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, limit_seconds: float
@@ -238,13 +270,16 @@ class SandboxedStudent:
         seconds = self.assignment.rules.limits.build_seconds
         return self._send("describe", {"masks": list(outside)}, tensors, doing="running torchinfo", seconds=seconds)
 
-    def _request(self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], **rest: Any) -> Reply:
+    def request(self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], **rest: Any) -> Reply:
         """Send to the worker, or to a new one when the last has died."""
+        self._revive()
+        return self._send(request, facts, tensors, **rest)
+
+    def _revive(self) -> None:
         if self._worker is None or not self._worker.alive:
             self.close()
             self._opened_worker(self._entry_points)
             self._build()
-        return self._send(request, facts, tensors, **rest)
 
     def _send(
         self,
@@ -254,7 +289,7 @@ class SandboxedStudent:
         *,
         doing: str,
         seconds: float,
-        max_reply_bytes: int = _SMALL_REPLY_BYTES,
+        max_reply_bytes: int = SMALL_REPLY_BYTES,
         descriptors: tuple[int, ...] = (),
     ) -> Reply:
         assert self._worker is not None
@@ -269,30 +304,8 @@ class SandboxedStudent:
         )
 
     def _note(self, reply: Reply) -> None:
-        with _nonsense_refused():
+        with nonsense_refused():
             self.notes += [each for each in map(str, reply.facts["notes"]) if each not in self.notes]
-
-
-@contextmanager
-def _nonsense_refused() -> Iterator[None]:
-    """Facts are claims of a process that ran student code: malformed ones are that process's failure, not ours."""
-    try:
-        yield
-    except (ValidationError, KeyError, TypeError, ValueError, AttributeError, OverflowError, RuntimeError) as error:
-        raise SubmissionError("crashed", "the process that ran the submission wrote over its own answers") from error
-
-
-_descriptors: weakref.WeakKeyDictionary[Images, int] = weakref.WeakKeyDictionary()
-_descriptors_lock = threading.Lock()
-
-
-def _shared(images: Images) -> int:
-    """The images' sealed memory, made once for all threads and closed when the images go."""
-    with _descriptors_lock:
-        if images not in _descriptors:
-            _descriptors[images] = descriptor = sealed(images.pixels)
-            weakref.finalize(images, os.close, descriptor)
-        return _descriptors[images]
 
 
 def _refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:

@@ -78,7 +78,7 @@ def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, .
     return {
         name: each
         for name, each in decoded.items()
-        if name not in doubled and not _is_statistic(name, decoded) and name.removesuffix("_mask") not in masks
+        if name not in doubled and not is_statistic(name, decoded) and name.removesuffix("_mask") not in masks
     }
 
 
@@ -105,7 +105,7 @@ def _is_masked(name: str, masks: Mapping[str, Tensor]) -> bool:
     )
 
 
-def _is_statistic(name: str, decoded: Mapping[str, Tensor]) -> bool:
+def is_statistic(name: str, decoded: Mapping[str, Tensor]) -> bool:
     """Whether a tensor has the name *and* the shape of a BatchNorm running statistic."""
     prefix, _, last = name.rpartition(".")
     if last not in _STATISTICS:

@@ -8,6 +8,16 @@ Requests, in the order a grader sends them (`harness.worker.session` answers):
     describe torchinfo's view of it                           <- weights
     logits   forward shared images into shared space          <- weights
     kd       run the knowledge-distillation loss on probes    <- probes -> values and gradients
+
+About the model itself, in any order after `build`:
+
+    recalibrate     BatchNorm's statistics on shared images   <- weights -> the statistics
+    prune_channels  a copy with fewer channels, as a variant  <- weights -> its state
+    macs            multiply-accumulates of one image
+    latency         seconds of a forward pass               <- weights
+
+A worker holds one variant beside the model: what `prune_channels`, or `build` with a name for it, made last. `logits`,
+`recalibrate`, `macs` and `latency` are about it where they name it.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ class decides, so that overriding changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -69,13 +69,13 @@ class Model:
     def __init__(self, module: nn.Module, input_shape: tuple[int, ...]) -> None:
         self.module = module
         self.notes: set[str] = set()
-        self._input_shape = input_shape
+        self.input_shape = input_shape
         self._lazy = any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in self._tensors())
-        _evaluate(module)
+        evaluating(module)
         if self._lazy:
-            self._run(torch.zeros(1, *input_shape))
+            self.run(torch.zeros(1, *input_shape))
         nn.Module.float(module)
-        self._memory_format = self._fastest_format()
+        self.memory_format = self._fastest_format()
 
     def outline(self) -> dict[str, Any]:
         """Names and shapes of the state, and which of them are parameters."""
@@ -85,7 +85,7 @@ class Model:
             "state": {name: list(each.shape) for name, each in state.items() if isinstance(each, Tensor)},
             "parameters": [name for name in parameters if name in state],
             "lazy": self._lazy,
-            "scripted_or_quantised": any(_uncountable(each) for each in _modules(self.module)),
+            "scripted_or_quantised": any(_uncountable(each) for each in modules_of(self.module)),
             "notes": sorted(self.notes),
         }
 
@@ -112,7 +112,7 @@ class Model:
         finally:
             for name in masks:
                 prune.remove(*self._owner(name))  # type: ignore[no-untyped-call]
-            _evaluate(self.module)
+            evaluating(self.module)
 
     def forward(self, pixels: Tensor, logits: Tensor, facts: Mapping[str, Any]) -> None:
         """Fill `logits` [N, classes] with the network's answers for uint8 `pixels` [N, c, H, W].
@@ -120,21 +120,37 @@ class Model:
         Raises:
             SubmissionError: the output is not one row of `classes` numbers per image.
         """
+        evaluating(self.module)
+        start = 0
+        for batch in self.batches(torch.split(pixels, facts["batch_size"]), facts):
+            logits[start : start + len(batch)] = self.rows(self.run(batch), len(batch), facts["classes"])
+            start += len(batch)
+
+    def batches(self, parts: Iterable[Tensor], facts: Mapping[str, Any]) -> Iterator[Tensor]:
+        """The network's inputs, normalised and in its fastest layout, for uint8 parts [n, c, H, W]."""
         shape = (1, -1, 1, 1)
         mean, std = torch.tensor(facts["mean"]).view(shape), torch.tensor(facts["std"]).view(shape)
-        size = facts["batch_size"]
-        _evaluate(self.module)
-        for start in range(0, len(pixels), size):
-            batch = pixels[start : start + size].to(torch.float32).div_(255)
-            batch = (batch - mean).div_(std).contiguous(memory_format=self._memory_format)
-            logits[start : start + size] = self._rows(self._run(batch), len(batch), facts["classes"])
+        for part in parts:
+            batch = part.to(torch.float32).div_(255)
+            yield (batch - mean).div_(std).contiguous(memory_format=self.memory_format)
 
-    def _run(self, batch: Tensor) -> Any:
+    def run(self, batch: Tensor) -> Any:
+        """What the module returns."""
         with torch.inference_mode():
             return self.module(batch)
 
-    def _rows(self, output: Any, rows: int, classes: int) -> Tensor:
-        candidates = [output] if isinstance(output, Tensor) else _tensors_in(output)
+    @staticmethod
+    def candidates(output: Any) -> list[Tensor]:
+        """The tensors among what the module returned."""
+        return [output] if isinstance(output, Tensor) else _tensors_in(output)
+
+    def rows(self, output: Any, rows: int, classes: int) -> Tensor:
+        """The float32 logits [rows, classes] among what the module returned.
+
+        Raises:
+            SubmissionError: there are none.
+        """
+        candidates = self.candidates(output)
         for candidate in candidates:
             if tuple(candidate.shape) == (rows, classes):
                 if candidate is not output:
@@ -151,7 +167,7 @@ class Model:
 
     def _summary(self) -> dict[str, Any]:
         statistics = torchinfo.summary(
-            self.module, input_size=(1, *self._input_shape), device="cpu", mode="eval", verbose=0, depth=100
+            self.module, input_size=(1, *self.input_shape), device="cpu", mode="eval", verbose=0, depth=100
         )
         layers = [
             [info.var_name, info.class_name, list(info.output_size or ()), int(info.num_params)]
@@ -170,14 +186,14 @@ class Model:
         return nn.Module.get_submodule(self.module, path), parameter
 
     def _tensors(self) -> list[Any]:
-        owners = _modules(self.module)
+        owners = modules_of(self.module)
         return [tensor for each in owners for tensor in (*each._parameters.values(), *each._buffers.values())]  # noqa: SLF001
 
     def _fastest_format(self) -> torch.memory_format:
         """channels_last is several times faster, but `x.view(len(x), -1)` after a convolution refuses it."""
-        image = torch.zeros(2, *self._input_shape)
+        image = torch.zeros(2, *self.input_shape)
         try:
-            self._run(image.contiguous(memory_format=torch.channels_last))
+            self.run(image.contiguous(memory_format=torch.channels_last))
         except RuntimeError as error:
             if is_out_of_memory(error):
                 raise
@@ -185,12 +201,13 @@ class Model:
         return torch.channels_last
 
 
-def _evaluate(module: nn.Module) -> None:
-    for each in _modules(module):
+def evaluating(module: nn.Module) -> None:
+    """Put everything into eval mode, whatever the student's `eval` does."""
+    for each in modules_of(module):
         each.training = False
 
 
-def _modules(module: nn.Module) -> list[nn.Module]:
+def modules_of(module: nn.Module) -> list[nn.Module]:
     """The module and all below it, each once; torch's own walk asks methods that a student may override."""
     found: dict[int, nn.Module] = {}
     waiting = [module]

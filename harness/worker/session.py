@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,11 @@ import torch
 from harness.errors import SubmissionError
 from harness.plugins import Plugins
 from harness.shared_memory import mapped
-from harness.worker import kd
+from harness.worker import channels, kd, speed
 from harness.worker.cuda import cpu_only
 from harness.worker.decode import decode_weights
 from harness.worker.model import Model, build
+from harness.worker.recalibration import recalibrated
 from harness.worker.source import Located, Sources, find_entry_point
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Session:
         self._sources: Sources | None = None
         self._entry: Located | None = None
         self._model: Model | None = None
+        self._variant: tuple[str, Model] | None = None
         # One thread per worker: workers run side by side, and two threads each would fight for the same cores.
         torch.set_num_threads(1)
 
@@ -56,21 +58,21 @@ class Session:
             return self._answer(frame)
 
     def _answer(self, frame: Frame) -> Answer:
-        match frame.kind:
-            case "open":
-                return self._open(frame.facts), {}
-            case "decode":
-                return self._decode(frame.facts)
-            case "build":
-                return self._build(frame.facts), {}
-            case "describe":
-                return self._built.describe(frame.tensors, frame.facts), {}
-            case "logits":
-                return self._logits(frame), {}
-            case "kd":
-                return kd.answer(self._opened, frame.facts, frame.tensors)
-            case unknown:
-                raise ValueError(f"unknown request {unknown!r}")
+        handlers: Mapping[str, Callable[[Frame], Answer]] = {
+            "open": lambda frame: (self._open(frame.facts), {}),
+            "decode": lambda frame: self._decode(frame.facts),
+            "build": lambda frame: (self._build(frame.facts), {}),
+            "describe": lambda frame: (self._built.describe(frame.tensors, frame.facts), {}),
+            "logits": lambda frame: (self._logits(frame), {}),
+            "kd": lambda frame: kd.answer(self._opened, frame.facts, frame.tensors),
+            "prune_channels": self._prune_channels,
+            "recalibrate": lambda frame: ({}, self._recalibrate(frame)),
+            "macs": lambda frame: ({"macs": speed.macs(self._asked(frame.facts))}, {}),
+            "latency": lambda frame: (self._latency(frame), {}),
+        }
+        if frame.kind not in handlers:
+            raise ValueError(f"unknown request {frame.kind!r}")
+        return handlers[frame.kind](frame)
 
     @property
     def _opened(self) -> Sources:
@@ -81,6 +83,16 @@ class Session:
     def _built(self) -> Model:
         assert self._model is not None, "the grader sends 'build' first"
         return self._model
+
+    def _asked(self, facts: Mapping[str, Any]) -> Model:
+        """The network a request is about: the submission's own, or the one variant that is held."""
+        wanted = facts.get("variant")
+        if wanted is None:
+            return self._built
+        assert self._variant is not None, "the grader makes a variant before it asks for it"
+        name, model = self._variant
+        assert name == wanted, f"holds {name}, not {wanted}"
+        return model
 
     def _open(self, facts: dict[str, Any]) -> dict[str, Any]:
         self._formats = Plugins.of(*map(importlib.import_module, facts["formats"])).weight_formats
@@ -107,18 +119,44 @@ class Session:
         }, dict(decoded.tensors)
 
     def _build(self, facts: dict[str, Any]) -> dict[str, Any]:
-        if self._entry is None:
+        entry = find_entry_point(self._opened, facts["entry_points"]) if facts.get("entry_points") else self._entry
+        if entry is None:
             raise SubmissionError("rejected", "there is no model to build")
         _seed()
-        self._model = build(self._entry, facts["model_arguments"], tuple(facts["input_shape"]))
-        return self._model.outline()
+        model = build(entry, facts["model_arguments"], tuple(facts["input_shape"]))
+        if "variant" in facts:
+            self._variant = facts["variant"], model
+        else:
+            self._model = model
+        return model.outline()
+
+    def _prune_channels(self, frame: Frame) -> Answer:
+        facts = frame.facts
+        model = self._built
+        model.load(frame.tensors)
+        pruned = channels.without_channels(model, facts["method"], facts["keep"], facts["classes"])
+        self._variant = facts["variant"], pruned
+        state = torch.nn.Module.state_dict(pruned.module)
+        return {}, {name: each.detach() for name, each in state.items() if isinstance(each, torch.Tensor)}
+
+    def _recalibrate(self, frame: Frame) -> dict[str, Tensor]:
+        (pixels_descriptor,) = frame.descriptors
+        model = self._asked(frame.facts)
+        model.load(frame.tensors)
+        pixels = mapped(pixels_descriptor, np.uint8, tuple(frame.facts["pixels"]))
+        return recalibrated(model, pixels, frame.facts)
+
+    def _latency(self, frame: Frame) -> dict[str, float]:
+        model = self._asked(frame.facts)
+        model.load(frame.tensors)
+        return speed.latency(model, frame.facts)
 
     def _logits(self, frame: Frame) -> dict[str, Any]:
         pixels_descriptor, logits_descriptor = frame.descriptors
         facts = frame.facts
         pixels = mapped(pixels_descriptor, np.uint8, tuple(facts["pixels"]))
         logits = mapped(logits_descriptor, np.float32, (len(pixels), facts["classes"]))
-        model = self._built
+        model = self._asked(facts)
         model.load(frame.tensors)
         model.forward(pixels, logits, facts)
         return {"notes": sorted(model.notes)}

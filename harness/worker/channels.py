@@ -1,0 +1,148 @@
+"""Removing channels for real, with Torch-Pruning's dependency graph, from a copy of the student's network.
+
+Fang et al. 2023, arXiv:2301.12900. In each group of coupled layers the channels that matter least go; the layers that
+make the output keep theirs.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from typing import Any, Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from harness.errors import SubmissionError
+from harness.worker.failures import describe, is_out_of_memory
+from harness.worker.model import Model, modules_of
+
+Method = Literal["l1", "gamma"]
+
+
+def without_channels(model: Model, method: str, keep: float, classes: int) -> Model:
+    """A copy of the network, as it is loaded, that has int(keep · C) of every C channels.
+
+    Args:
+        method: `l1` goes by the L1 norm of the group's weights (Torch-Pruning's MagnitudeImportance), `gamma` by the
+            signed scale of its BatchNorm layers, descending, as the network slimming of HW7 does; groups without
+            BatchNorm then stay.
+
+    Raises:
+        SubmissionError: the network cannot be copied, traced or pruned; the text says why.
+    """
+    if method not in get_args(Method):
+        raise ValueError(f"unknown method {method!r}")
+    module = _copied(model.module)
+    try:
+        with torch.enable_grad(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            removed = _prune(model, module, method, keep, classes)
+    except SubmissionError:
+        raise
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise _refused(f"its layers cannot be traced: {describe(error)}") from error
+    if not removed:
+        raise _refused("no layer has channels that could be removed" + _needs(method))
+    return _working(module, model, classes)
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    tensors = [id(each) for owner in modules_of(module) for each in owner._parameters.values() if each is not None]  # noqa: SLF001
+    if len(set(tensors)) < len(tensors):
+        raise _refused("some of its weights are tied, and would be cut apart")
+    try:
+        return copy.deepcopy(module)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        raise _refused(f"it cannot be copied: {describe(error)}") from error
+
+
+def _prune(model: Model, module: nn.Module, method: str, keep: float, classes: int) -> int:
+    """Groups that lost channels."""
+    import torch_pruning
+
+    for each in nn.Module.parameters(module):
+        each.requires_grad_(each.is_floating_point())  # the graph is read from autograd's
+    example = torch.zeros(1, *model.input_shape)
+
+    def logits(output: Any) -> Tensor:
+        found = model.candidates(output)
+        return next((each for each in found if tuple(each.shape) == (1, classes)), found[0])
+
+    graph = torch_pruning.DependencyGraph().build_dependency(module, example, output_transform=logits)
+    importance: Any = torch_pruning.importance.MagnitudeImportance(p=1) if method == "l1" else signed_gamma
+    pruner = torch_pruning.pruner.BasePruner(
+        module,
+        example,
+        importance,
+        pruning_ratio=1 - keep,
+        ignored_layers=_last(graph),
+        output_transform=logits,
+        # Its own defaults are dicts that all pruners of a process share.
+        in_channel_groups={},
+        out_channel_groups={},
+        num_heads={},
+    )
+    groups = 0
+    for group in pruner.step(interactive=True):
+        group.prune()
+        groups += 1
+    return groups
+
+
+def signed_gamma(group: Any) -> Tensor | None:
+    """Per channel of a group, the mean of gamma over its BatchNorm layers: signed, so that -2 goes before 0.1.
+
+    Args:
+        group: of Torch-Pruning, with all indices.
+
+    Returns:
+        float [channels], or None where there is no BatchNorm with a scale.
+    """
+    import torch_pruning
+
+    found = []
+    for dependency, indices in group:
+        layer = dependency.target.module
+        out = dependency.handler == torch_pruning.prune_batchnorm_out_channels
+        if isinstance(layer, _BatchNorm) and out and layer.weight is not None and len(indices) == len(group[0].idxs):
+            found.append(layer.weight.detach()[indices].float())
+    return torch.stack(found).mean(0) if found else None
+
+
+def _last(graph: Any) -> list[nn.Module]:
+    """The layers whose channels are the network's output: their number is the number of classes."""
+    return [
+        group[0].dep.target.module
+        for group in graph.get_all_groups()
+        if any(
+            graph.is_out_channel_pruning_fn(dependency.handler) and not dependency.target.outputs
+            for dependency, _ in group
+        )
+    ]
+
+
+def _working(module: nn.Module, model: Model, classes: int) -> Model:
+    try:
+        pruned = Model(module, model.input_shape)
+        pruned.rows(pruned.run(torch.zeros(2, *model.input_shape)), 2, classes)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        said = error.reason if isinstance(error, SubmissionError) else describe(error)
+        raise _refused(f"its forward does not run with fewer channels: {said}") from error
+    return pruned
+
+
+def _needs(method: str) -> str:
+    has = {"l1": "", "gamma": "; going by gamma needs BatchNorm after a convolution"}
+    return has[method]
+
+
+def _refused(reason: str) -> SubmissionError:
+    return SubmissionError("rejected", f"channels cannot be removed from this network: {reason}")

@@ -1,0 +1,63 @@
+"""New running statistics for BatchNorm: what a network's changed weights really produce on training images."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from harness.worker.model import Model, evaluating, modules_of
+
+
+def recalibrated(model: Model, pixels: Tensor, facts: Mapping[str, Any]) -> dict[str, Tensor]:
+    """The statistics that BatchNorm layers gather over `pixels` from nothing, with the weights that are loaded.
+
+    The cumulative average of all batches (`momentum=None`), as in Izmailov et al. 2018, arXiv:1803.05407, section 3.2;
+    everything else stays in eval mode. The model keeps the statistics it had.
+
+    Args:
+        pixels: uint8 [N, c, H, W].
+        facts: `mean`, `std` and `batch_size`: images per batch at most; batches differ by one image at most, so that
+            they weigh the same.
+
+    Returns:
+        `running_mean`, `running_var` and `num_batches_tracked` by their names in the state; empty without BatchNorm.
+    """
+    layers = [
+        each for each in modules_of(model.module) if isinstance(each, _BatchNorm) and each.running_mean is not None
+    ]
+    if not layers:
+        return {}
+    owned = {id(buffer) for layer in layers for buffer in _statistics(layer)}
+    state = nn.Module.state_dict(model.module, keep_vars=True)
+    named = {name: each for name, each in state.items() if id(each) in owned}
+    before = {name: each.clone() for name, each in named.items()}
+    momenta = [layer.momentum for layer in layers]
+    try:
+        _gather(model, layers, pixels, facts)
+        return {name: each.clone() for name, each in named.items()}
+    finally:
+        evaluating(model.module)
+        for layer, momentum in zip(layers, momenta, strict=True):
+            layer.momentum = momentum
+        for name, each in named.items():
+            each.copy_(before[name])
+
+
+def _gather(model: Model, layers: list[_BatchNorm], pixels: Tensor, facts: Mapping[str, Any]) -> None:
+    evaluating(model.module)
+    for layer in layers:
+        _BatchNorm.reset_running_stats(layer)
+        layer.momentum = None
+        layer.training = True
+    parts = max(1, -(-len(pixels) // facts["batch_size"]))
+    for batch in model.batches(torch.tensor_split(pixels, parts), facts):
+        model.run(batch)
+
+
+def _statistics(layer: _BatchNorm) -> list[Tensor]:
+    buffers = (layer.running_mean, layer.running_var, layer.num_batches_tracked)
+    return [each for each in buffers if each is not None]
