@@ -123,7 +123,7 @@ def test_what_cannot_be_cut_is_said(made, reason):
     with pytest.warns(DeprecationWarning, match="jit") if "jit" in made.__code__.co_names else nothing():
         module = made()
     model = Model(module, (3, 8, 8))
-    before = deepcopy({name: each for name, each in module.state_dict().items()})
+    before = deepcopy(module.state_dict())
     with pytest.raises(SubmissionError, match=reason) as refused:
         without_channels(model, "l1", 0.5, 4)
     assert "channels cannot be removed from this network" in refused.value.reason
