@@ -18,7 +18,7 @@ LAYERS = (
     {"resources", "text", "plugins", "results"},
     {"assignment_mistakes", "assignment", "submission", "rubric"},
     {"sandbox", "student", "store"},
-    {"grading", "leaderboard", "audience", "report", "report_markdown", "web"},
+    {"grading", "leaderboard", "audience", "report", "report_markdown", "web", "plots"},
     {"cli", "notebook"},
 )
 # Where the modules belong that no line above names: readers and helpers, above the contracts and below the sandbox.

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
 
 from harness.api import Curve
 from harness.cli.display import safe, simple_table
+from harness.plots import terminal
 from harness.text import point_interval
 
 
 def curve_view(curve: Curve) -> RenderableType:
-    """The points of every series, with their intervals where there are any."""
+    """A drawing, and below it the points of every series, with their intervals where there are any."""
+    return Group(terminal(curve), Text(), _points(curve))
+
+
+def _points(curve: Curve) -> Table:
     table = simple_table(curve.name, curve.x, curve.y, "95 % interval")
     for column in table.columns[1:]:
         column.justify = "right"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from harness.api import Audience
     from harness.report import ReportView
 
-Format = Literal["terminal", "markdown", "html", "json"]
-FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json")
+Format = Literal["terminal", "markdown", "html", "json", "svg"]
+FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
 
 
 @click.command()
@@ -36,7 +36,7 @@ FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json")
 def command(
     *, assignment_name: str, submission: str, store_url: str, format_name: Format, audience: Audience, out: Path | None
 ) -> None:
-    """Show all that is known of one submission, from its newest attempt."""
+    """Show all that is known of one submission, from its newest attempt; `svg` draws its curves."""
     from harness.report import metric_limits, report
     from harness.store import Store
 
@@ -55,6 +55,9 @@ def command(
     )
     if format_name == "terminal":
         _print(view, len(attempts), out)
+        return
+    if format_name == "svg":
+        _draw(view, out)
         return
     text = _text(view, format_name)
     if out is None:
@@ -75,6 +78,19 @@ def _print(view: ReportView, attempts: int, out: Path | None) -> None:
     with paper.capture() as captured:
         paper.print(report_view(view, attempts))
     write_text(out, click.unstyle(captured.get()))
+
+
+def _draw(view: ReportView, folder: Path | None) -> None:
+    """One file per curve."""
+    from harness.plots import svg
+
+    if folder is None:
+        raise UsageError("--format svg makes a file per curve: name a folder with --out")
+    if not view.result.curves:
+        raise UsageError(f"{view.result.submission}: the assignment measured no curves")
+    folder.mkdir(parents=True, exist_ok=True)
+    for curve in view.result.curves:
+        write_text(folder / f"{curve.name}.svg", svg(curve))
 
 
 def _text(view: ReportView, format_name: Literal["markdown", "html", "json"]) -> str:

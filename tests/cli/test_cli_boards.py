@@ -11,6 +11,7 @@ from cli_fakes import HW, FakeGrading
 from click.testing import Result as Run
 from result_fakes import result
 
+from harness.api import Curve, Series
 from harness.results import Report
 
 Harness = Callable[..., Run]
@@ -115,3 +116,16 @@ def test_an_unknown_submission_is_suggested(graded: Harness) -> None:
     run = graded("report", HW, "alise")
     assert run.exit_code == 2
     assert "did you mean 'alice'?" in run.stderr
+
+
+def test_curves_as_svg_files(harness: Harness, fake: FakeGrading) -> None:
+    line = Series(label="L1", points=((10, 0.5), (5, 0.25)))
+    curves = tuple(Curve(name=name, x="parameters", y="accuracy", series=(line,)) for name in ("pruning", "measured"))
+    fake.outcomes["alice"] = result("alice", 0.9, curves=curves)
+    fake.outcomes["bob"] = result("bob", 0.9, curves=())
+    assert harness("grade", HW, "class").exit_code == 0
+    assert harness("report", HW, "alice", "--format", "svg", "--out", "pictures").exit_code == 0
+    assert sorted(each.name for each in Path("pictures").iterdir()) == ["measured.svg", "pruning.svg"]
+    assert "<svg" in Path("pictures/pruning.svg").read_text(encoding="utf-8")
+    for wrong in (("alice", "--format", "svg"), ("bob", "--format", "svg", "--out", "none")):
+        assert harness("report", HW, *wrong).exit_code == 2
