@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.board import Board
+    from harness.report import ReportView
 
     Floats = np.ndarray[Any, np.dtype[np.float32]]
 
@@ -482,6 +483,18 @@ class Writer(Protocol):
 
     def render(self, board: Board) -> dict[str, str]:
         """File name -> text. A single file goes to the terminal unless `--out` is given."""
+
+
+@runtime_checkable
+class SiteWriter(Protocol):
+    """A writer that also wants the report of every submission, as whoever reads the board may see it."""
+
+    def render_site(self, board: Board, reports: Mapping[str, ReportView]) -> dict[str, str]:
+        """Path below the site's folder -> text.
+
+        Args:
+            reports: by the `name` of the board's rows, ranked and not; each is about the attempt on the board.
+        """
 
 
 PositiveInt = Annotated[int, Field(gt=0)]

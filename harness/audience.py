@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from harness.api import Check
 from harness.assignment import AssignmentFile, PointRule
-from harness.results import Result, Status, describe_status
+from harness.results import Result, Status, describe_status, is_evidence
 
 # Checks and metrics that no image has a part in. Whatever is not listed counts as private.
 _ABOUT_NO_IMAGE = frozenset(
@@ -32,7 +32,6 @@ _ABOUT_NO_IMAGE = frozenset(
     }
 )
 _PUBLIC = "_public"
-_INTEGRITY = "integrity_"
 AT_HOME = "'harness check' says at home what happened and where"
 
 
@@ -59,11 +58,6 @@ def for_class(result: Result, rules: AssignmentFile, *, published: bool = False)
 def holds_private(rules: AssignmentFile) -> bool:
     """Whether some of the graded images are private."""
     return rules.data["test"].public_fraction is not None
-
-
-def is_evidence(check: str) -> bool:
-    """Whether a check is a finding for the instructor to talk about, not a verdict for the student."""
-    return check.startswith(_INTEGRITY)
 
 
 def withheld(result: Result, shown: Result) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from harness.api import Metric, Value
 from harness.assignment import RankKey
-from harness.results import AssignmentInfo, Status, describe_status
+from harness.results import AssignmentInfo, Status, describe_status, is_evidence
 from harness.text import clean
 
 BRIEF = frozenset({"parameters", "stored_bytes"})
@@ -129,12 +129,22 @@ class Board(Value):
         return lines
 
     def for_class(self) -> Board:
-        """The board without ids and members behind nicknames, and without the text of exceptions.
+        """The board without ids and members behind nicknames, integrity findings, and the text of exceptions.
 
         A crash's message is written by the submission's own code, which has seen the graded images: showing it to
         students would tell them about private data.
         """
-        standings = [row.model_copy(update={"submission": _public_id(row), "members": ()}) for row in self.standings]
+        standings = [
+            row.model_copy(
+                update={
+                    "submission": _public_id(row),
+                    "members": (),
+                    "failed_checks": tuple(name for name in row.failed_checks if not is_evidence(name)),
+                    "unchecked": tuple(name for name in row.unchecked if not is_evidence(name)),
+                }
+            )
+            for row in self.standings
+        ]
         unranked = [
             row.model_copy(
                 update={

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from tabulate import tabulate
 
 from harness.api import Check, Curve
-from harness.audience import is_evidence
 from harness.report import MARKS, STAND_IN, ReportView, outcome
+from harness.results import is_evidence
 from harness.text import clean_lines, interval_text, markdown_cell, metric_text, point_interval, score_text, shape_text
 
 _INSTRUCTOR = "(for the instructor)"

@@ -31,9 +31,14 @@ _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 def clean(text: str, limit_characters: int = 500) -> str:
     """One line without escape sequences, control, bidirectional or other invisible characters, at most so long."""
-    lines = (" ".join("".join(map(_visible, each)).split()) for each in _ESCAPES.sub("", text).splitlines())
-    line = "; ".join(each for each in lines if each)
+    # Nearly every text; Python's idea of what cannot be printed covers all that would be taken out.
+    line = " ".join(text.split()) if text.isprintable() else _cleaned(text)
     return line if len(line) <= limit_characters else line[: limit_characters - 1] + "…"
+
+
+def _cleaned(text: str) -> str:
+    lines = (" ".join("".join(map(_visible, each)).split()) for each in _ESCAPES.sub("", text).splitlines())
+    return "; ".join(each for each in lines if each)
 
 
 def clean_lines(text: str, limit_lines: int = 200) -> list[str]:

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from result_fakes import count, metric
 
+import harness.text
 from harness.text import clean, clean_lines, interval_text, markdown_cell, metric_text, score_text
 
 
@@ -18,6 +19,11 @@ def test_nothing_invisible_survives(text: str) -> None:
     assert {unicodedata.category(each) for each in kept} & {"Cc", "Cs", "Zl", "Zp"} == set()
     assert set(kept) & set("\u202a\u202b\u202d\u202e\u2066\u2067\u2068\u200e\u200f\ufeff") == set()
     assert clean(kept) == kept
+
+
+@given(st.text(st.characters(), max_size=40))
+def test_the_short_way_is_right(text: str) -> None:
+    assert clean(text) == harness.text._cleaned(text)
 
 
 @pytest.mark.parametrize(

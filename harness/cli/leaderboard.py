@@ -13,7 +13,15 @@ from harness.errors import UsageError
 from harness.plugins import suggestion
 
 if TYPE_CHECKING:
-    from harness.board import Board
+    from collections.abc import Iterable, Mapping
+
+    from harness.assignment import Assignment
+    from harness.board import Board, Standing, Unranked
+    from harness.plugins import Plugins
+    from harness.report import ReportView
+    from harness.results import Attempt
+
+_FILES_NAMED = 10
 
 
 @click.command()
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
     default="table",
     show_default=True,
     metavar="NAME",
-    help="table, or a writer: markdown, csv, json, … ('harness plugins' lists them).",
+    help="table, or a writer: markdown, csv, json, html, … ('harness plugins' lists them).",
 )
 @out_option
 @data_option
@@ -38,6 +46,7 @@ def command(
     Works from the store alone. Where students gave nicknames, those stand for them. Results of another version of the
     assignment, or on other data, are listed without a rank.
     """
+    from harness.api import SiteWriter
     from harness.leaderboard import standings
     from harness.store import Store
 
@@ -54,8 +63,36 @@ def command(
         counts = store.counts(assignment.id)
     board = standings(attempts, assignment, counts=counts)
     shown = board if ids else board.for_class()
-    files = _table(shown, out) if format_name == "table" else plugins.writers[format_name].render(shown)
-    _deliver(files, out)
+    if format_name == "table":
+        _deliver(_table(shown, out), out)
+        return
+    writer = plugins.writers[format_name]
+    if isinstance(writer, SiteWriter):
+        rows: list[Standing | Unranked] = [*board.standings, *board.unranked]
+        names = {row.submission: row.name for row in rows}
+        reports = _reports(attempts, names, assignment, plugins, everything=ids, published=board.private)
+        _deliver(writer.render_site(shown, reports), out, folder=True)
+    else:
+        _deliver(writer.render(shown), out)
+
+
+def _reports(
+    attempts: Iterable[Attempt],
+    names: Mapping[str | None, str],
+    assignment: Assignment,
+    plugins: Plugins,
+    *,
+    everything: bool,
+    published: bool,
+) -> dict[str, ReportView]:
+    """The report of every attempt by the board's name for it: for the class, or `everything` for the instructor."""
+    from harness.report import class_report, metric_limits, report
+
+    rules, limits = assignment.rules, metric_limits(assignment, plugins)
+    named = [(names[each.result.submission], each) for each in attempts]
+    if everything:
+        return {name: report(each, rules, audience="instructor", limits=limits) for name, each in named}
+    return {name: class_report(each, rules, name=name, limits=limits, published=published) for name, each in named}
 
 
 def _table(board: Board, out: Path | None) -> dict[str, str]:
@@ -71,15 +108,15 @@ def _table(board: Board, out: Path | None) -> dict[str, str]:
     return {"leaderboard.txt": click.unstyle(captured.get())}
 
 
-def _deliver(files: dict[str, str], out: Path | None) -> None:
-    """Files to the terminal or to `out`: a folder when it is one or when there are several files."""
+def _deliver(files: dict[str, str], out: Path | None, *, folder: bool = False) -> None:
+    """Files to the terminal or to `out`: a folder when it is one, when there are several files, or when told so."""
     if out is None:
         if len(files) > 1:
             raise UsageError("this format makes several files: name a folder with --out")
         for text in files.values():
             click.echo(text, nl=False)
         return
-    folder = out.is_dir() or len(files) > 1
+    folder = folder or out.is_dir() or len(files) > 1
     for name, text in files.items():
         target = out / name if folder else out
         try:
@@ -87,4 +124,7 @@ def _deliver(files: dict[str, str], out: Path | None) -> None:
         except OSError as error:
             raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from error
         write_text(target, text)
-        click.echo(f"wrote {target}", err=True)
+        if len(files) <= _FILES_NAMED:
+            click.echo(f"wrote {target}", err=True)
+    if len(files) > _FILES_NAMED:
+        click.echo(f"wrote {len(files):,} files to {out}", err=True)

@@ -11,11 +11,10 @@ from rich.text import Text
 
 from harness.api import Check, Layer, Verdict
 from harness.assignment import AssignmentFile
-from harness.audience import is_evidence
 from harness.cli.curve_view import curve_view
 from harness.cli.display import plain_grid, safe, simple_table
 from harness.report import MARKS, STAND_IN, MetricLine, ReportView, metric_lines, outcome
-from harness.results import PointLine, Result
+from harness.results import PointLine, Result, is_evidence
 from harness.text import clean_lines, interval_text, metric_text, score_text, shape_text
 
 _COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from harness import __version__
 from harness.report import MARKS, STAND_IN, VERDICTS, outcome
+from harness.results import is_evidence
 from harness.text import clean, clean_lines, interval_text, metric_text, score_text, shape_text
 
 _HERE = Path(__file__).parent
@@ -40,19 +41,22 @@ def templates(*folders: Path) -> Environment:
         shape=shape_text,
         outcome=outcome,
     )
+    made.tests["evidence"] = is_evidence
     made.globals.update(score_text=score_text, marks=MARKS, verdicts=VERDICTS, stand_in=STAND_IN, version=__version__)
     return made
 
 
-def page(environment: Environment, template: str, *, script: str = "", **values: Any) -> str:
+def page(environment: Environment, template: str, *, script: str = "", sheet: Path | None = None, **values: Any) -> str:
     """A whole page.
 
     Args:
         template: extends `base.html`.
         script: JavaScript, which no student had a part in.
+        sheet: a style sheet to put behind the one of all pages.
     """
     assert "</" not in script, "the HTML parser would end the script there"
-    shell = {"style": Markup(style()), "script": Markup(script), "policy": policy(style(), script)}  # noqa: S704 - ours
+    styles = style(_HERE / "style.css") + (style(sheet) if sheet else "")
+    shell = {"style": Markup(styles), "script": Markup(script), "policy": policy(styles, script)}  # noqa: S704 - ours
     return environment.get_template(template).render(**shell, **values)
 
 
@@ -69,11 +73,12 @@ def policy(styles: str, script: str) -> str:
 
 
 @cache
-def style() -> str:
-    """The style sheet without comments and needless space: every page carries it."""
-    text = re.sub(r"/\*.*?\*/", "", (_HERE / "style.css").read_text(encoding="utf-8"), flags=re.DOTALL)
+def style(sheet: Path) -> str:
+    """A style sheet without comments and needless space: every page carries it."""
+    text = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
     return re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
 
 
+@cache
 def _digest(text: str) -> str:
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

@@ -62,7 +62,7 @@ def _range(values: Iterable[float]) -> tuple[float, float]:
 def _round_ticks(low: float, high: float, about: int) -> list[float]:
     rough = (high - low) / about
     unit = 10.0 ** math.floor(math.log10(rough))
-    step = next(unit * each for each in (1, 2, 5, 10) if unit * each >= rough * 0.999)
+    step = next(unit * each for each in (1, 2, 5, 10) if unit * each >= rough * 0.7)
     first = math.ceil(low / step - 1e-9)
     # Multiples, not sums: 0.1 added three times is not 0.3.
     return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
