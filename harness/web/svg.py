@@ -7,6 +7,7 @@ sheet; colours are the classes `k0` … `k7`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 from markupsafe import Markup, escape
 
@@ -27,13 +28,20 @@ Place = tuple[float, float]
 def element(name: str, *inside: str | Markup, **attributes: str | float | None) -> Markup:
     """An element; an underscore in an attribute's name stands for a dash, or ends one that Python reserves."""
     said = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(value) if isinstance(value, str) else value}"'
-        for key, value in attributes.items()
-        if value is not None
+        [
+            f'{_attribute(key)}="{escape(value) if isinstance(value, str) else value}"'
+            for key, value in attributes.items()
+            if value is not None
+        ]
     )
     # Joining plain strings is much faster than joining Markup, which would look at each again.
-    content = "".join([str(escape(each)) for each in inside])
+    content = "".join([each if isinstance(each, Markup) else escape(each) for each in inside])
     return Markup(f"<{name}{said}>{content}</{name}>")  # noqa: S704 - values and content are escaped, names are ours
+
+
+@cache
+def _attribute(key: str) -> str:
+    return f" {key.rstrip('_').replace('_', '-')}"
 
 
 def label(x: float, y: float, text: str, *, anchor: str = "start", class_: str | None = None) -> Markup:
@@ -58,6 +66,7 @@ def mark(style: int) -> str:
     return _MARKS[style % len(_MARKS)]
 
 
+@cache
 def swatch(style: int) -> Markup:
     """A short piece of a line with its mark, for keys."""
     parts = (

@@ -95,7 +95,7 @@ def test_the_policy_allows_exactly_what_is_inside(files: dict[str, str]) -> None
 def test_tables_have_headers_and_sorting_is_said(files: dict[str, str]) -> None:
     page = Page(files["index.html"])
     assert all(each.get("scope") in {"col", "row"} for each in page.all("th"))
-    assert [each["aria-sort"] for each in page.all("th") if "aria-sort" in each][0] == "ascending"
+    assert next(each["aria-sort"] for each in page.all("th") if "aria-sort" in each) == "ascending"
     buttons = page.all("button")
     assert buttons
     assert {each["type"] for each in buttons} == {"button"}
@@ -194,13 +194,11 @@ def test_labels_do_not_cover_each_other() -> None:
 
 def test_ten_thousand_rows_take_seconds() -> None:
     outcomes = plain_class(10_000)
-    started = time.monotonic()
+    started = time.process_time()
     board, files = site_of(outcomes)
-    seconds = time.monotonic() - started
+    # About 10 s of one core when this was written; the rest is for slower machines.
+    assert time.process_time() - started < 60
     assert len(board.standings) == 10_000
     assert len(files) == 10_001
-    sizes = sorted(len(text.encode()) for path, text in files.items() if path != "index.html")
-    assert len(files["index.html"].encode()) < 6_000_000
-    assert sizes[-1] < 25_000
-    print(f"{seconds:.1f} s, board {len(files['index.html']):,} bytes, page {sizes[len(sizes) // 2]:,} bytes")
-    assert seconds < 60
+    assert len(files.pop("index.html").encode()) < 5_000_000
+    assert max(len(text.encode()) for text in files.values()) < 20_000
