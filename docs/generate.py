@@ -180,8 +180,18 @@ def evaluators() -> str:
     return _joined(parts)
 
 
+def class_evaluators() -> str:
+    """Every class evaluator that ships with the harness: what it does and takes."""
+    parts = []
+    for name, evaluator in sorted(_plugins().class_evaluators.items()):
+        kind = type(evaluator)
+        parts += [f"### `{name}`", inspect.getdoc(import_module(kind.__module__)) or "", inspect.getdoc(kind) or ""]
+        parts.append(_table(evaluator.Options, {}))
+    return _joined(parts)
+
+
 def others() -> str:
-    """Class evaluators, weights formats, kinds of data and writers."""
+    """Weights formats, kinds of data and writers: names and first sentences."""
     plugins = _plugins()
     kinds: list[tuple[str, Mapping[str, object]]] = [
         ("Weights formats", plugins.weight_formats),

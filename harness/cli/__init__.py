@@ -29,6 +29,7 @@ COMMANDS = {
     "grade": "Grade submissions in a sandbox and keep every result.",
     "leaderboard": "Rank what was graded.",
     "report": "Show all that is known of one submission.",
+    "similarity": "Compare the submissions of a class with each other, for the instructor.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON schema of assignment files.",
     "doctor": "Say what this machine has and what is missing.",

@@ -28,9 +28,9 @@ def console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
 
 
-def safe(text: str, style: str = "") -> Text:
+def safe(text: str, style: str = "", *, limit_characters: int = 500) -> Text:
     """Anyone's text, as it may be shown."""
-    return Text(clean(text), style=style)
+    return Text(clean(text, limit_characters), style=style)
 
 
 def board_table(board: Board) -> RenderableType:
