@@ -19,7 +19,6 @@ import os
 import runpy
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,6 +37,7 @@ from harness.bulk import HandIn
 from harness.images import load_examples
 from harness.plugins import Plugins
 from harness.sandbox import choose
+from harness.shared_images import SharedImages
 from harness.student import SandboxedStudent
 from harness.submission import read_submission
 from harness.worker.model import Model
@@ -59,10 +59,10 @@ def main() -> None:
     assignment = load("nycu-ds2023-hw2", plugins)
     every = load_examples(assignment, "test", 28, plugins.datasets)
     graded = subset(every, np.arange(asked.images) * len(every.labels) // asked.images)
-    with tempfile.TemporaryDirectory() as scratch:
-        submission = read_submission(HandIn(SUBMISSION.name, SUBMISSION), Path(scratch), plugins.weight_formats)
-        sandbox = choose("auto")
-        with SandboxedStudent(submission, assignment, sandbox, plugins.weight_format_modules, 28) as student:
+    with choose("auto").room() as room:
+        submission = read_submission(HandIn(SUBMISSION.name, SUBMISSION), room.path, plugins.weight_formats)
+        shared, formats = SharedImages(""), plugins.weight_format_modules
+        with SandboxedStudent(submission, assignment, room, shared, formats, 28) as student:
             student.open()
             print(f"{POINTS} points, {asked.images:,} images, {SUBMISSION.name}, one thread")
             evaluation = evaluation_over_bare(student, graded)

@@ -82,7 +82,11 @@ class Limits(Value):
     """For one pass over all images of a data set."""
     request_seconds: Annotated[float, Field(gt=0)] = 60
     """For any other single request, such as the KD probes."""
+    cpu_seconds: PositiveInt = 1800
+    """Processor time of one worker over its whole life, on however many threads."""
     memory_bytes: Annotated[int, Field(ge=2**29)] = 3 * 2**30
+    threads: PositiveInt = 64
+    """Of one worker, all told."""
     submission_bytes: PositiveInt = 200 * 2**20
     tensor_bytes: PositiveInt = 256 * 2**20
 

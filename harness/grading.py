@@ -7,7 +7,6 @@ result and nobody else's.
 from __future__ import annotations
 
 import platform
-import tempfile
 import threading
 import time
 import traceback
@@ -16,7 +15,6 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import InitVar, dataclass, field
 from importlib.metadata import version
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,7 +41,8 @@ from harness.kept import packed
 from harness.plugins import Plugins
 from harness.predictions import names_tell_classes, read_predictions
 from harness.results import AssignmentInfo, Environment, Result, Status, layers
-from harness.sandbox import Sandbox
+from harness.sandbox import Room, Sandbox
+from harness.shared_images import SharedImages
 from harness.student import SandboxedStudent
 from harness.submission import HandIn, ReadLimits, Submission, read_submission
 from harness.worker.failures import failure
@@ -126,13 +125,17 @@ class Grader:
     on_progress: Callable[[Progress], None] = lambda _: None
     on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None
     """(submission id, its weights as `harness.kept` packs them), where the assignment compares the class."""
+    image_seed: str = ""
+    """Decides in which order workers see the images; a secret where it matters."""
     decoded: InitVar[DataSets | None] = None
     """The assignment's data for this audience, where someone has it already."""
     data: DataSets = field(init=False)
+    shared: SharedImages = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self, decoded: DataSets | None) -> None:
         object.__setattr__(self, "data", decoded or DataSets(self.assignment, self.plugins, self.audience))
+        object.__setattr__(self, "shared", SharedImages(self.image_seed))
 
     def grade(self, hand_in: HandIn) -> Result | None:
         """Grade one hand-in; None when `skip` said so or the run is being stopped."""
@@ -141,8 +144,8 @@ class Grader:
             return None
         started = time.monotonic()
         try:
-            with tempfile.TemporaryDirectory(prefix="harness-") as scratch:
-                outcome = self._read_and_grade(hand_in, Path(scratch))
+            with self.sandbox.room() as room:
+                outcome = self._read_and_grade(hand_in, room)
         except Cancelled:
             return None
         finally:
@@ -171,21 +174,21 @@ class Grader:
         result = self._result("notebook", None, found)
         return result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
-    def _read_and_grade(self, hand_in: HandIn, scratch: Path) -> Result | None:
+    def _read_and_grade(self, hand_in: HandIn, room: Room) -> Result | None:
         name = hand_in.id
         self.on_progress(Progress(name, "reading"))
         try:
             limits = ReadLimits(total_bytes=self.assignment.rules.limits.submission_bytes)
-            submission = read_submission(hand_in, scratch, self.plugins.weight_formats, limits)
+            submission = read_submission(hand_in, room.path, self.plugins.weight_formats, limits)
         except SubmissionError as error:
             return self._result(name, None, _Findings(error.status, error.reason, error.hint))
         except Exception as error:  # noqa: BLE001 - one bad hand-in never stops a class
             return self._result(name, None, _accident(error))
         if self.skip(name, submission.digest):
             return None
-        return self._result(name, submission, self._evaluate(name, submission))
+        return self._result(name, submission, self._evaluate(name, submission, room))
 
-    def _evaluate(self, name: str, submission: Submission) -> _Findings:
+    def _evaluate(self, name: str, submission: Submission, room: Room) -> _Findings:
         found = _Findings()
         try:
             if submission.predictions is not None:
@@ -195,7 +198,8 @@ class Grader:
             student = SandboxedStudent(
                 submission,
                 self.assignment,
-                self.sandbox,
+                room,
+                self.shared,
                 self.plugins.weight_format_modules,
                 size,
                 lambda stage: self.on_progress(Progress(name, stage)),
@@ -334,6 +338,7 @@ def grade_all(
     skip: Callable[[str, str], bool] = lambda _submission, _digest: False,
     on_progress: Callable[[Progress], None] = lambda _: None,
     on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None,
+    image_seed: str = "",
     data: DataSets | None = None,
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
@@ -343,13 +348,14 @@ def grade_all(
     Args:
         submissions: as `harness.submission.discover` finds them.
         on_progress: called from worker threads.
+        image_seed: decides in which order workers see the images; keep it secret and the same for a whole class.
         on_weights: given the weights of a submission before its result, from worker threads; see `Grader`.
         data: the assignment's, for this audience; None: it is read now.
 
     Raises:
         UsageError: the assignment's data cannot be read.
     """
-    grader = Grader(assignment, plugins, sandbox, audience, skip, on_progress, on_weights, data)
+    grader = Grader(assignment, plugins, sandbox, audience, skip, on_progress, on_weights, image_seed, data)
     # Before anything starts: bad data is the instructor's mistake, not the first student's.
     grader.data.test(assignment.rules.submission.input_sizes[0])
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="grade") as pool:

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from harness.api import Images, Latency, Reply
 from harness.errors import SubmissionError
-from harness.shared_memory import shared
+from harness.shared_images import SharedImages
 from harness.weights import is_statistic
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Asked(ABC):
 
     weights: Weights
     assignment: Assignment
+    shared: SharedImages
 
     @abstractmethod
     def request(
@@ -56,6 +57,7 @@ class Asked(ABC):
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Mapping[str, Tensor]:
         """See `harness.api.Network.recalibrated`."""
         sent = self.weights if weights is None else weights
+        pixels, _ = self.shared.of(images)
         facts = {
             "pixels": list(images.pixels.shape), "mean": images.mean, "std": images.std, "batch_size": _BATCH
         }  # fmt: skip
@@ -66,7 +68,7 @@ class Asked(ABC):
             doing="gathering BatchNorm statistics",
             seconds=self.assignment.rules.limits.forward_seconds,
             max_reply_bytes=self.assignment.rules.limits.tensor_bytes,
-            descriptors=(shared(images),),
+            descriptors=(pixels,),
         )
         _check_statistics(reply.tensors, sent)
         return {**sent, **reply.tensors}
@@ -106,7 +108,7 @@ class Variant(Asked):
     """
 
     def __init__(self, student: SandboxedStudent, make: Callable[[str], Weights]) -> None:
-        self.assignment = student.assignment
+        self.assignment, self.shared = student.assignment, student.shared
         self.name = uuid4().hex
         self._student, self._make = student, make
         self.weights: Weights = {}

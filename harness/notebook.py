@@ -29,7 +29,7 @@ from harness.errors import UsageError
 from harness.grading import Grader
 from harness.live import LiveNetwork
 from harness.plugins import Plugins
-from harness.sandbox import NoSandbox
+from harness.sandbox import choose
 from harness.weights import for_model, live_masks, renamed
 from harness.worker import kd
 from harness.worker.decode import Decoded, decode_weights
@@ -80,7 +80,7 @@ def check(
     if input_size is not None and input_size not in sizes:
         raise UsageError(f"input_size = {input_size} is not allowed; choose one of {', '.join(map(str, sizes))}")
     size = input_size or sizes[0]
-    grader = Grader(rules, plugins, NoSandbox(), "student")
+    grader = Grader(rules, plugins, choose("none"), "student")
 
     def opened() -> _LiveStudent:
         shape = (rules.rules.images.channels, size, size)

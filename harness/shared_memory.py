@@ -11,27 +11,11 @@ import mmap
 import os
 import sys
 import tempfile
-import threading
 import warnings
-import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from torch import Tensor
-
-    from harness.api import Images
-
-_descriptors: weakref.WeakKeyDictionary[Images, int] = weakref.WeakKeyDictionary()
-_descriptors_lock = threading.Lock()
-
-
-def shared(images: Images) -> int:
-    """The images' sealed memory, made once for all threads and closed when the images go."""
-    with _descriptors_lock:
-        if images not in _descriptors:
-            _descriptors[images] = descriptor = sealed(images.pixels)
-            weakref.finalize(images, os.close, descriptor)
-        return _descriptors[images]
 
 
 def sealed(tensor: Tensor) -> int:

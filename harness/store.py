@@ -6,11 +6,13 @@ to be read every time. An SQLite file is the default; PostgreSQL takes the same 
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
 
 from harness.database import DEFAULT_URL, changing_tables, engine_of, explained, is_missing_file
 from harness.errors import UsageError
@@ -20,6 +22,7 @@ from harness.store_tables import (
     attempt_of,
     attempts,
     bring_up_to_date,
+    facts,
     found_version,
     kept_weights,
     row_of,
@@ -136,6 +139,17 @@ class Store:
             if AssignmentInfo.model_validate_json(row.assignment).data.digest == assignment.data.digest
             and Environment.model_validate_json(row.environment).harness == environment.harness
         }
+
+    def secret(self, name: str) -> str:
+        """A random text that belongs to this store: the same whenever it is asked for, and known to nobody else."""
+        with explained(self.url):
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(facts.insert().values(key=name, value=secrets.token_hex(16)))
+            except IntegrityError:
+                pass  # there is one already, or another process was faster
+            with self._engine.connect() as connection:
+                return str(connection.scalar(sa.select(facts.c.value).where(facts.c.key == name)))
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with explained(self.url), self._engine.connect() as connection:

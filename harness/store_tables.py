@@ -17,7 +17,7 @@ from harness.results import AssignmentInfo, Attempt, Environment, Result
 STORE_VERSION = 2
 
 tables = sa.MetaData()
-_meta = sa.Table(
+facts = sa.Table(
     "harness_store",
     tables,
     sa.Column("key", sa.String(50), primary_key=True),
@@ -61,9 +61,9 @@ def found_version(connection: sa.Connection, shown: str, *, create: bool) -> int
     Raises:
         UsageError: not a store, or one of a newer harness.
     """
-    found = connection.scalar(sa.select(_meta.c.value).where(_meta.c.key == "version"))
+    found = connection.scalar(sa.select(facts.c.value).where(facts.c.key == "version"))
     if found is None and create:
-        connection.execute(_meta.insert().values(key="version", value=str(STORE_VERSION)))
+        connection.execute(facts.insert().values(key="version", value=str(STORE_VERSION)))
         return STORE_VERSION
     if found is None or not found.isdigit():
         raise UsageError(f"store {shown}: its version cannot be read; was it written by this harness?")
@@ -83,7 +83,7 @@ def bring_up_to_date(connection: sa.Connection) -> None:
         if column.name not in there:
             kind = column.type.compile(connection.dialect)
             connection.execute(sa.text(f"ALTER TABLE {attempts.name} ADD COLUMN {column.name} {kind}"))
-    connection.execute(_meta.update().where(_meta.c.key == "version").values(value=str(STORE_VERSION)))
+    connection.execute(facts.update().where(facts.c.key == "version").values(value=str(STORE_VERSION)))
 
 
 def row_of(assignment: AssignmentInfo, environment: Environment, result: Result) -> dict[str, Any]:

@@ -20,8 +20,9 @@ import torch
 from harness.api import ChannelOrder, Images, ModelFacts, Network, Reply
 from harness.errors import SubmissionError
 from harness.networks import SMALL_REPLY_BYTES, Asked, Variant, checked_cut, nonsense_refused
-from harness.sandbox import Sandbox, Worker
-from harness.shared_memory import mapped, shared, space
+from harness.sandbox import Room, Usage, Worker
+from harness.shared_images import SharedImages
+from harness.shared_memory import mapped, space
 from harness.weights import for_model, live_masks, renamed
 from harness.worker.fitting import fit_keys
 
@@ -37,13 +38,15 @@ class SandboxedStudent(Asked):
     """The handle evaluators get (`harness.api.Student`). Use it as a context manager: leaving kills the worker.
 
     Args:
+        room: where the submission is staged, and whose workers run it.
         on_stage: told what happens now, for progress displays.
         stopping: set from any thread to give up with `Cancelled`.
     """
 
     submission: Submission
     assignment: Assignment
-    sandbox: Sandbox
+    room: Room
+    shared: SharedImages
     format_modules: list[str]
     """Plugin modules that decode weights, for the worker to import."""
     input_size: int
@@ -152,6 +155,7 @@ class SandboxedStudent(Asked):
         """The logits of the network that `request` asks."""
         classes = self.assignment.rules.images.classes
         count = len(images.pixels)
+        pixels, order = self.shared.of(images)
         output = space(count * classes * 4)
         try:
             reply = request(
@@ -166,10 +170,11 @@ class SandboxedStudent(Asked):
                 weights,
                 doing="running forward",
                 seconds=self.assignment.rules.limits.forward_seconds,
-                descriptors=(shared(images), output),
+                descriptors=(pixels, output),
             )
             self._note(reply)
-            logits = mapped(output, np.float32, (count, classes)).clone()
+            logits = torch.empty(count, classes)
+            logits[torch.from_numpy(order)] = mapped(output, np.float32, (count, classes))
         finally:
             os.close(output)
         bad = int((~torch.isfinite(logits)).any(dim=1).sum())
@@ -235,10 +240,8 @@ class SandboxedStudent(Asked):
 
     def _opened_worker(self, entry_points: Sequence[str]) -> Reply:
         limits = self.assignment.rules.limits
-        self._worker = Worker(
-            self.sandbox, self.submission.folder, memory_bytes=limits.memory_bytes, stopping=self.stopping
-        )
-        self._worker.wait_until_ready()
+        usage = Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
+        self._worker = self.room.worker(self.submission.folder, usage, self.stopping)
         facts = {
             "formats": self.format_modules,
             "sources": [each.as_posix() for each in self.submission.sources],

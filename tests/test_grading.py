@@ -96,7 +96,7 @@ TROUBLE: dict[str, tuple[str, str, str]] = {
     "quits": (in_class_body("import sys; sys.exit(4)"), "crashed", "SystemExit: 4"),
     "replaced": (
         in_forward("import os, sys; os.execv(sys.executable, [sys.executable, '-c', 'pass'])"),
-        "crashed", "the process ended",
+        "crashed", "PermissionError",
     ),
     "segfault": (in_forward("import ctypes; ctypes.string_at(0)"), "crashed", "SIGSEGV"),
     "shape": (in_forward("return x.flatten(1)[:, :3]"), "rejected", "expected logits of shape [40, 4]"),
@@ -105,7 +105,7 @@ TROUBLE: dict[str, tuple[str, str, str]] = {
             "import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', "
             f"'{MARKER}'], start_new_session=True); os._exit(0)"
         ),
-        "crashed", "the process ended",
+        "crashed", "PermissionError",
     ),
     "syntax": ("def StudentNet(:\n", "rejected", "model.py"),
 }  # fmt: skip
@@ -129,6 +129,7 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Result]
     hand_in(folder / "nan-weights", state={"fc.weight": torch.full((4, 192), float("nan")), "fc.bias": torch.zeros(4)})
     hand_in(folder / "zz-misfit", state={"fc.weight": torch.zeros(4, 100), "fc.bias": torch.zeros(4)})
     names = sorted(path.name for path in folder.iterdir() if path.name != "assignment")
+    sandbox.close()
     before = set(psutil.Process().children(recursive=True))
     order: list[str] = []
     results = {}
@@ -136,6 +137,7 @@ def trouble(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Result]
     for result in grade_all(assignment, submissions, plugins=hand_ins.PLUGINS, sandbox=sandbox, jobs=2):
         order.append(result.submission)
         results[result.submission] = result
+    sandbox.close()
     assert set(psutil.Process().children(recursive=True)) == before
     return results, order, folder
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -50,22 +51,19 @@ def made(source: str = NET) -> nn.Module:
     return module.eval()
 
 
-def opened(folder: Path, source: str = NET, sandbox: str = "bwrap") -> tuple[SandboxedStudent, Any]:
+@contextmanager
+def opened(folder: Path, source: str = NET, sandbox: str = "bwrap") -> Iterator[tuple[SandboxedStudent, Any]]:
     assignment = small_assignment(folder / "assignment")
     path = hand_in(folder / "one", source, made().state_dict())
-    submission = hand_ins.staged(path, folder)
     examples = load_examples(assignment, "test", 8, hand_ins.PLUGINS.datasets)
-    formats = hand_ins.PLUGINS.weight_format_modules
-    student = SandboxedStudent(submission, assignment, sandbox_called(sandbox), formats, 8)
-    student.open()
-    return student, examples.images
+    with hand_ins.opened(path, assignment, sandbox_called(sandbox)) as student:
+        yield student, examples.images
 
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory) -> Iterator[tuple[SandboxedStudent, Any]]:
-    student, images = opened(tmp_path_factory.mktemp("networks"))
-    with student:
-        yield student, images
+    with opened(tmp_path_factory.mktemp("networks")) as both:
+        yield both
 
 
 def inputs(images: Any) -> torch.Tensor:
@@ -138,8 +136,7 @@ def test_a_variant_outlives_its_worker(asked):
 
 def test_what_cannot_be_cut_is_said_and_stops_nothing(tmp_path):
     source = NET.replace(".flatten(1)", ".view(-1, 288)")
-    student, images = opened(tmp_path, source, "none")
-    with student:
+    with opened(tmp_path, source, "none") as (student, images):
         with pytest.raises(SubmissionError, match="does not run with fewer channels"):
             student.without_channels("l1", 0.5)
         assert student.logits(images).shape == (40, 4)

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import socket
+import stat
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -33,18 +34,15 @@ FRAGILE = HONEST.replace(
 )
 
 
-@pytest.fixture(scope="module", params=["bwrap", "none"])
+@pytest.fixture(scope="module", params=["bwrap", "landlock", "none"])
 def student(request, tmp_path_factory) -> Iterator[tuple[SandboxedStudent, Any]]:
     """An open student that ends its process when its first bias is large, and the images."""
     sandbox = sandbox_called(request.param)
     folder = tmp_path_factory.mktemp(request.param)
     assignment = small_assignment(folder / "assignment")
-    submission = hand_ins.staged(hand_in(folder / "fragile", FRAGILE), folder)
     images = load_examples(assignment, "test", 8, hand_ins.PLUGINS.datasets).images
-    formats = hand_ins.PLUGINS.weight_format_modules
-    with SandboxedStudent(submission, assignment, sandbox, formats, 8) as opened:
-        opened.open()
-        yield opened, images
+    with hand_ins.opened(hand_in(folder / "fragile", FRAGILE), assignment, sandbox) as student:
+        yield student, images
 
 
 def plainly(images, weights) -> torch.Tensor:
@@ -85,11 +83,8 @@ COUNTING = HONEST.replace(
 
 def test_a_second_process_knows_nothing_of_the_first(tmp_path):
     assignment = small_assignment(tmp_path / "assignment")
-    submission = hand_ins.staged(hand_in(tmp_path / "counting", COUNTING), tmp_path)
     images = load_examples(assignment, "test", 8, hand_ins.PLUGINS.datasets).images
-    formats = hand_ins.PLUGINS.weight_format_modules
-    with SandboxedStudent(submission, assignment, sandbox_called("bwrap"), formats, 8) as student:
-        student.open()
+    with hand_ins.opened(hand_in(tmp_path / "counting", COUNTING), assignment, sandbox_called("bwrap")) as student:
         first, second = student.logits(images), student.logits(images)
         with student.again() as other:
             assert other.facts == student.facts
@@ -182,19 +177,19 @@ class StudentNet(%s
             "kill": attempt(lambda: shoot(TARGETS["grader"])),
             "parent": attempt(lambda: shoot(os.getppid())),
             "environment": dict(os.environ),
-            "processes": [name for name in os.listdir("/proc") if name.isdigit()],
-            "capabilities": [l for l in open("/proc/self/status") if l.startswith(("CapEff", "NoNewPrivs"))],
-            "descriptors": [attempt(lambda: os.readlink(f"/proc/self/fd/{n}")) for n in os.listdir("/proc/self/fd")],
+            "processes": attempt(lambda: os.listdir("/proc")),
+            "capabilities": attempt(lambda: read("/proc/self/status")),
+            "descriptors": [attempt(lambda: os.fstat(n).st_mode) for n in range(64)],
             "user": os.getuid(),
-            "root": os.listdir("/"),
+            "root": attempt(lambda: os.listdir("/")),
         }
 """
 
 
-@pytest.fixture(scope="module")
-def intrusion(tmp_path_factory) -> tuple[dict[str, Any], Result, dict[str, Any]]:
+@pytest.fixture(scope="module", params=["bwrap", "landlock"])
+def intrusion(request, tmp_path_factory) -> tuple[dict[str, Any], Result, dict[str, Any]]:
     """What a submission managed, its result, and what the grader's side saw."""
-    sandbox = sandbox_called("bwrap")
+    sandbox = sandbox_called(request.param)
     folder = tmp_path_factory.mktemp("intrusion")
     assignment = small_assignment(folder / "assignment")
     (folder / "harness.db").write_text("the store")
@@ -214,7 +209,7 @@ def intrusion(tmp_path_factory) -> tuple[dict[str, Any], Result, dict[str, Any]]
             ],
             "folders": [
                 str(folder), str(folder / "class"), str(REPOSITORY / "fixtures"), str(REPOSITORY / "submissions"),
-                "/home", str(Path.home()), "/usr/share", "/var", "/sys", str(REPOSITORY), "/submission", "/tmp",
+                "/home", str(Path.home()), "/usr/share", "/var", "/sys", str(REPOSITORY), ".", "/tmp",
             ],
             "writes": [
                 str(folder / "canary"), "/canary", "/submission/canary", "/submission/model.py", "/usr/lib/canary",
@@ -265,18 +260,13 @@ def test_labels_the_store_neighbours_and_home_cannot_be_read(intrusion):
 
 def test_folders_of_others_cannot_be_listed(intrusion):
     listed = dict(intrusion[0]["folders"])
-    # Python and the harness may lie below a home or this repository: then there is their way in and nothing else.
-    assert set(listed.pop("/submission")) == {"model.py", "weights.pt"}
-    assert "harness-canary" not in listed.pop("/tmp")
-    private = {"fixtures", "submissions", "tests", "harness.db", ".git", "class", "intruder", "neighbour", ".ssh"}
-    for path, answer in listed.items():
-        assert refused(answer) or not private & set(answer), path
-    assert not {"boot", "media", "mnt", "opt", "srv", "sys", "var"} & set(intrusion[0]["root"])
+    assert set(listed.pop(".")) == {"model.py", "weights.pt"}
+    assert [path for path, answer in listed.items() if not refused(answer)] == []
+    assert refused(intrusion[0]["root"])
 
 
-def test_nothing_can_be_written_but_private_scratch(intrusion):
+def test_nothing_can_be_written(intrusion):
     answers = dict(intrusion[0]["writes"])
-    assert answers.pop("/tmp/harness-canary") == "written"
     assert [path for path, answer in answers.items() if not refused(answer)] == []
     assert not Path("/tmp/harness-canary").exists()
     assert not (intrusion[2]["folder"] / "canary").exists()
@@ -290,11 +280,9 @@ def test_there_is_no_network(intrusion):
 
 def test_no_process_outside_can_be_seen_or_signalled(intrusion):
     assert intrusion[2]["signals"] == []
-    assert len(intrusion[0]["processes"]) <= 3
-    assert intrusion[0]["user"] == 65534
-    status = "".join(intrusion[0]["capabilities"]).split()
-    assert int(status[status.index("CapEff:") + 1], 16) == 0
-    assert status[status.index("NoNewPrivs:") + 1] == "1"
+    assert refused(intrusion[0]["processes"])
+    assert refused(intrusion[0]["capabilities"])
+    assert intrusion[0]["user"] != 0
 
 
 def test_the_environment_holds_no_secret(intrusion):
@@ -305,6 +293,6 @@ def test_the_environment_holds_no_secret(intrusion):
 
 
 def test_no_descriptor_of_the_grader_leaks_in(intrusion):
-    kinds = ("pipe:", "socket:", "/dev/null", "/memfd:", "refused", "anon_inode:", "/proc/")
-    assert [each for each in intrusion[0]["descriptors"] if not each.startswith(kinds)] == []
-    assert sum(each.startswith("socket:") for each in intrusion[0]["descriptors"]) == 1
+    open_ones = [stat.S_IFMT(each) for each in intrusion[0]["descriptors"] if not refused(each)]
+    # Nothing to read, one pipe for both outputs, and the socket.
+    assert sorted(open_ones) == sorted([stat.S_IFCHR, stat.S_IFIFO, stat.S_IFIFO, stat.S_IFSOCK])

@@ -55,12 +55,15 @@ def liar(told: int) -> str:
 
 
 EATER = """
-import subprocess, sys
-EAT = "import time; time.sleep(1); kept = bytearray(1_200_000_000); time.sleep(60)"
+import threading, time
+def eat():
+    time.sleep(1)
+    kept = bytearray(1_200_000_000)
+    time.sleep(60)
 class StudentNet(nn.Module):
     def __init__(self):
         super().__init__()
-        subprocess.Popen([sys.executable, "-c", EAT])
+        threading.Thread(target=eat, daemon=True).start()
         self.fc = nn.Linear(3 * 28 * 28, 10)
     def forward(self, x):
         return self.fc(x.flatten(1))

@@ -165,6 +165,7 @@ class Run:
             on_progress=lambda event: progress.advance(event.submission, event.stage),
             on_weights=self.weights.__setitem__,
             data=self.images,
+            image_seed=self.store.secret("image order"),
         )
         yield from graded
 

@@ -1,25 +1,35 @@
 """Confining student code.
 
-Theory of operation. One worker process per submission runs everything a student wrote. The grader starts it behind a
-wall (`bwrap`: no network, no other processes, a read-only view of Python and of that one submission), talks to it over
-a single socket (`harness.protocol`), watches its clock and its memory from outside, and kills its whole process tree.
+Theory of operation. Everything a student wrote runs in workers, forked from a zygote (`harness.worker`) that has
+imported torch. The grader starts the zygotes behind a wall, one for each submission that is graded at a time, talks to
+their workers over sockets (`harness.protocol`), watches clock and memory from outside, and kills what exceeds them.
 What is judged is computed in the grader from raw tensors; labels, reference values, other submissions and the store are
-not mounted. `none` gives up the wall and keeps the rest: it is for a student's own machine.
+out of a worker's reach. Before the first submission a worker tries what is forbidden (`selftest`): a wall that does not
+hold is not used.
+
+    bwrap       bubblewrap's namespaces around the zygote; Landlock and a system-call filter on each worker
+    landlock    Landlock and the filter alone, where namespaces are refused
+    none        no wall: for a student's own machine
 """
 
 from __future__ import annotations
 
-import sys
-from typing import Literal, get_args
+from functools import cache
+from typing import Literal, assert_never, get_args
 
 from harness.errors import SandboxUnavailable, UsageError
-from harness.sandbox.bwrap import Bubblewrap, find_bubblewrap
-from harness.sandbox.process import NoSandbox, Sandbox, Worker
+from harness.sandbox.bwrap import bubblewrap_wall
+from harness.sandbox.process import Usage, Worker
+from harness.sandbox.rooms import Room, Sandbox
+from harness.sandbox.selftest import refuse_unless_it_holds
+from harness.sandbox.walls import NoWall, Wall, landlock_wall
 
-__all__ = ["NAMES", "NoSandbox", "Sandbox", "SandboxName", "Worker", "choose", "describe"]
+__all__ = ["NAMES", "Room", "Sandbox", "SandboxName", "Usage", "Worker", "choose", "describe", "for_check"]
 
-SandboxName = Literal["auto", "bwrap", "none"]
-NAMES: tuple[str, ...] = get_args(SandboxName)
+WallName = Literal["bwrap", "landlock", "none"]
+SandboxName = Literal["auto", WallName]
+NAMES: tuple[str, ...] = ("auto", *get_args(WallName))
+_STRONGEST_FIRST: tuple[WallName, ...] = ("bwrap", "landlock")
 
 
 def choose(name: str) -> Sandbox:
@@ -30,10 +40,10 @@ def choose(name: str) -> Sandbox:
         SandboxUnavailable: it does not work here; the text says what to enable.
     """
     match name:
-        case "none":
-            return NoSandbox()
-        case "auto" | "bwrap":
-            return Bubblewrap(find_bubblewrap())
+        case "auto":
+            return _strongest()
+        case "bwrap" | "landlock" | "none":
+            return _tested(name)
         case _:
             raise UsageError(f"unknown sandbox {name!r}; there are {', '.join(NAMES)}")
 
@@ -43,15 +53,49 @@ def for_check() -> Sandbox:
     try:
         return choose("auto")
     except SandboxUnavailable:
-        return NoSandbox()
+        return choose("none")
 
 
 def describe() -> list[tuple[str, bool, str]]:
     """For `harness doctor`: each sandbox, whether it works here, and what it promises or what to enable."""
+    return [_described(name) for name in get_args(WallName)]
+
+
+def _described(name: WallName) -> tuple[str, bool, str]:
     try:
-        path = find_bubblewrap()
+        return name, True, _tested(name).wall.promises
     except SandboxUnavailable as error:
-        bwrap = ("bwrap", False, str(error))
-    else:
-        bwrap = ("bwrap", True, f"{path}: no network, no other processes, read-only view of one submission")
-    return [bwrap, ("none", True, f"explicit choice only: limits on {sys.platform}, but no wall")]
+        return name, False, str(error)
+
+
+def _strongest() -> Sandbox:
+    complaints = []
+    for name in _STRONGEST_FIRST:
+        try:
+            return _tested(name)
+        except SandboxUnavailable as error:
+            complaints.append(f"  {name}: {error}")
+    raise SandboxUnavailable(
+        "\n".join(["no sandbox works here:", *complaints, "or choose --sandbox none and trust every submission"])
+    )
+
+
+# One of each for the whole process: it keeps its zygotes, and the self-test is run once.
+@cache
+def _tested(name: WallName) -> Sandbox:
+    sandbox = Sandbox(_wall(name))
+    if name != "none":
+        refuse_unless_it_holds(sandbox)
+    return sandbox
+
+
+def _wall(name: WallName) -> Wall:
+    match name:
+        case "bwrap":
+            return bubblewrap_wall()
+        case "landlock":
+            return landlock_wall()
+        case "none":
+            return NoWall()
+        case _:
+            assert_never(name)

@@ -4,93 +4,78 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
 from harness.api import Reply
 from harness.errors import Cancelled, HarnessError, SubmissionError
 from harness.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, receive, send
+from harness.sandbox.zygote import Forked, Zygote
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 _PRINTED_BYTES = 64 * 2**10
-_BOOT = "from harness.worker import main; main({descriptor}, {memory_bytes})"
-_START_SECONDS = 60.0
 _WATCH_SECONDS = 0.05
-_LAST_SIGNAL = 64
-_ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/tmp",  # noqa: S108 - inside the sandbox a private one
-    "LANG": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "CUDA_VISIBLE_DEVICES": "",
-    "MPLBACKEND": "agg",
-    # Page faults of big temporaries are half the run time with glibc's defaults: keep freed memory.
-    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296",
-}
+_LAST_WORDS_SECONDS = 5.0
 
 
-class Sandbox(Protocol):
-    """A way to run a worker; every backend passes the same hostile tests."""
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What one worker may use."""
 
-    @property
-    def name(self) -> str: ...
-
-    def command(self, argv: Sequence[str], submission: Path, environment: dict[str, str]) -> list[str]: ...
-
-    def folder(self, submission: Path) -> Path: ...
-
-
-@dataclass(frozen=True)
-class NoSandbox:
-    """No wall: the student's code runs as the user who grades. Clock and memory are still watched."""
-
-    name: str = "none"
-
-    def command(self, argv: Sequence[str], submission: Path, environment: dict[str, str]) -> list[str]:  # noqa: ARG002
-        return list(argv)
-
-    def folder(self, submission: Path) -> Path:
-        return submission
+    memory_bytes: int
+    """Resident, of its whole process tree; its address space is bounded too."""
+    cpu_seconds: int
+    """Processor time over its whole life."""
+    threads: int
 
 
 class Worker:
     """One worker process for one submission.
 
     Args:
-        submission: the staged folder it may read.
-        memory_bytes: of resident memory for its whole process tree; its address space is bounded too.
+        folder: the staged submission, in the zygote's room.
         stopping: set from any thread to end whatever the worker does.
+
+    Raises:
+        HarnessError: it cannot be started, which is never a student's fault.
     """
 
-    def __init__(self, sandbox: Sandbox, submission: Path, *, memory_bytes: int, stopping: threading.Event) -> None:
-        self._memory_bytes = memory_bytes
-        self._stopping = stopping
-        self._channel, theirs = socket.socketpair()
+    def __init__(self, zygote: Zygote, folder: Path, usage: Usage, stopping: threading.Event) -> None:
+        self._zygote, self._usage, self._stopping = zygote, usage, stopping
         self._printed = bytearray()
-        self._process = _start(sandbox, submission, theirs, memory_bytes)
-        self._reader = threading.Thread(target=self._read_prints, daemon=True)
-        self._reader.start()
-        self._watched = _Watched(self._process.pid)
         self._overrun: SubmissionError | None = None
+        self._code: int | None = None
         self._closed = threading.Event()
+        self._channel, theirs = socket.socketpair()
+        output, their_output = os.pipe()
+        try:
+            self._process = zygote.fork(
+                folder,
+                memory_bytes=usage.memory_bytes,
+                cpu_seconds=usage.cpu_seconds,
+                channel=theirs.fileno(),
+                output=their_output,
+            )
+        except HarnessError:
+            self._channel.close()
+            os.close(output)
+            raise
+        finally:
+            theirs.close()
+            os.close(their_output)
         # A thread of its own: student code may have left something behind that eats memory between requests.
-        self._watcher = threading.Thread(target=self._watch_memory, daemon=True)
+        self._watcher = threading.Thread(target=self._watch, args=(output,), daemon=True)
         self._watcher.start()
 
     def __enter__(self) -> Self:
@@ -102,26 +87,12 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether it can be asked; one that had to be stopped can, and answers with the reason."""
-        return self._overrun is not None or self._process.poll() is None
+        return self._overrun is not None or (self._code is None and _exists(self._process.pid))
 
     @property
     def printed(self) -> str:
         """What the worker wrote to its standard output and error so far, capped."""
         return self._printed.decode(errors="replace")
-
-    def wait_until_ready(self) -> None:
-        """Wait for the worker's greeting, sent after it imported torch and before it saw anything of the student's.
-
-        Raises:
-            HarnessError: it did not come up, which is never the student's fault.
-        """
-        try:
-            receive(self._channel, max_payload_bytes=0, deadline=time.monotonic() + _START_SECONDS)
-        except (ChannelClosed, ChannelTimeout, BrokenFrame) as error:
-            self.close()
-            raise HarnessError(
-                f"the sandboxed worker did not start ({error}): {self.printed.strip()[-2000:]}"
-            ) from error
 
     def ask(
         self,
@@ -158,6 +129,7 @@ class Worker:
                 "is there an endless loop, training code or a download?",
             ) from None
         except ChannelClosed:
+            self._reap(_LAST_WORDS_SECONDS)
             raise self._overrun or self._death(doing) from None
         except BrokenFrame as error:
             self.close()
@@ -170,57 +142,84 @@ class Worker:
         return Reply(frame.facts, frame.tensors)
 
     def close(self) -> None:
-        """Kill the worker's whole process tree and wait for it."""
+        """Kill the worker and whatever it started, and wait for it."""
+        self._reap(0)
+
+    def _reap(self, patience_seconds: float) -> None:
+        if self._code is not None:
+            return
+        if not patience_seconds:
+            _kill(self._process)
+        try:
+            self._code = self._zygote.reap(self._process, patience_seconds)
+        except HarnessError:
+            # Without its zygote a worker dies at once, and nothing more can be learnt.
+            self._zygote.close()
+            self._code = -signal.SIGKILL
+        self._channel.close()
         self._closed.set()
         self._watcher.join()
-        self._kill()
-        self._process.wait()
-        self._channel.close()
-        self._reader.join(timeout=5)
-
-    def _kill(self) -> None:
-        self._watched.kill()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.kill()
 
     def _look_up(self) -> None:
         if self._stopping.is_set():
             raise Cancelled("the run was stopped")
 
-    def _watch_memory(self) -> None:
-        while not self._closed.wait(_WATCH_SECONDS):
-            used = self._watched.resident_bytes()
-            if used > self._memory_bytes:
-                self._overrun = SubmissionError(
-                    "out_of_memory",
-                    f"stopped at {used / 2**20:,.0f} MiB of memory; the limit is {self._memory_bytes / 2**20:,.0f} MiB",
-                    "is a data set loaded, or a tensor far larger than the network needs?",
-                )
-                self._kill()
-                return
+    def _watch(self, output: int) -> None:
+        """Keep what the worker prints and count what it uses, until it is closed."""
+        tree, speaking, looked_at = _Tree(self._process.pid), True, 0.0
+        while not self._closed.wait(0 if speaking else _WATCH_SECONDS):
+            if speaking and select.select([output], [], [], _WATCH_SECONDS)[0]:
+                speaking = self._keep(output)
+            if time.monotonic() - looked_at >= _WATCH_SECONDS and self._overrun is None:
+                looked_at = time.monotonic()
+                self._overrun = _overrun(tree, self._usage)
+                if self._overrun is not None:
+                    tree.kill()
+        tree.kill()
+        # What was still on its way when the worker ended; a writer that survived it is not waited for.
+        os.set_blocking(output, False)
+        with contextlib.suppress(BlockingIOError):
+            while self._keep(output):
+                pass
+        os.close(output)
+
+    def _keep(self, output: int) -> bool:
+        chunk = os.read(output, 2**16)
+        self._printed += chunk[: max(0, _PRINTED_BYTES - len(self._printed))]
+        return bool(chunk)
 
     def _death(self, doing: str) -> SubmissionError:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=5)
-        code = self._process.poll()
-        self.close()
-        match code:
+        match self._code:
             case None | 0:
                 how = "the process ended"
             case negative if negative < 0:
                 how = f"the process was killed by {_signal(-negative)}"
-            case beyond if 128 < beyond <= 128 + _LAST_SIGNAL:  # as bubblewrap reports it
-                how = f"the process was killed by {_signal(beyond - 128)}"
-            case _:
+            case code:
                 how = f"the process ended with exit code {code}"
         return SubmissionError("crashed", f"{how} while {doing}", "run it at home with 'harness check' to see where")
 
-    def _read_prints(self) -> None:
-        assert self._process.stdout is not None
-        while chunk := self._process.stdout.read(2**16):
-            self._printed += chunk[: max(0, _PRINTED_BYTES - len(self._printed))]
-        self._process.stdout.close()
+
+def _overrun(tree: _Tree, usage: Usage) -> SubmissionError | None:
+    used, threads, cpu_seconds = tree.use()
+    if used > usage.memory_bytes:
+        return SubmissionError(
+            "out_of_memory",
+            f"stopped at {used / 2**20:,.0f} MiB of memory; the limit is {usage.memory_bytes / 2**20:,.0f} MiB",
+            "is a data set loaded, or a tensor far larger than the network needs?",
+        )
+    if cpu_seconds > usage.cpu_seconds:
+        return SubmissionError(
+            "timed_out",
+            f"stopped after {usage.cpu_seconds:,} s of processor time in all",
+            "does it compute on many threads, or in the background?",
+        )
+    if threads > usage.threads:
+        return SubmissionError(
+            "crashed",
+            f"stopped at {threads:,} threads; the limit is {usage.threads:,}",
+            "the harness gives each submission one processor: leave torch's number of threads alone",
+        )
+    return None
 
 
 def _signal(number: int) -> str:
@@ -230,23 +229,17 @@ def _signal(number: int) -> str:
         return f"signal {number}"
 
 
-def _start(sandbox: Sandbox, submission: Path, theirs: socket.socket, memory_bytes: int) -> subprocess.Popen[bytes]:
-    boot = _BOOT.format(descriptor=theirs.fileno(), memory_bytes=memory_bytes)
-    command = sandbox.command([sys.executable, "-I", "-c", boot], submission, dict(_ENVIRONMENT))
+def _exists(pid: int) -> bool:
     try:
-        return subprocess.Popen(  # noqa: S603 - our own words
-            command,
-            cwd=sandbox.folder(submission) if sandbox.folder(submission).is_dir() else None,
-            env=dict(_ENVIRONMENT),
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-            bufsize=0,
-        )
-    finally:
-        theirs.close()
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
+
+
+def _kill(process: Forked) -> None:
+    # The number cannot have gone to another process: its zygote waits for it only when we say so.
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(process.pid, signal.SIGKILL)
 
 
 def _refusal(facts: Mapping[str, Any]) -> SubmissionError:
@@ -260,26 +253,30 @@ def _refusal(facts: Mapping[str, Any]) -> SubmissionError:
     )
 
 
-class _Watched:
-    """Resident memory of a process tree; the tree is looked up anew twice a second, its members read every time."""
+class _Tree:
+    """A process and what it started; the tree is looked up anew twice a second, its members read every time."""
 
     def __init__(self, pid: int) -> None:
         self._root = psutil.Process(pid)
-        self._tree: list[psutil.Process] = []
-        self._looked_at = 0.0
+        self._members: list[psutil.Process] = [self._root]
+        self._looked_at = time.monotonic()
 
-    def resident_bytes(self) -> int:
+    def use(self) -> tuple[int, int, float]:
+        """Resident bytes, threads, and seconds of processor time."""
         self._look()
-        total = 0
-        for process in self._tree:
-            with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
-        return total
+        used, threads, seconds = 0, 0, 0.0
+        for process in self._members:
+            with contextlib.suppress(psutil.Error), process.oneshot():
+                times = process.cpu_times()
+                used += process.memory_info().rss
+                threads += process.num_threads()
+                seconds += times.user + times.system
+        return used, threads, seconds
 
     def kill(self) -> None:
         self._looked_at = 0.0
         self._look()
-        for process in reversed(self._tree):
+        for process in reversed(self._members):
             with contextlib.suppress(psutil.Error):
                 process.kill()
 
@@ -288,4 +285,4 @@ class _Watched:
             return
         self._looked_at = time.monotonic()
         with contextlib.suppress(psutil.Error):
-            self._tree = [self._root, *self._root.children(recursive=True)]
+            self._members = [self._root, *self._root.children(recursive=True)]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import stat
 import sys
 import sysconfig
+from collections.abc import Iterable
 from importlib.metadata import entry_points
 from pathlib import Path
 
@@ -40,6 +42,15 @@ def visible_paths() -> list[Path]:
 def hidden_paths() -> list[Path]:
     """Folders inside the visible ones that must be covered."""
     return [site / HIDDEN for site in _site_packages() if (site / HIDDEN).is_dir()]
+
+
+def unreachable(paths: Iterable[Path]) -> Path | None:
+    """The first folder on the way to `paths` that others than its owner may not enter."""
+    for path in paths:
+        for folder in reversed(path.resolve().parents):
+            if not folder.stat().st_mode & stat.S_IXOTH:
+                return folder
+    return None
 
 
 def _python() -> list[Path]:

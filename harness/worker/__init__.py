@@ -1,6 +1,7 @@
-"""The process that runs student code. Everything it says is a claim; the grader judges only raw tensors.
+"""The processes that run student code. Everything they say is a claim; the grader judges only raw tensors.
 
-Requests, in the order a grader sends them (`harness.worker.session` answers):
+A zygote (`harness.worker.zygote`) forks workers, which lock themselves (`locks`, `kernel`) and then answer requests, in
+the order a grader sends them (`session`):
 
     open     find the entry point in the sources and execute what it needs
     decode   decode the weights file                          -> the tensors
@@ -8,6 +9,7 @@ Requests, in the order a grader sends them (`harness.worker.session` answers):
     describe torchinfo's view of it                           <- weights
     logits   forward shared images into shared space          <- weights
     kd       run the knowledge-distillation loss on probes    <- probes -> values and gradients
+    probe    try what is forbidden                            -> what was possible all the same
 
 About the model itself, in any order after `build`:
 
@@ -23,14 +25,14 @@ A worker holds one variant beside the model: what `prune_channels`, or `build` w
 from __future__ import annotations
 
 
-def main(descriptor: int, memory_bytes: int) -> None:
-    """Serve requests on the inherited socket until the grader hangs up."""
+def main() -> None:
+    """Be a zygote; its settings are one JSON object on the command line."""
+    import json
     import os
+    import sys
 
-    from harness.worker.serve import serve
+    from harness.worker.zygote import run
 
-    try:
-        serve(descriptor, memory_bytes)
-    finally:
-        # Student code may have left threads or atexit handlers behind; none of them gets a turn.
-        os._exit(0)
+    run(json.loads(sys.argv[1]))
+    # Workers end with us; taking torch apart politely would only delay that.
+    os._exit(0)

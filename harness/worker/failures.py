@@ -35,6 +35,8 @@ def _advice(error: BaseException) -> str | None:
     text = _text(error)
     if isinstance(error, FileNotFoundError):
         return "the harness loads the weights itself; other files can be read by their name alone if they are handed in"
+    if isinstance(error, PermissionError):
+        return "while it is graded, code may read its own files only: no writing, no network, no other programs"
     if channels := re.search(r"to have (\d+) channels, but got (\d+) channels", text):
         return f"images come with {channels[2]} channels: the first layer must take {channels[2]}, not {channels[1]}"
     if "shapes cannot be multiplied" in text:

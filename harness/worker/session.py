@@ -17,6 +17,7 @@ from harness.shared_memory import mapped
 from harness.worker import channels, kd, speed
 from harness.worker.cuda import cpu_only
 from harness.worker.decode import decode_weights
+from harness.worker.forbidden import succeeded
 from harness.worker.model import Model, build
 from harness.worker.recalibration import recalibrated
 from harness.worker.source import Located, Sources, find_entry_point
@@ -44,8 +45,6 @@ class Session:
         self._entry: Located | None = None
         self._model: Model | None = None
         self._variant: tuple[str, Model] | None = None
-        # One thread per worker: workers run side by side, and two threads each would fight for the same cores.
-        torch.set_num_threads(1)
 
     def handle(self, frame: Frame) -> Answer:
         """Answer one request.
@@ -68,6 +67,7 @@ class Session:
             "prune_channels": self._prune_channels,
             "recalibrate": lambda frame: ({}, self._recalibrate(frame)),
             "macs": lambda frame: ({"macs": speed.macs(self._asked(frame.facts))}, {}),
+            "probe": lambda frame: ({"possible": succeeded(frame.facts)}, {}),
             "latency": lambda frame: (self._latency(frame), {}),
         }
         if frame.kind not in handlers:

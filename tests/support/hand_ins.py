@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from harness.grading import grade_all
 from harness.plugins import Plugins
 from harness.results import Result
 from harness.sandbox import Sandbox, choose
+from harness.shared_images import SharedImages
+from harness.student import SandboxedStudent
 from harness.submission import Submission, discover, read_submission
 
 REPOSITORY = Path(__file__).parents[2]
@@ -121,6 +124,18 @@ def graded(
 def staged(path: Path, scratch: Path) -> Submission:
     (found,) = discover([path], mode="single")
     return read_submission(found[1] if isinstance(found, tuple) else found, scratch, PLUGINS.weight_formats)
+
+
+@contextmanager
+def opened(path: Path, assignment: Assignment, sandbox: Sandbox, size: int = SIZE) -> Iterator[SandboxedStudent]:
+    """The student of a hand-in, loaded into a worker."""
+    with sandbox.room() as room:
+        submission = staged(path, room.path)
+        shared = SharedImages("a test's secret")
+        formats = PLUGINS.weight_format_modules
+        with SandboxedStudent(submission, assignment, room, shared, formats, size) as student:
+            student.open()
+            yield student
 
 
 def only_evaluators(assignment: Assignment, keep: Callable[[str], bool]) -> Assignment:

@@ -1,0 +1,108 @@
+"""Rooms: a folder for one submission at a time, and the zygote that can see nothing else of the grader's.
+
+A sandbox keeps as many rooms as were ever needed at once, so that each worker slot imports torch once. Whatever a
+submission left in a room is deleted before the next one moves in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.sandbox.process import Usage, Worker
+from harness.sandbox.walls import ORDINARY_USER, Wall
+from harness.sandbox.zygote import Zygote
+
+
+class Room:
+    """One worker slot. Not for use by two threads at once."""
+
+    def __init__(self, wall: Wall) -> None:
+        self._wall = wall
+        self.path = Path(tempfile.mkdtemp(prefix="harness-room-")).resolve()
+        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        self._zygote: Zygote | None = None
+
+    def worker(self, folder: Path, usage: Usage, stopping: threading.Event) -> Worker:
+        """A worker for the submission in `folder`, which lies in this room.
+
+        Raises:
+            HarnessError: it cannot be started, which is never a student's fault.
+        """
+        _let_in(self.path, self._wall.locks(self.path)["uid"])
+        if self._zygote is None or not self._zygote.alive:
+            self._zygote = Zygote(self._wall, self.path)
+        return Worker(self._zygote, folder, usage, stopping)
+
+    def clear(self) -> None:
+        """Delete what the last submission was, and the zygote too if that submission could have touched it."""
+        for each in self.path.iterdir():
+            if each.is_dir() and not each.is_symlink():
+                shutil.rmtree(each, ignore_errors=True)
+            else:
+                each.unlink(missing_ok=True)
+        if not self._wall.reusable or any(self.path.iterdir()):
+            self.close_zygote()
+
+    def close_zygote(self) -> None:
+        if self._zygote is not None:
+            self._zygote.close()
+            self._zygote = None
+
+    def close(self) -> None:
+        self.close_zygote()
+        self._end()
+
+
+class Sandbox:
+    """Rooms behind one kind of wall; every kind passes the same hostile tests."""
+
+    def __init__(self, wall: Wall) -> None:
+        self.wall = wall
+        self._idle: list[Room] = []
+        self._lock = threading.Lock()
+
+    @property
+    def name(self) -> str:
+        return self.wall.name
+
+    @contextmanager
+    def room(self) -> Iterator[Room]:
+        """A room of one's own, empty, for one submission."""
+        with self._lock:
+            room = self._idle.pop() if self._idle else None
+        room = room or Room(self.wall)
+        try:
+            yield room
+        except BaseException:
+            room.close()
+            raise
+        room.clear()
+        with self._lock:
+            self._idle.append(room)
+
+    def close(self) -> None:
+        """End every idle zygote; those of rooms in use end with them."""
+        with self._lock:
+            rooms, self._idle = self._idle, []
+        for each in rooms:
+            each.close()
+
+
+def _let_in(room: Path, user: int | None) -> None:
+    """Where root's workers become an ordinary user, that user's group may read the room; nobody else may."""
+    if user is None:
+        return
+    for folder, _, files in os.walk(room):
+        for path, mode in ((Path(folder), 0o750), *((Path(folder, name), 0o640) for name in files)):
+            with contextlib.suppress(FileNotFoundError):
+                os.chown(path, -1, ORDINARY_USER, follow_symlinks=False)
+                if not path.is_symlink():
+                    path.chmod(mode)
