@@ -70,7 +70,9 @@ def overlays(board: Board, reports: Mapping[str, ReportView]) -> Overlays | None
             for series in curve.series:
                 if series.points:
                     found.setdefault((curve.name, series.label), (curve, []))[1].append((number, series))
-    charts = [_overlay(key, *found[key]) for key in list(found)[:_CHARTS]]
+    # Those that compare most first: nobody's own labels push what all have off the page.
+    keys = sorted(found, key=lambda key: -len(found[key][1]))[:_CHARTS]
+    charts = [_overlay(key, *found[key]) for key in keys]
     return Overlays(choices, charts, len(offered) == len(rows)) if charts else None
 
 

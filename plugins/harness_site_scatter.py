@@ -64,8 +64,8 @@ def scatter(board: Board, limit: float | None, links: Mapping[str, str]) -> Pict
     front = [row for row in rows if row.pareto]
     count = "1 submission" if len(rows) == 1 else f"{len(rows):,} submissions"
     caption = (
-        f"{axis_name(names.y).capitalize()} against {axis_name(names.x)} of {count}. Filled: the {len(front):,} on the "
-        "Pareto front, which no other beats in one without losing in the other."
+        f"{axis_name(names.y).capitalize()} against {axis_name(names.x)} of {count}. Filled: the Pareto front "
+        f"({len(front):,}); no other is better in one of the two without being worse in the other."
     )
     plot = _Plot(board, names, rows, limit, links)
     return Picture(_drawn(plot, WIDE), _drawn(plot, NARROW), caption)

@@ -40,6 +40,7 @@ def templates(*folders: Path) -> Environment:
         interval=interval_text,
         shape=shape_text,
         outcome=outcome,
+        breakable=_breakable,
     )
     made.tests["evidence"] = is_evidence
     made.globals.update(score_text=score_text, marks=MARKS, verdicts=VERDICTS, stand_in=STAND_IN, version=__version__)
@@ -77,6 +78,11 @@ def style(sheet: Path) -> str:
     """A style sheet without comments and needless space: every page carries it."""
     text = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
     return re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
+
+
+def _breakable(text: str) -> Markup:
+    """A name that narrow screens may break behind its underscores."""
+    return Markup("_<wbr>").join(text.split("_"))
 
 
 @cache

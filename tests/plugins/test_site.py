@@ -19,7 +19,7 @@ from harness.api import Check, Writer
 from harness.leaderboard import standings
 from harness.web.scales import Scale
 
-VOID = {"meta", "link", "input", "br"}
+VOID = {"meta", "link", "input", "br", "wbr"}
 
 
 class Page(HTMLParser):

@@ -18,11 +18,11 @@ EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.tit
 NAMES = ("Añejo 🦊", "مريم", "王小明", 'O\'Brien & "sons"', EVIL)
 
 
-def curves(best: float, label: str = "global L1") -> tuple[Curve, ...]:
+def curves(best: float, label: str = "random") -> tuple[Curve, ...]:
     points = ((1000.0, best), (500.0, best - 0.02), (100.0, best / 3))
     low, high = (tuple(y + off for _, y in points) for off in (-0.01, 0.01))
-    pruning = Series(label=label, points=points, low=low, high=high)
-    random = Series(label="random", points=tuple((x, y / 2) for x, y in points))
+    pruning = Series(label="global L1", points=points, low=low, high=high)
+    random = Series(label=label, points=tuple((x, y / 2) for x, y in points))
     return (Curve(name="pruning", x="parameters", y="accuracy", series=(pruning, random)),)
 
 
