@@ -151,14 +151,14 @@ def test_lies_are_the_submissions_failure(tmp_path, name):
         "tensors": "session.recalibrated = lambda *_: {'fc.weight': torch.zeros(4, 288)}",
     }[name]
     lying = f"super().__init__()\n        from harness.worker import session, speed\n        {lies}"
-    student, images = opened(tmp_path, NET.replace("super().__init__()", lying), "none")
-    ask = {
-        "macs": student.macs,
-        "median": lambda: student.latency(batch_size=1, seconds=0.01),
-        "tensors": lambda: student.recalibrated(images),
-    }
-    with student, pytest.raises(SubmissionError, match="wrote over its own answers") as caught:
-        ask[name]()
+    with opened(tmp_path, NET.replace("super().__init__()", lying), "none") as (student, images):
+        ask = {
+            "macs": student.macs,
+            "median": lambda: student.latency(batch_size=1, seconds=0.01),
+            "tensors": lambda: student.recalibrated(images),
+        }
+        with pytest.raises(SubmissionError, match="wrote over its own answers") as caught:
+            ask[name]()
     assert caught.value.status == "crashed"
 
 
