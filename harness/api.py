@@ -88,13 +88,17 @@ class Series(Value):
     high: tuple[FiniteFloat, ...] = ()
     """Upper ends, likewise."""
     sparsity: tuple[FiniteFloat, ...] = ()
-    """Share of all stored parameters that are zero, one per point; absent on other curves than those of pruning."""
+    """Share of the handed-in parameters that are zero or gone, one per point; absent on other curves than pruning's."""
     bits: tuple[int, ...] = ()
     """Bits per weight, one per point; absent on other curves than those of quantisation."""
+    macs: tuple[int, ...] = ()
+    """Multiply-accumulates of one image, one per point; absent where they could not be counted."""
+    bytes: tuple[int, ...] = ()
+    """Canonical bytes, one per point; absent where x is bytes already."""
 
     @model_validator(mode="after")
     def _parallel(self) -> Series:
-        for name in ("low", "high", "sparsity", "bits"):
+        for name in ("low", "high", "sparsity", "bits", "macs", "bytes"):
             if len(getattr(self, name)) not in (0, len(self.points)):
                 raise ValueError(f"{name} has {len(getattr(self, name))} entries for {len(self.points)} points")
         return self
@@ -347,6 +351,8 @@ class Context:
     """Wall-clock limit for one request of the evaluator's own."""
     curves: tuple[Curve, ...] = ()
     """Curves of the evaluators that ran before this one."""
+    calibration: Images | None = None
+    """Training images for BatchNorm's statistics: at most 1,000 of `[data.calibration]`, if the assignment has it."""
 
 
 class Evaluator(Protocol):

@@ -42,7 +42,7 @@ class SubmissionRules(Value):
 
 
 class DataRules(Value):
-    """`[data.<name>]`: one data set. `test` is graded."""
+    """`[data.<name>]`: one data set. `test` is graded; `calibration` has training images for BatchNorm's statistics."""
 
     id: Name
     dataset: str

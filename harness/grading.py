@@ -28,6 +28,7 @@ from harness.api import (
     Curve,
     Evaluation,
     Examples,
+    Images,
     JudgesPredictions,
     Layer,
     Metric,
@@ -51,6 +52,9 @@ if TYPE_CHECKING:
     from harness.api import Evaluator
 
 _LAST_TRACEBACK_LINES = 12
+CALIBRATION = "calibration"
+"""The data set whose images recalibrate BatchNorm."""
+_CALIBRATION_IMAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class DataSets:
         self._assignment, self._plugins, self._audience = assignment, plugins, audience
         self._loaded: dict[int, tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]] = {}
         self._all: Examples | None = None
+        self._calibration: dict[int, Images] = {}
         self._lock = threading.Lock()
 
     def test(self, size: int) -> tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
@@ -76,6 +81,17 @@ class DataSets:
             if size not in self._loaded:
                 self._loaded[size] = self._load(size)
             return self._loaded[size]
+
+    def calibration(self, size: int) -> Images | None:
+        """Some of the training images for BatchNorm, if the assignment has any."""
+        if CALIBRATION not in self._assignment.rules.data:
+            return None
+        with self._lock:
+            if size not in self._calibration:
+                datasets = self._plugins.datasets
+                drawn = load_examples(self._assignment, CALIBRATION, size, datasets, sample=_CALIBRATION_IMAGES)
+                self._calibration[size] = drawn.images
+            return self._calibration[size]
 
     def info(self) -> AssignmentInfo:
         """What results carry of the assignment, with the digest of its images at the default size."""
@@ -282,6 +298,7 @@ class Grader:
             kd_functions=(kd_function,) if kd_function else rules.submission.kd_functions,
             limit_seconds=rules.limits.request_seconds,
             curves=tuple(found.curves),
+            calibration=self.data.calibration(input_size),
         )
 
     def _input_size(self, submission: Submission) -> int:

@@ -7,8 +7,9 @@ float32 exactly as torchvision's ToTensor and Normalize would.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -24,8 +25,13 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def load_examples(assignment: Assignment, name: str, size: int, datasets: Mapping[str, Dataset]) -> Examples:
+def load_examples(
+    assignment: Assignment, name: str, size: int, datasets: Mapping[str, Dataset], sample: int | None = None
+) -> Examples:
     """Decode the data set `[data.<name>]` at `size` x `size` pixels.
+
+    Args:
+        sample: decode at most so many of the images, evenly spaced and then shuffled, always in the same way.
 
     Raises:
         UsageError: the folder does not hold such data, or labels or sizes do not fit the assignment.
@@ -38,6 +44,8 @@ def load_examples(assignment: Assignment, name: str, size: int, datasets: Mappin
     if raw.labels.min() < 0 or raw.labels.max() >= rules.images.classes:
         wrong = sorted({int(each) for each in raw.labels if not 0 <= each < rules.images.classes})
         raise UsageError(f"{where}: labels {wrong} are outside 0…{rules.images.classes - 1} (images.classes)")
+    if sample is not None:
+        raw = _sampled(raw, min(sample, len(raw.labels)))
     pixels = _decode(raw, rules.images, size, where)
     images = Images(pixels, rules.images.channels, rules.images.mean, rules.images.std)
     return Examples(images, raw.labels.astype(np.int64), raw.names, rules.images.classes)
@@ -75,6 +83,30 @@ def digest(examples: Examples) -> str:
         content.update(np.ascontiguousarray(part).data)
     content.update("\0".join(examples.names).encode("utf-8", "surrogateescape"))
     return f"sha256:{content.hexdigest()}"
+
+
+def _sampled(raw: RawExamples, count: int) -> RawExamples:
+    # Shuffled, because data sets are often sorted by class, and a batch should be like any other.
+    chosen = np.random.default_rng(0).permutation(np.arange(count) * len(raw.labels) // count)
+    return RawExamples(_Chosen(raw.images, chosen), raw.labels[chosen], tuple(raw.names[each] for each in chosen))
+
+
+@dataclass(frozen=True)
+class _Chosen(Sequence["Image.Image"]):
+    images: Sequence[Image.Image]
+    numbers: np.ndarray[tuple[int], np.dtype[np.int64]]
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, index: int) -> Image.Image: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Image.Image]: ...
+    def __getitem__(self, index: int | slice) -> Image.Image | Sequence[Image.Image]:
+        if isinstance(index, slice):
+            return _Chosen(self.images, self.numbers[index])
+        return self.images[int(self.numbers[index])]
 
 
 def _decode(raw: RawExamples, rules: ImageRules, size: int, where: str) -> Tensor:

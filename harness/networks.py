@@ -71,6 +71,8 @@ class Asked(ABC):
             descriptors=(pixels,),
         )
         _check_statistics(reply.tensors, sent)
+        if not reply.tensors and any(name.endswith("running_mean") for name in sent):
+            raise SubmissionError("rejected", "its BatchNorm layers cannot be found: is the network compiled?")
         return {**sent, **reply.tensors}
 
     def macs(self) -> int:

@@ -12,7 +12,7 @@ not counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from harness.api import Student
@@ -29,6 +29,18 @@ def canonical(student: Student) -> bytes:
     bits = stored_bits(student)
     return b"".join(
         tensor_bytes(tensor, bits.get(name, own_bits(tensor))) for name, tensor in handed_in(student).items()
+    )
+
+
+def state_bytes(student: Student, weights: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
+    """The same for changed weights under the model's names, each tensor in the width it had in the file if it fits."""
+    bits = stored_bits(student)
+    widths = {name.removesuffix("_orig"): each for name, each in bits.items()} | bits
+    doubled = twins(weights, aliases)
+    return sum(
+        len(tensor_bytes(each, widths.get(name, own_bits(each))))
+        for name, each in weights.items()
+        if name not in doubled
     )
 
 
@@ -68,9 +80,10 @@ def tensor_bytes(tensor: Tensor, bits: int) -> bytes:
     import numpy as np
 
     flat = tensor.reshape(-1)
-    encoded = _encoder(flat, bits)
     kept = (flat.double() if flat.is_floating_point() else flat) != 0
-    return min(encoded(flat), np.packbits(kept.numpy()).tobytes() + encoded(flat[kept]), key=len)
+    # Behind a mask zero needs no level: an 8-bit tensor of 256 values stays one when some of it is pruned.
+    sparse = np.packbits(kept.numpy()).tobytes() + _encoded(flat[kept], bits)
+    return min(_encoded(flat, bits), sparse, key=len)
 
 
 def own_bits(tensor: Tensor) -> int:
@@ -78,20 +91,20 @@ def own_bits(tensor: Tensor) -> int:
     return 8 * tensor.element_size()
 
 
-def _encoder(flat: Tensor, bits: int) -> Callable[[Tensor], bytes]:
-    """How values are written: the width is a claim of the worker, so it has to hold for every value."""
+def _encoded(flat: Tensor, bits: int) -> bytes:
+    """The values one after the other: the width is a claim of the worker, so it has to hold for every value."""
     import torch
 
     if bits <= 8 and bits < own_bits(flat):
         levels = torch.unique(flat)
         if len(levels) <= 2**bits:
-            return lambda values: _packed(torch.searchsorted(levels, values), bits)
+            return _packed(torch.searchsorted(levels, flat), bits)
     if flat.is_floating_point() and bits != own_bits(flat):
         widths = {16: (torch.float16, torch.bfloat16), 32: (torch.float32,), 64: (torch.float64,)}
         for dtype in widths.get(bits, ()):
             if flat.to(dtype).to(flat.dtype).equal(flat):
-                return lambda values, dtype=dtype: _raw(values.to(dtype))  # type: ignore[misc]
-    return _raw
+                return _raw(flat.to(dtype))
+    return _raw(flat)
 
 
 def _raw(values: Tensor) -> bytes:

@@ -1,27 +1,31 @@
-"""Accuracy against the parameters that are left when the smallest weights are set to zero.
+"""Accuracy against the parameters that are left when weights are set to zero or whole channels are removed.
 
-Unstructured pruning without retraining, as `torch.nn.utils.prune` does it: the masks are the same bit for bit. The
-student's code only runs forward; the grader zeroes the weights it sends.
+Without retraining. Unstructured pruning as `torch.nn.utils.prune` does it: the student's code only runs forward, the
+grader zeroes the weights it sends. Channels are removed in the worker by Torch-Pruning, and the network gets smaller
+and faster for real. With `recalibrate`, each series stands there a second time, with BatchNorm's statistics gathered
+anew on training images: much of what pruning seems to cost is often only that they are those of another network.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 
-from harness_curve_points import Point, Ruler, series
+from harness_curve_points import Point, Ruler, Shrunk, series
+from harness_curve_summaries import SUMMARIES, summaries
+from harness_pruning_masks import Masks, WeightMethod, prunable, pruned
 from pydantic import Field, field_validator
 
 from harness.api import (
+    ChannelOrder,
     Check,
     Context,
     Curve,
     Evaluation,
     Evaluator,
-    Metric,
+    Images,
     Options,
     PositiveInt,
     Series,
@@ -29,16 +33,20 @@ from harness.api import (
     hookimpl,
 )
 from harness.errors import SubmissionError
-from harness.weights import nonzero_elements, stored_elements, twins
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Method = Literal["global_l1", "layer_l1", "random"]
+Method = Literal["global_l1", "layer_l1", "random", "channels_l1", "channels_gamma"]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Points = Sequence[tuple[float, float]]
 
 _NAME = "pruning_curve"
+_RECALIBRATED = ", recalibrated"
+_ORDERS: dict[Method, ChannelOrder] = {"channels_l1": "l1", "channels_gamma": "gamma"}
+_LABELS: dict[Method, str] = {
+    "global_l1": "global L1",
+    "layer_l1": "layer-wise L1",
+    "random": "random",
+    "channels_l1": "channels by L1",
+    "channels_gamma": "channels by gamma",
+}
 
 
 class PruningOptions(Options):
@@ -47,7 +55,17 @@ class PruningOptions(Options):
     methods: Annotated[tuple[Method, ...], Field(min_length=1)] = ("global_l1", "layer_l1", "random")
     """One series each, `random` one per seed; the metrics summarise the first series."""
     fractions: Annotated[tuple[Share, ...], Field(min_length=1)] = (0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95)
-    """Shares of the weights to set to zero, ascending. The network as handed in is always the first point."""
+    """Shares of the weights to set to zero, ascending; of the channels of every layer, for the methods that remove
+    channels. The network as handed in is always the first point."""
+    rates: tuple[Share, ...] = ()
+    """For the methods that remove channels, instead of `fractions`: a series per rate, in which every step keeps this
+    share of the channels that the step before had."""
+    iterations: PositiveInt = 6
+    """Steps of such a series."""
+    recalibrate: bool = False
+    """Whether each series is measured a second time with BatchNorm's statistics gathered on `[data.calibration]`."""
+    calibration_images: PositiveInt = 1000
+    """Gather them on at most this many images."""
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (0,)
     """For `random`."""
     images: PositiveInt | None = None
@@ -60,7 +78,7 @@ class PruningOptions(Options):
             raise ValueError("must be ascending, each once")
         return fractions
 
-    @field_validator("methods", "seeds")
+    @field_validator("methods", "seeds", "rates")
     @classmethod
     def _each_once(cls, chosen: tuple[object, ...]) -> tuple[object, ...]:
         if len(set(chosen)) < len(chosen):
@@ -69,187 +87,154 @@ class PruningOptions(Options):
 
 
 @dataclass(frozen=True)
-class Order:
-    """The elements of a vector in the order in which they are pruned."""
+class Run:
+    """One way through the network's sizes, a series or two."""
 
-    scores: Tensor
-    """float [n], the lowest first."""
-    ascending: Tensor
-    """int64 [n], one sort for all fractions."""
-
-    @classmethod
-    def of(cls, scores: Tensor) -> Order:
-        return cls(scores, scores.argsort())
-
-    def keeps(self, fraction: float) -> Tensor:
-        """What `torch.nn.utils.prune.L1Unstructured(fraction)` keeps of weights with these scores: bool [n]."""
-        import torch
-
-        # Python's round, half to even, as torch.nn.utils.prune has it.
-        count = round(fraction * len(self.scores))
-        kept = torch.ones_like(self.ascending, dtype=torch.bool)
-        kept[self.ascending[:count]] = False
-        if 0 < count < len(kept) and self.scores[self.ascending[count - 1]] == self.scores[self.ascending[count]]:
-            # Equal scores on both sides of the cut: which of them go is up to topk's algorithm, so it is asked.
-            kept = torch.ones_like(kept)
-            kept[torch.topk(self.scores, count, largest=False).indices] = False
-        return kept
-
-
-class Masks:
-    """The masks of one method for any fraction; all of them come from one sort (`layer_l1`: one per tensor).
-
-    Args:
-        weights: what is pruned, by name, in the order of the network.
-    """
-
-    def __init__(self, weights: Mapping[str, Tensor], method: Method, seed: int = 0) -> None:
-        self._shapes = {name: each.shape for name, each in weights.items()}
-        flat = {name: each.abs().reshape(-1) for name, each in weights.items()}
-        self._orders: dict[tuple[str, ...], Order]
-        match method:
-            case "layer_l1":
-                self._orders = {(name,): Order.of(each) for name, each in flat.items()}
-            case "global_l1":
-                self._orders = {tuple(flat): Order.of(_joined(flat))}
-            case "random":
-                self._orders = {tuple(flat): Order.of(_shuffled(sum(map(len, flat.values())), seed))}
-
-    def at(self, fraction: float) -> dict[str, Tensor]:
-        """bool, by name: true where a weight is kept."""
-        masks = {}
-        for names, order in self._orders.items():
-            sizes = [math.prod(self._shapes[name]) for name in names]
-            for name, part in zip(names, _split(order.keeps(fraction), sizes), strict=True):
-                masks[name] = part.reshape(self._shapes[name])
-        return masks
-
-
-def _split(whole: Tensor, sizes: list[int]) -> tuple[Tensor, ...]:
-    import torch
-
-    return torch.split_with_sizes(whole, sizes)
-
-
-def _joined(flat: Mapping[str, Tensor]) -> Tensor:
-    import torch
-
-    return torch.cat(list(flat.values()))
-
-
-def _shuffled(count: int, seed: int) -> Tensor:
-    """Distinct scores in an order that depends on the seed alone."""
-    import torch
-
-    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))
+    label: str
+    shares: tuple[float, ...]
+    """What is taken away at each point, of the weights or of every layer's channels."""
+    shrink: Callable[[float], Shrunk]
+    """Raises SubmissionError when the network cannot be made smaller."""
 
 
 class PruningCurve:
-    """Prunes the weights of convolutions and linear layers: parameters with at least two dimensions.
+    """Prunes the weights of convolutions and linear layers, parameters with at least two dimensions, or channels.
 
-    Biases and BatchNorm are never touched. x counts what is left of all stored parameters, exact zeros not included,
-    as `parameters_nonzero` does. A fraction is a share of the weights that can be pruned; zeros that the network
-    already has go first. See docs/curves.md for the definitions.
+    Biases and BatchNorm are never zeroed. x counts what is left of all stored parameters, exact zeros not included,
+    as `parameters_nonzero` does. A fraction is a share of the weights that can be pruned, zeros that the network
+    already has going first, or a share of the channels of every layer, which is more of the parameters. See
+    docs/curves.md for the definitions.
     """
 
     name = _NAME
     Options: ClassVar[type[Options]] = PruningOptions
-    provides = frozenset({_NAME, "pruning_auc", "compression_within_1pp", "compression_within_2pp"})
+    provides = frozenset({_NAME}) | SUMMARIES
 
     def evaluate(self, student: Student, context: Context) -> Evaluation:
         options: PruningOptions = context.options
-        weights = prunable(student)
-        if not weights:
-            reason = "the network has no parameters with two or more dimensions to prune"
-            return Evaluation(checks=(Check.could_not_check(_NAME, reason),))
         ruler = Ruler.of(student, context, options.images)
-        dense = _point(ruler, student.weights)
-        lines: list[Series] = []
-        problems: list[str] = []
-        for method, seed, label in _runs(options):
-            points, problem = _line(ruler, Masks(weights, method, seed), options.fractions)
-            lines.append(series(label, [dense, *points]))
-            problems += [f"{label}: {problem}"] if problem else []
-        complete = len(lines[0].points) == 1 + len(options.fractions)
+        measured = _Measured(ruler, _calibration(student, context))
+        for run in _runs(student, options):
+            measured.add(run)
+        problems = measured.problems + _doubts(student, context)
+        checks = (Check.could_not_check(_NAME, "; ".join(dict.fromkeys(problems))),) if problems else ()
+        lines = tuple(measured.lines)
+        if not lines:
+            return Evaluation(checks=checks)
+        curve = Curve(name="pruning", x="parameters", y="accuracy", series=lines)
         return Evaluation(
-            metrics=summaries(lines[0].points) if complete else {},
-            checks=(Check.could_not_check(_NAME, "; ".join(problems)),) if problems else (),
-            curves=(Curve(name="pruning", x="parameters", y="accuracy", series=tuple(lines)),),
+            metrics=summaries(lines[0].points) if measured.complete else {}, checks=checks, curves=(curve,)
         )
 
 
-def prunable(student: Student) -> dict[str, Tensor]:
-    """Floating-point parameters with at least two dimensions, in the network's order; of tied ones the first."""
-    parameters, tied = set(student.facts.parameters), twins(student.weights, student.facts.aliases)
-    return {
-        name: each
-        for name, each in student.weights.items()
-        if name in parameters and name not in tied and each.dim() > 1 and each.is_floating_point()
-    }
-
-
-def pruned(student: Student, masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The student's weights, zero where a mask is false; tied ones stay equal."""
-    changed = dict(student.weights)
-    changed |= {name: changed[name].masked_fill(~mask, 0) for name, mask in masks.items()}
-    tied = twins(student.weights, student.facts.aliases)
-    return changed | {name: changed[first].reshape(changed[name].shape) for name, first in tied.items()}
-
-
-def _runs(options: PruningOptions) -> Iterator[tuple[Method, int, str]]:
-    """Method, seed and label of each series."""
-    for method in options.methods:
-        match method:
-            case "global_l1":
-                yield method, 0, "global L1"
-            case "layer_l1":
-                yield method, 0, "layer-wise L1"
-            case "random":
-                yield from ((method, seed, f"random, seed {seed}") for seed in options.seeds)
-
-
-def _line(ruler: Ruler, masks: Masks, fractions: Sequence[float]) -> tuple[list[Point], str | None]:
-    """The points up to the first that cannot be measured, and why it could not."""
-    points: list[Point] = []
-    for fraction in fractions:
-        try:
-            points.append(_point(ruler, pruned(ruler.student, masks.at(fraction))))
-        except SubmissionError as error:
-            return points, f"at {fraction:g} pruned, {error}"
-    return points, None
-
-
-def _point(ruler: Ruler, weights: Mapping[str, Tensor]) -> Point:
-    aliases = ruler.student.facts.aliases
-    left, stored = nonzero_elements(weights, aliases), stored_elements(weights, aliases)
-    return Point(left, ruler.accuracy(weights), {"sparsity": 1 - left / stored})
-
-
-def summaries(points: Points) -> dict[str, Metric]:
-    """The curve in three numbers; compression is the first point's x over that of another.
+class _Measured:
+    """The series so far; the network as handed in is measured once for all of them.
 
     Args:
-        points: (parameters, accuracy), the network as handed in first. Points without any parameters are left out.
+        calibration: images to recalibrate on; None for plain series alone.
     """
-    dense, reached = points[0]
-    curve = sorted((dense / x, y) for x, y in points if x)
-    found = {
-        f"compression_within_{limit}pp": _metric(
-            # In hundredths of a point, so that exactly one point is within one point.
-            max(ratio for ratio, y in curve if round((reached - y) * 1e4, 6) <= limit * 100),
-            "times",
-        )
-        for limit in (1, 2)
-    }
-    range_doublings = math.log2(curve[-1][0] / curve[0][0])
-    if range_doublings > 0:
-        area = sum((a + b) / 2 * math.log2(right / left) for (left, a), (right, b) in pairwise(curve))
-        found["pruning_auc"] = _metric(area / range_doublings, "fraction")
+
+    def __init__(self, ruler: Ruler, calibration: Images | None) -> None:
+        self._ruler, self._calibration = ruler, calibration
+        self.lines: list[Series] = []
+        self._problems: dict[str, list[str]] = {}
+        self.complete = False
+        """Whether the first series has all of its points."""
+        handed_in = Shrunk(ruler.student, ruler.student.weights)
+        self._dense = {"": ruler.point(handed_in)}
+        if calibration is not None:
+            try:
+                self._dense[_RECALIBRATED] = self._point(handed_in, _RECALIBRATED)
+            except SubmissionError as error:
+                self._trouble("recalibrated", error)
+
+    def add(self, run: Run) -> None:
+        """Measure a run, up to the first point that cannot be."""
+        lines = {each: [first] for each, first in self._dense.items()}
+        for share in run.shares:
+            try:
+                shrunk = run.shrink(share)
+                for each, points in lines.items():
+                    points.append(self._point(shrunk, each))
+            except SubmissionError as error:
+                self._trouble(f"{run.label}: at {share:.3g} pruned", error)
+                break
+        if not self.lines:
+            self.complete = len(lines[""]) == 1 + len(run.shares)
+        self.lines += [series(run.label + each, points) for each, points in lines.items() if len(points) > 1]
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be measured, and why; one reason once."""
+        return [", ".join((*places, reason)) for reason, places in self._problems.items()]
+
+    def _trouble(self, where: str, error: SubmissionError) -> None:
+        self._problems.setdefault(error.reason, []).append(where)
+
+    def _point(self, shrunk: Shrunk, kind: str) -> Point:
+        if kind == _RECALIBRATED:
+            assert self._calibration is not None
+            shrunk = shrunk.recalibrated(self._calibration)
+        return self._ruler.point(shrunk)
+
+
+def _runs(student: Student, options: PruningOptions) -> Iterator[Run]:
+    weights = prunable(student)
+    for method in options.methods:
+        if method in _ORDERS:
+            yield from _channel_runs(student, method, options)
+        elif weights:
+            yield from _weight_runs(student, method, options)
+
+
+def _weight_runs(student: Student, method: Method, options: PruningOptions) -> Iterator[Run]:
+    weights = prunable(student)
+    for seed in options.seeds if method == "random" else (0,):
+        masks = Masks(weights, _weight_method(method), seed)
+        label = f"random, seed {seed}" if method == "random" else _LABELS[method]
+
+        def zeroed(share: float, masks: Masks = masks) -> Shrunk:
+            return Shrunk(student, pruned(student, masks.at(share)))
+
+        yield Run(label, options.fractions, zeroed)
+
+
+def _channel_runs(student: Student, method: Method, options: PruningOptions) -> Iterator[Run]:
+    def cut(share: float) -> Shrunk:
+        network = student.without_channels(_ORDERS[method], 1 - share)
+        return Shrunk(network, network.weights)
+
+    if not options.rates:
+        yield Run(_LABELS[method], options.fractions, cut)
+    for rate in options.rates:
+        # Without training between the steps, keeping the best of the best is keeping the best at once.
+        shares = tuple(1 - rate**step for step in range(1, options.iterations + 1))
+        yield Run(f"{_LABELS[method]}, rate {rate:g}", shares, cut)
+
+
+def _weight_method(method: Method) -> WeightMethod:
+    found: WeightMethod = next(each for each in get_args(WeightMethod) if each == method)
     return found
 
 
-def _metric(value: float, unit: str) -> Metric:
-    return Metric(value=value, unit=unit, higher_is_better=True)
+def _calibration(student: Student, context: Context) -> Images | None:
+    """Images to recalibrate on, where that is asked for and would change anything."""
+    options: PruningOptions = context.options
+    has_statistics = any(name.endswith("running_mean") for name in student.weights)
+    if not options.recalibrate or not has_statistics or context.calibration is None:
+        return None
+    # They come shuffled: the first are as good as any.
+    return replace(context.calibration, pixels=context.calibration.pixels[: options.calibration_images])
+
+
+def _doubts(student: Student, context: Context) -> list[str]:
+    options: PruningOptions = context.options
+    found = []
+    if not prunable(student) and set(options.methods) - _ORDERS.keys():
+        found.append("the network has no parameters with two or more dimensions to prune")
+    if options.recalibrate and context.calibration is None:
+        found.append("there is no [data.calibration] to recalibrate on")
+    return found
 
 
 @hookimpl

@@ -176,3 +176,18 @@ def test_the_digest_tells_of_every_pixel_label_and_name(folder):
     ]
     assert found() == digest(original)
     assert len({digest(original), *others}) == 5
+
+
+def test_a_sample_is_evenly_spaced_and_shuffled_always_the_same_way(tmp_path):
+    for label in range(3):
+        for number in range(20):
+            Image.new("L", (4, 4), 60 * label + number).save(tmp_path / f"{label}_{number}.png")
+    drawn = load_examples(assignment(tmp_path), "test", 4, DATASETS, sample=30)
+    assert sorted(drawn.names) == sorted(f"{label}_{number}.png" for label in range(3) for number in range(0, 20, 2))
+    assert np.any(np.diff(drawn.labels) < 0)  # on disk they are sorted by class
+    for name, label, pixels in zip(drawn.names, drawn.labels, drawn.images.pixels, strict=True):
+        assert name.startswith(f"{label}_")
+        assert int(pixels[0, 0, 0]) == 60 * label + int(name[2:-4])
+    again = load_examples(assignment(tmp_path), "test", 4, DATASETS, sample=30)
+    assert again.names == drawn.names
+    assert len(load_examples(assignment(tmp_path), "test", 4, DATASETS, sample=99).names) == 60

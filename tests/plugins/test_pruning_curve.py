@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import math
+from copy import deepcopy
 from dataclasses import dataclass
 
 import pytest
 import torch
 from curve_fakes import Networked, images_of, networked
-from harness_pruning_curve import Masks, PruningCurve, PruningOptions, prunable, pruned, summaries
+from harness_curve_summaries import summaries
+from harness_pruning_curve import PruningCurve, PruningOptions
+from harness_pruning_masks import Masks, prunable, pruned
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from student_fakes import context
 from torch import nn
 from torch.nn.utils import prune
+from torch.optim.swa_utils import update_bn
 
+from harness.api import Examples, Images
 from harness.errors import SubmissionError
 from harness.weights import nonzero_elements
 
@@ -174,7 +179,7 @@ def test_series_are_named_and_the_first_is_summarised(tmp_path):
     labels = [each.label for each in found.curves[0].series]
     assert labels == ["random, seed 3", "random, seed 4", "layer-wise L1", "global L1"]
     assert found.metrics == summaries(found.curves[0].series[0].points)
-    assert found.metrics.keys() | {"pruning_curve"} == PruningCurve.provides
+    assert found.metrics.keys() | {"pruning_curve", "compression_at_knee"} == PruningCurve.provides
 
 
 def test_only_some_images_evenly_spaced(tmp_path):
@@ -263,3 +268,143 @@ def test_nothing_pruned_has_no_area_and_nothing_left_no_compression():
 def test_options_are_refused_with_a_reason(options, message):
     with pytest.raises(ValueError, match=message):
         PruningOptions(**options)
+
+
+def test_the_knee_is_farthest_above_the_straight_line():
+    # log2 0, 1, 2, 3; heights above the line from 0.9 to 0.3, in units of the fall: 0, 1/3, 2/3 - 1/6, 0
+    found = summaries([(800, 0.9), (400, 0.9), (200, 0.8), (100, 0.3)])
+    assert found["compression_at_knee"].value == 4.0
+    assert summaries([(800, 0.9), (400, 0.9), (200, 0.6), (100, 0.3)])["compression_at_knee"].value == 2.0
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(800, 0.9), (100, 0.3)],
+        [(800, 0.5), (400, 0.6), (100, 0.7)],
+        [(800, 0.9), (400, 0.4), (100, 0.3)],
+        [(10, 0.5), (10, 0.4), (10, 0.3)],
+    ],
+)
+def test_without_a_bend_there_is_no_knee(points):
+    assert "compression_at_knee" not in summaries(points)
+
+
+def channelled() -> nn.Sequential:
+    torch.manual_seed(0)
+    network = nn.Sequential(
+        nn.Conv2d(3, 16, 3, padding=1), nn.BatchNorm2d(16), nn.ReLU(), nn.Conv2d(16, 12, 3, padding=1),
+        nn.BatchNorm2d(12), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 10),
+    )  # fmt: skip
+    for each in network.modules():
+        if isinstance(each, nn.BatchNorm2d):
+            nn.init.normal_(each.weight)
+            nn.init.uniform_(each.running_mean)
+    return network.eval()
+
+
+def cut(network: nn.Sequential, keep: float, order: str) -> nn.Sequential:
+    """By hand: of every layer but the last, the int(keep · C) best channels by signed gamma."""
+    assert order == "gamma"
+    kept = [torch.arange(3)]
+    for bn in (network[1], network[4]):
+        count = int(keep * len(bn.weight))
+        kept.append(bn.weight.argsort(descending=True)[:count].sort().values)
+    smaller = nn.Sequential(
+        nn.Conv2d(3, len(kept[1]), 3, padding=1), nn.BatchNorm2d(len(kept[1])), nn.ReLU(),
+        nn.Conv2d(len(kept[1]), len(kept[2]), 3, padding=1), nn.BatchNorm2d(len(kept[2])), nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(len(kept[2]), 10),
+    )  # fmt: skip
+    with torch.no_grad():
+        for at, (before, here) in ((0, kept[:2]), (3, kept[1:])):
+            smaller[at].weight.copy_(network[at].weight[here][:, before])
+            smaller[at].bias.copy_(network[at].bias[here])
+            for name, each in smaller[at + 1].state_dict().items():
+                each.copy_(network[at + 1].state_dict()[name][here] if each.dim() else each)
+        smaller[8].weight.copy_(network[8].weight[:, kept[2]])
+        smaller[8].bias.copy_(network[8].bias)
+    return smaller.eval()
+
+
+def noise(count: int) -> Images:
+    pixels = torch.randint(0, 256, (count, 3, 4, 4), dtype=torch.uint8, generator=torch.Generator().manual_seed(2))
+    return Images(pixels, 3, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+
+
+def test_channels_by_gamma_as_cut_by_hand_with_and_without_recalibration(tmp_path):
+    network, images = channelled(), noise(64)
+    classes = network(images.pixels.float() / 255).argmax(1).numpy()
+    graded = Examples(images, classes, tuple(map(str, range(64))), 10)
+    options = PruningOptions(methods=("channels_gamma",), rates=(0.75, 0.5), iterations=2, recalibrate=True)
+    student = networked(network, tmp_path)
+    found = PruningCurve().evaluate(student, context(options, examples=graded, calibration=noise(100)))
+    assert found.checks == ()
+    (curve,) = found.curves
+    labels = [f"channels by gamma, rate {rate}{more}" for rate in (0.75, 0.5) for more in ("", ", recalibrated")]
+    assert [each.label for each in curve.series] == labels
+    for plain, again, rate in zip(curve.series[::2], curve.series[1::2], (0.75, 0.5), strict=True):
+        assert plain.points[0] == (
+            sum(each.numel() for each in network.parameters()) - 28,
+            1.0,
+        )  # BatchNorm's biases are 0
+        for step in (1, 2):
+            smaller = cut(network, rate**step, "gamma")
+            nonzero = sum(int((each != 0).sum()) for each in smaller.parameters())
+            for line, module in ((plain, smaller), (again, recalibrated(smaller))):
+                with torch.inference_mode():
+                    right = (module(images.pixels.float() / 255).argmax(1).numpy() == classes).mean()
+                assert line.points[step] == (nonzero, pytest.approx(right, abs=0.04))
+                first, second = smaller[0].out_channels, smaller[3].out_channels
+                assert line.macs[step] == 16 * (27 * first + 9 * first * second) + 10 * second
+
+
+def recalibrated(module: nn.Module) -> nn.Module:
+    module = deepcopy(module)
+    update_bn([noise(100).pixels.float() / 255], module)
+    return module.eval()
+
+
+def test_networks_that_cannot_be_cut_say_so_once(tmp_path):
+    options = PruningOptions(methods=("global_l1", "channels_gamma", "channels_l1"), rates=(0.9, 0.8), fractions=(0.5,))
+    student = networked(Digits(), tmp_path)
+    found = PruningCurve().evaluate(student, context(options, examples=images_of(range(10))))
+    assert [each.label for each in found.curves[0].series] == ["global L1"]
+    (check,) = found.checks
+    assert check.verdict == "could_not_check"
+    assert check.reason.count("channels cannot be removed") == 2  # gamma would need BatchNorm, L1 any channels
+    assert "channels by gamma, rate 0.9: at 0.1 pruned, channels by gamma, rate 0.8: at 0.2 pruned" in check.reason
+    assert "pruning_auc" in found.metrics
+
+
+def test_a_wish_to_recalibrate_needs_images(tmp_path):
+    options = PruningOptions(methods=("global_l1",), fractions=(0.5,), recalibrate=True)
+    found = PruningCurve().evaluate(networked(channelled(), tmp_path), context(options, examples=images_of(range(10))))
+    assert [each.label for each in found.curves[0].series] == ["global L1"]
+    assert "[data.calibration]" in found.checks[0].reason
+
+
+def test_fewer_images_to_recalibrate_on(tmp_path, monkeypatch):
+    student, sizes = networked(channelled(), tmp_path), []
+    plain = student.recalibrated
+    monkeypatch.setattr(
+        student, "recalibrated", lambda images, *rest: sizes.append(len(images.pixels)) or plain(images, *rest)
+    )
+    options = PruningOptions(methods=("global_l1",), fractions=(0.5,), recalibrate=True, calibration_images=16)
+    PruningCurve().evaluate(student, context(options, examples=images_of(range(10)), calibration=noise(20)))
+    assert sizes == [16, 16]
+
+
+def test_without_batchnorm_nothing_is_measured_twice(tmp_path):
+    options = PruningOptions(methods=("global_l1",), fractions=(0.5,), recalibrate=True)
+    found = PruningCurve().evaluate(
+        networked(Digits(), tmp_path), context(options, examples=images_of(range(10)), calibration=noise(20))
+    )
+    assert [each.label for each in found.curves[0].series] == ["global L1"]
+    assert found.checks == ()
+
+
+def test_bytes_of_a_point_are_those_its_weights_would_need(tmp_path):
+    _, found = evaluated(tmp_path, methods=("global_l1",), fractions=(0.9,))
+    (line,) = found.curves[0].series
+    # 100 weights, 10 biases of which one is zero; 32 bits each, or a mask and the rest
+    assert line.bytes == (400 + 2 + 9 * 4, 13 + 10 * 4 + 2 + 9 * 4)

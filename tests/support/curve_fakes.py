@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from harness.api import Examples, Images
+from harness.live import LiveNetwork
+from harness.worker.model import Model
 
 
 @dataclass
@@ -31,6 +34,18 @@ class Networked(FakeStudent):
         with torch.inference_mode():
             state = self.weights if weights is None else weights
             return functional_call(self.module, dict(state), images.pixels.float() / 255, tie_weights=False).clone()
+
+    def live(self) -> LiveNetwork:
+        return LiveNetwork(Model(deepcopy(self.module), (3, 4, 4)), self.weights, 10)
+
+    def macs(self) -> int:
+        return self.live().macs()
+
+    def recalibrated(self, images: Images, weights: Any = None) -> Any:
+        return self.live().recalibrated(images, weights)
+
+    def without_channels(self, order: Any, keep: float, weights: Any = None) -> LiveNetwork:
+        return self.live().without_channels(order, keep, weights)
 
 
 def networked(module: nn.Module, folder: Path, kind: type[Networked] = Networked) -> Networked:
