@@ -70,6 +70,7 @@ _MEANINGS = {
     "AssignmentFile.limits": "Time and memory.",
     "AssignmentFile.evaluators": "Evaluators by name, each with its options; they run in this order.",
     "AssignmentFile.rubric": "How checks and metrics become points.",
+    "AssignmentFile.board": "Which attempt counts and what the class sees.",
     "AssignmentFile.ranking": "Keys of the ranking, the most important first; later ones break ties.",
     "Settings.nickname": "Stands for the submission on the class's board.",
     "Settings.members": "Who worked on it.",
@@ -261,6 +262,7 @@ _ASSIGNMENT_PLACES = {
     "ManualPoints": "`[[rubric.manual]]`",
     "LatePolicy": "`[rubric.late]`",
     "RankKey": "`[[ranking]]`",
+    "BoardRules": "`[board]`",
 }
 _RESULT_PLACES: dict[str, tuple[ModuleType, str]] = {
     "Report": (results, "The document"),

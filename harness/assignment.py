@@ -1,6 +1,7 @@
 """Assignment files: limits, data, evaluators and rubric in TOML, validated as a whole.
 
-Every mistake of a file is reported at once, with its place and a suggestion. `json_schema()` gives editors the rules.
+Every mistake of a file is reported at once, with its place and a suggestion. `harness.assignment_schema` gives
+editors the rules.
 """
 
 from __future__ import annotations
@@ -137,6 +138,8 @@ class LatePolicy(Value):
     """ISO 8601 with a time zone."""
     grace_minutes: Annotated[float, Field(ge=0)] = 0
     percent_per_day: Annotated[float, Field(ge=0, le=100)] = 0
+    most_percent: Annotated[float, Field(ge=0, le=100)] = 100
+    """The most that lateness costs, however long it is."""
 
     @field_validator("due")
     @classmethod
@@ -158,7 +161,16 @@ class Rubric(Value):
     points: tuple[PointRule, ...] = ()
     rank: tuple[RankPoints, ...] = ()
     manual: tuple[ManualPoints, ...] = ()
+    cap: Points | None = None
+    """The most points a submission can have, before lateness; absent: their sum."""
     late: LatePolicy | None = None
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Self:
+        names = [line.name for line in self.manual]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two [[rubric.manual]] are called {', '.join(doubled)}")
+        return self
 
 
 class RankKey(Value):
@@ -166,6 +178,17 @@ class RankKey(Value):
 
     metric: str
     higher_is_better: bool
+
+
+class BoardRules(Value):
+    """`[board]`: which attempt counts and what the class sees. May be changed after grading."""
+
+    attempts: Literal["last", "best"] = "last"
+    """The attempt that counts: the last one, or the one that ranks best."""
+    names: Literal["nicknames", "anonymous"] = "nicknames"
+    """`anonymous`: names nobody chose, the same each time, instead of nicknames and ids."""
+    pareto: str = "parameters"
+    """The metric against which accuracy is plotted and the Pareto front is drawn."""
 
 
 class AssignmentFile(Value):
@@ -185,6 +208,7 @@ class AssignmentFile(Value):
     """Comparisons across the class by name, each with its options. Grading then keeps the weights for them."""
     rubric: Rubric = Rubric()
     ranking: Annotated[tuple[RankKey, ...], Field(min_length=1)]
+    board: BoardRules = BoardRules()
 
     @model_validator(mode="after")
     def _has_test_data(self) -> Self:
@@ -267,29 +291,6 @@ def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None,
     return _parse(path, source, plugins, found if needs_data else None).with_data(data or {})
 
 
-def json_schema(plugins: Plugins) -> dict[str, Any]:
-    """The JSON schema of assignment files, with the options of the installed evaluators, for editors."""
-    schema = AssignmentFile.model_json_schema()
-    kinds: dict[str, Mapping[str, Evaluator | ClassEvaluator]] = {
-        "evaluators": plugins.evaluators,
-        "class_evaluators": plugins.class_evaluators,
-    }
-    for key, known in kinds.items():
-        options: dict[str, Any] = {}
-        for name, evaluator in sorted(known.items()):
-            # Every plugin's definitions get a corner of their own, or two plugins' `Mode` would be one.
-            options[name] = evaluator.Options.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
-            for model, definition in options[name].pop("$defs", {}).items():
-                schema["$defs"][f"{name}.{model}"] = definition
-        schema["properties"][key] = {
-            "type": "object",
-            "minProperties": int(key == "evaluators"),
-            "properties": options,
-            "additionalProperties": False,
-        }
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
 def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | None) -> Assignment:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -329,5 +330,7 @@ def _options(
 
 
 def _digest(rules: AssignmentFile) -> str:
-    # Comparisons across the class change nobody's result: tuning them makes no result stale.
-    return "sha256:" + hashlib.sha256(rules.model_dump_json(exclude={"class_evaluators"}).encode()).hexdigest()
+    # Comparisons across the class and what boards apply change nobody's result: tuning them makes no result stale.
+    later = dict.fromkeys(("class_evaluators", "title", "ranking", "board"), True)
+    kept = rules.model_dump_json(exclude={**later, "rubric": {"rank", "manual", "cap", "late"}})
+    return "sha256:" + hashlib.sha256(kept.encode()).hexdigest()

@@ -95,6 +95,7 @@ def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield from _text(f"{where}.metric", row.get("metric", "accuracy"))
     for where, row in _rows(document, "ranking"):
         yield from _text(f"{where}.metric", row.get("metric"))
+    yield from _text("board.pareto", tables(document, "board").get("pareto"))
 
 
 def _text(where: str, name: Any) -> Iterator[tuple[str, str]]:

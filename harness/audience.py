@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.api import Check
-from harness.assignment import AssignmentFile, PointRule
+from harness.assignment import AssignmentFile, PointRule, RankPoints
 from harness.results import Result, Status, describe_status, is_evidence
 
 # Checks and metrics that no image has a part in. Whatever is not listed counts as private.
@@ -31,6 +31,8 @@ _ABOUT_NO_IMAGE = frozenset(
         "macs",
     }
 )
+# Where data is split, this check goes by the public part.
+_ABOUT_PUBLIC_IMAGES = frozenset({"accuracy_baseline"})
 _PUBLIC = "_public"
 AT_HOME = "'harness check' says at home what happened and where"
 
@@ -58,6 +60,17 @@ def for_class(result: Result, rules: AssignmentFile, *, published: bool = False)
 def holds_private(rules: AssignmentFile) -> bool:
     """Whether some of the graded images are private."""
     return rules.data["test"].public_fraction is not None
+
+
+def points_are_public(rule: PointRule | RankPoints, rules: AssignmentFile) -> bool:
+    """Whether a line of the rubric tells nothing of private images."""
+    gates_tell = not all(map(is_public, rules.rubric.gates))
+    return not holds_private(rules) or (not gates_tell and is_public(_condition(rule)))
+
+
+def is_public(name: str) -> bool:
+    """Whether a check or metric says nothing of private images."""
+    return name in _ABOUT_NO_IMAGE or name in _ABOUT_PUBLIC_IMAGES or name.endswith(_PUBLIC)
 
 
 def withheld(result: Result, shown: Result) -> tuple[str, ...]:
@@ -88,15 +101,14 @@ def _all(result: Result, checks: tuple[Check, ...]) -> Result:
 
 
 def _without_private(result: Result, rules: AssignmentFile, checks: Iterable[Check]) -> Result:
-    gates_tell = not set(rules.rubric.gates) <= _ABOUT_NO_IMAGE
-    lines = {rule.name for rule in rules.rubric.points if not gates_tell and _is_public(_condition(rule))}
+    lines = {rule.name for rule in rules.rubric.points if points_are_public(rule, rules)}
     points = tuple(line for line in result.points if line.name in lines)
     return _kept(result).model_copy(
         update={
             "score": float(sum(line.points for line in points)),
             "max_score": float(sum(line.max_points for line in points)),
-            "metrics": {name: each for name, each in result.metrics.items() if _is_public(name)},
-            "checks": tuple(each for each in checks if _is_public(each.name)),
+            "metrics": {name: each for name, each in result.metrics.items() if is_public(name)},
+            "checks": tuple(each for each in checks if is_public(each.name)),
             "points": points,
         }
     )
@@ -130,10 +142,5 @@ def _public_reason(status: Status) -> str | None:
     return None if status == "graded" else describe_status(status)
 
 
-def _condition(rule: PointRule) -> str:
-    return rule.check or rule.metric or "accuracy"
-
-
-def _is_public(name: str) -> bool:
-    """Whether a check or metric says nothing of private images."""
-    return name in _ABOUT_NO_IMAGE or name.endswith(_PUBLIC)
+def _condition(rule: PointRule | RankPoints) -> str:
+    return (rule.check if isinstance(rule, PointRule) else None) or rule.metric or "accuracy"

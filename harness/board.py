@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Literal
+from typing import Literal, TypeVar
+
+from pydantic import Field
 
 from harness.api import Metric, Value
 from harness.assignment import RankKey
 from harness.results import AssignmentInfo, Status, describe_status, is_evidence
+from harness.roster import Person
+from harness.scoring import ScoreLine, total
 from harness.text import clean
 
 BRIEF = frozenset({"parameters", "stored_bytes"})
@@ -16,26 +21,54 @@ Figures = Literal["all", "public", "private"]
 """Whose images a board ranks by: all of them where the assignment does not split its data."""
 
 
-class Standing(Value):
+class Overridden(Value):
+    """An instructor's override, with what it replaced."""
+
+    at: datetime
+    author: str
+    reason: str
+    old_status: Status
+    old_score: float
+
+
+class Entry(Value):
+    """What every submission on a board has, ranked or not."""
+
+    name: str
+    """The nickname, pseudonym or id; never the name of another row."""
+    submission: str | None
+    """The submission's id; None on the class's board where a name stands for it."""
+    members: tuple[str, ...] = ()
+    """Who handed it in; empty on the class's board."""
+    status: Status
+    score: float
+    """The sum of `points`."""
+    max_score: float
+    points: tuple[ScoreLine, ...] = ()
+    """On the class's board only lines that are `public`."""
+    metrics: dict[str, Metric] = Field(default_factory=dict)
+    """Those the board ranks by, in its order, then those of `Board.further`, as far as they were measured."""
+    failed_checks: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    """Checks that need a person."""
+    attempts: int = 1
+    """How many different hand-ins of this submission were graded."""
+    submitted_at: datetime | None = None
+    late_days: int | None = None
+    """Days of lateness that count, 0 when in time; None where there is no due date or the time is unknown."""
+    override: Overridden | None = None
+    """For the instructor only."""
+
+
+class Standing(Entry):
     """A row of the board."""
 
     rank: int
     """From 1. Those equal in every ranking metric share a rank, and the next rank counts them: 1, 2, 2, 4."""
     tie: bool = False
     """Whether another row has the same rank."""
-    name: str
-    """The nickname, else the submission's id; never the name of another row."""
-    submission: str | None
-    """The submission's id; None on the class's board where a nickname stands for it."""
-    members: tuple[str, ...] = ()
-    """Who handed it in; empty on the class's board."""
-    score: float
-    max_score: float
-    metrics: dict[str, Metric]
-    """Those the board ranks by, in its order, then those of `Board.further` that were measured."""
-    failed_checks: tuple[str, ...] = ()
-    unchecked: tuple[str, ...] = ()
-    """Checks that need a person."""
+    public_rank: int | None = None
+    """On a board of private figures: the rank by the public ones."""
     stand_in: bool
     """Graded on data that only looks like the real thing."""
     p_value: float | None = None
@@ -45,24 +78,12 @@ class Standing(Value):
     """Whether it can be told from the leader: `p_value` is at most 0.05."""
     pareto: bool | None = None
     """Whether no other row is better in one of `Board.pareto` and at least as good in the other; None: not measured."""
-    attempts: int = 1
-    """How many different hand-ins of this submission were graded."""
-    submitted_at: datetime | None = None
-    late_days: int | None = None
-    """Days of lateness that count, 0 when in time; None where there is no due date or the time is unknown."""
 
 
-class Unranked(Value):
+class Unranked(Entry):
     """A submission that has no place, and why."""
 
-    name: str
-    submission: str | None
-    members: tuple[str, ...] = ()
-    status: Status
     reason: str
-    attempts: int = 1
-    submitted_at: datetime | None = None
-    late_days: int | None = None
 
 
 class Baseline(Value):
@@ -101,6 +122,8 @@ class Board(Value):
     """Highest first."""
     standings: tuple[Standing, ...]
     unranked: tuple[Unranked, ...]
+    missing: tuple[Person, ...] = ()
+    """Who of the roster handed in nothing; empty on the class's board."""
     frozen_at: datetime | None = None
     """Later attempts are not on the board."""
 
@@ -110,14 +133,14 @@ class Board(Value):
         return self.assignment.data.stand_in or any(row.stand_in for row in self.standings)
 
     @property
-    def briefly(self) -> tuple[str, ...]:
-        """The further metrics that a narrow table shows."""
-        return tuple(name for name in self.further if name in BRIEF)
-
-    @property
     def private(self) -> bool:
         """Whether the board shows figures of private images."""
         return self.figures == "private"
+
+    @property
+    def briefly(self) -> tuple[str, ...]:
+        """The further metrics that a narrow table shows."""
+        return tuple(name for name in self.further if name in BRIEF)
 
     def lines(self) -> list[Standing | Baseline]:
         """The rows in their order with the baselines between them, where the board ranks by accuracy first."""
@@ -128,34 +151,31 @@ class Board(Value):
                 lines.insert(baseline.reached_by, baseline)
         return lines
 
+    def only(self, submissions: set[str]) -> Board:
+        """The rows of these submissions, with the ranks they have in the whole class."""
+        return self.model_copy(
+            update={
+                "standings": tuple(row for row in self.standings if row.submission in submissions),
+                "unranked": tuple(row for row in self.unranked if row.submission in submissions),
+                "baselines": tuple(each.model_copy(update={"reached_by": None}) for each in self.baselines),
+            }
+        )
+
     def for_class(self) -> Board:
-        """The board without ids and members behind nicknames, integrity findings, and the text of exceptions.
+        """The board as everyone may see it: without ids and people behind names, what is between an instructor and a
+        student, evidence of integrity probes, and the text of exceptions.
 
         A crash's message is written by the submission's own code, which has seen the graded images: showing it to
         students would tell them about private data.
         """
-        standings = [
-            row.model_copy(
-                update={
-                    "submission": _public_id(row),
-                    "members": (),
-                    "failed_checks": tuple(name for name in row.failed_checks if not is_evidence(name)),
-                    "unchecked": tuple(name for name in row.unchecked if not is_evidence(name)),
-                }
-            )
-            for row in self.standings
-        ]
-        unranked = [
-            row.model_copy(
-                update={
-                    "submission": _public_id(row),
-                    "members": (),
-                    "reason": row.reason if row.status == "graded" else describe_status(row.status),
-                }
-            )
-            for row in self.unranked
-        ]
-        return self.model_copy(update={"standings": tuple(standings), "unranked": tuple(unranked)})
+        unranked = (row.model_copy(update={"reason": _public_reason(row)}) for row in self.unranked)
+        return self.model_copy(
+            update={
+                "standings": tuple(_for_class(row, private=self.private) for row in self.standings),
+                "unranked": tuple(_for_class(row, private=self.private) for row in unranked),
+                "missing": (),
+            }
+        )
 
 
 def marks(row: Standing) -> str:
@@ -172,7 +192,39 @@ def used_marks(board: Board) -> dict[str, str]:
     return {mark: meaning for mark, meaning in meanings.items() if mark in used}
 
 
-def _public_id(row: Standing | Unranked) -> str | None:
+AnyEntry = TypeVar("AnyEntry", Standing, Unranked)
+
+
+def _for_class(row: AnyEntry, *, private: bool) -> AnyEntry:
+    points = _public_lines(row.points, private=private)
+    return row.model_copy(
+        update={
+            "submission": _public_id(row),
+            "members": (),
+            "score": total(points),
+            "max_score": sum(line.max_points for line in points),
+            "points": points,
+            "metrics": row.metrics if isinstance(row, Standing) else {},
+            "failed_checks": tuple(name for name in row.failed_checks if not is_evidence(name)),
+            "unchecked": tuple(name for name in row.unchecked if not is_evidence(name)),
+            "submitted_at": None,
+            "late_days": None,
+            "override": None,
+        }
+    )
+
+
+def _public_lines(lines: Sequence[ScoreLine], *, private: bool) -> tuple[ScoreLine, ...]:
+    """What the network earned, as far as the class may know."""
+    earned = (line for line in lines if line.kind in {"automatic", "rank"})
+    return tuple(line for line in earned if private or line.public)
+
+
+def _public_reason(row: Unranked) -> str:
+    return row.reason if row.status == "graded" else describe_status(row.status)
+
+
+def _public_id(row: Entry) -> str | None:
     """The id where the name shows it anyway, else None."""
     if row.submission is None:
         return None

@@ -2,7 +2,9 @@
 
     HarnessError
     ├── UsageError            the command line or a call asks for something impossible        exit 2
-    │   └── AssignmentError   an assignment file, or the data it names, has mistakes          exit 2
+    │   └── FileError         a file the instructor wrote has mistakes; all are listed       exit 2
+    │       ├── AssignmentError   an assignment file, or the data it names
+    │       └── TableError        a roster or a table of points
     ├── PluginError           an installed plugin is broken, missing or doubled               exit 2
     ├── SandboxUnavailable    this machine cannot confine student code                        exit 3
     ├── Cancelled             the run was stopped while a submission was being graded
@@ -14,6 +16,7 @@ one submission is graded becomes the status `harness_error`, which is our fault 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -39,19 +42,27 @@ class Problem:
         return f"{self.where}: {self.what}" if self.where else self.what
 
 
-class AssignmentError(UsageError):
-    """All mistakes of one assignment at once.
+class FileError(UsageError):
+    """All mistakes of one file at once.
 
     Args:
         source: the file, as the user named it.
         problems: at least one.
     """
 
-    def __init__(self, source: str, problems: list[Problem]) -> None:
+    def __init__(self, source: str, problems: Sequence[Problem]) -> None:
         self.source = source
         self.problems = tuple(problems)
         count = "1 mistake" if len(problems) == 1 else f"{len(problems)} mistakes"
         super().__init__("\n".join([f"{source}: {count}", *(f"  {problem}" for problem in problems)]))
+
+
+class AssignmentError(FileError):
+    """An assignment file, or the data it names, has mistakes."""
+
+
+class TableError(FileError):
+    """A roster or a table of points has mistakes."""
 
 
 class PluginError(HarnessError):

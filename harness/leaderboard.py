@@ -1,249 +1,233 @@
-"""Ranking: from attempts to a board that is fair about ties and about noise."""
+"""From attempts to a board that is fair about ties and about noise."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
 
-from harness.api import Correct
+from harness import rubric
 from harness.assignment import Assignment, AssignmentFile, RankKey
-from harness.board import Axes, Baseline, Board, Figures, Standing, Unranked
+from harness.board import Board, Figures, Overridden, Standing, Unranked
+from harness.comparison import against_leader, axes_of, baseline_lines, metric_of, on_front
+from harness.decisions import Override
+from harness.marks import Marks
+from harness.names import nicknames, pseudonyms
+from harness.places import Rules, counting, newest_images, places_by, ranked
 from harness.results import Attempt, Result, describe_status
-from harness.statistics import SIGNIFICANCE, Point, disagreements, holm, mcnemar, pareto
-from harness.text import clean
+from harness.roster import Roster
+from harness.scoring import Circumstances, Place, late_days, most, score_lines, total
 
 # Shown beside what a board ranks by, where they were measured.
 FURTHER = ("parameters", "stored_bytes", "canonical_bytes", "macs")
-# The metric that is measured on images, and so has a public and a private figure where these are split.
-_ACCURACY = "accuracy"
-_PARETO_X = "parameters"
 
 
-def standings(
-    attempts: Iterable[Attempt],
-    assignment: Assignment,
-    *,
-    figures: Figures | None = None,
-    counts: Mapping[str, int] | None = None,
-) -> Board:
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a board may know beside the attempts."""
+
+    figures: Figures | None = None
+    """Whose images count; None: the public ones where the assignment splits its data, else all."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Submission id -> how many different hand-ins of it were graded; 1 where absent."""
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    marks: Marks = field(default_factory=dict)
+    roster: Roster | None = None
+    frozen_at: datetime | None = None
+    """Attempts graded later are ignored."""
+    pseudonym_key: bytes | None = None
+    """The store's secret, for anonymous boards; None: nicknames."""
+
+
+def standings(attempts: Iterable[Attempt], assignment: Assignment, facts: Facts | None = None) -> Board:
     """Rank submissions by the assignment's keys, whatever the order they come in.
 
     Never ranked, but listed with the reason: a status other than `graded`, a failed gate, a missing ranking metric, and
     an attempt under another version of the assignment or on other data, whose numbers are not comparable.
 
     Args:
-        attempts: at most one per submission.
-        figures: whose images count; None: the public ones where the assignment splits its data, else all.
-        counts: submission id -> how many different hand-ins of it were graded; 1 where absent.
+        attempts: any number of each submission; the assignment says which one counts.
     """
-    rules = assignment.rules
-    figures = figures or ("all" if rules.data["test"].public_fraction is None else "public")
-    ranking = tuple(key.model_copy(update={"metric": metric_of(key.metric, figures)}) for key in rules.ranking)
-    ordered = sorted(attempts, key=lambda each: each.result.submission)
-    names = _names([each.result for each in ordered])
-    reasons = _reasons(ordered, assignment, ranking)
-    counted = Counter({each.result.submission: 1 for each in ordered}) | Counter(counts or {})
-    places = _ranked([each for each in ordered if each.number not in reasons], ranking)
-    further = _further([attempt.result for _, attempt in places], ranking)
-    axes = _axes(places, figures)
-    rows = [_standing(rank, attempt, names, counted, [*_metrics(ranking), *further]) for rank, attempt in places]
-    rows = _compared(_tied(rows), [_bits(attempt.result.correct, figures) for _, attempt in places])
-    return Board(
-        assignment=assignment.info,
-        title=rules.title,
-        figures=figures,
-        ranking=ranking,
-        further=further,
-        pareto=axes,
-        baselines=_baselines(rules, ranking, rows),
-        standings=tuple(_on_front(rows, [attempt.result for _, attempt in places], axes)),
-        unranked=tuple(_unranked(each, reasons, names, counted) for each in ordered if each.number in reasons),
-    )
+    return Making.of(attempts, assignment, facts or Facts()).board()
 
 
-def metric_of(name: str, figures: Figures) -> str:
-    """What a metric is called on the images that count: `accuracy` is `accuracy_public` on a public board."""
-    return name if figures == "all" or name != _ACCURACY else f"{name}_{figures}"
+@dataclass
+class Making:
+    """A board while it is made: `of` finds the attempts that count, `board` compares them."""
+
+    assignment: Assignment
+    facts: Facts
+    figures: Figures
+    rules: Rules
+    attempts: list[Attempt]
+    """Those that count, with overrides applied, by submission id."""
+    found: Mapping[str, Result]
+    """The same as they were found, without overrides."""
+    names: Mapping[str, str]
+    groups: Mapping[str, str]
+    counts: Mapping[str, int]
+    """Submission or team -> hand-ins that were graded."""
+    stand_ins: set[str]
+    """Submissions graded on a stand-in."""
+    further: tuple[str, ...] = ()
+    rubric_places: dict[str, dict[str, Place]] = field(default_factory=dict)
+    """Metric of a `[[rubric.rank]]` -> submission id -> place."""
+    public_ranks: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, attempts: Iterable[Attempt], assignment: Assignment, facts: Facts) -> Making:
+        split = assignment.rules.data["test"].public_fraction is not None
+        figures = facts.figures or ("public" if split else "all")
+        groups = facts.roster.groups if facts.roster else {}
+        known = [each for each in attempts if facts.frozen_at is None or each.graded_at <= facts.frozen_at]
+        ranking = tuple(
+            key.model_copy(update={"metric": metric_of(key.metric, figures)}) for key in assignment.rules.ranking
+        )
+        rules = Rules(assignment, ranking, newest_images(known, assignment.digest))
+        overridden = {each.number: _overridden(each, facts.overrides, assignment.rules) for each in known}
+        chosen = counting(overridden.values(), rules, groups, assignment.rules.board.attempts)
+        numbers = {each.number for each in chosen}
+        results = [each.result for each in chosen]
+        key = facts.pseudonym_key
+        return cls(
+            assignment=assignment,
+            facts=facts,
+            figures=figures,
+            rules=rules,
+            attempts=chosen,
+            found={each.result.submission: each.result for each in known if each.number in numbers},
+            names=nicknames(results) if key is None else pseudonyms(results, key, groups),
+            groups=groups,
+            counts=_by_group(facts.counts, groups),
+            stand_ins={each.result.submission for each in chosen if each.assignment.data.stand_in},
+        )
+
+    def board(self) -> Board:
+        """The finished board."""
+        reasons = {each.number: self.rules.no_place(each) for each in self.attempts}
+        placed = [each.result for each in self.attempts if reasons[each.number] is None]
+        places = ranked(placed, self.rules.key)
+        results = [result for _, result in places]
+        self._rank_by_rubric(results)
+        self.further = _further(results, self.rules.ranking)
+        rules = self.assignment.rules
+        axes = axes_of(results, rules.board.pareto, self.figures)
+        rows = against_leader([self._standing(*place) for place in places], results, self.figures)
+        out = [(each.result, reason) for each in self.attempts if (reason := reasons[each.number]) is not None]
+        roster = self.facts.roster
+        return Board(
+            assignment=self.assignment.info,
+            title=rules.title,
+            figures=self.figures,
+            ranking=self.rules.ranking,
+            further=self.further,
+            pareto=axes,
+            baselines=baseline_lines(rules.baselines, self.rules.ranking[0], rows),
+            standings=tuple(on_front(_tied(rows), results, axes)),
+            unranked=tuple(self._unranked(*each) for each in out),
+            missing=roster.missing(each.result.submission for each in self.attempts) if roster else (),
+            frozen_at=self.facts.frozen_at,
+        )
+
+    def _rank_by_rubric(self, placed: Sequence[Result]) -> None:
+        """Find the places that points depend on, among those that have a place at all."""
+        wanted = {rule.metric for rule in self.assignment.rules.rubric.rank}
+        self.rubric_places = {metric: places_by(metric, placed) for metric in wanted}
+        if self.figures == "private":
+            public = [key.model_copy(update={"metric": metric_of(key.metric, "public")}) for key in self._keys()]
+            rules = Rules(self.assignment, tuple(public), None)
+            measured = [each for each in placed if all(key.metric in each.metrics for key in public)]
+            self.public_ranks = {each.submission: rank for rank, each in ranked(measured, rules.key)}
+
+    def _standing(self, rank: int, result: Result) -> Standing:
+        """A row without what it has in comparison with others."""
+        return Standing(
+            rank=rank,
+            public_rank=self.public_ranks.get(result.submission),
+            stand_in=result.submission in self.stand_ins,
+            **self._entry(result),
+        )
+
+    def _unranked(self, result: Result, reason: str) -> Unranked:
+        return Unranked(reason=reason, **self._entry(result))
+
+    def _entry(self, result: Result) -> dict[str, Any]:
+        rules, submission = self.assignment.rules, result.submission
+        override = self.facts.overrides.get(submission)
+        lines = score_lines(rules, result, self._circumstances(submission, override))
+        before = [line for line in lines if line.kind != "override"]
+        shown = [*(key.metric for key in self.rules.ranking), *self.further]
+        return {
+            "name": self.names[submission],
+            "submission": submission,
+            "members": self._members(result),
+            "status": result.status,
+            "score": total(lines),
+            "max_score": most(rules, lines),
+            "points": lines,
+            "metrics": {name: result.metrics[name] for name in shown if name in result.metrics},
+            "failed_checks": tuple(check.name for check in result.checks if check.verdict == "failed"),
+            "unchecked": tuple(check.name for check in result.checks if check.verdict == "could_not_check"),
+            "attempts": max(1, self.counts[self.groups.get(submission, submission)]),
+            "submitted_at": result.submitted_at,
+            "late_days": late_days(rules.rubric.late, result.submitted_at),
+            "override": override
+            and Overridden(
+                at=override.at,
+                author=override.author,
+                reason=override.reason,
+                old_status=self.found[submission].status,
+                old_score=total(before),
+            ),
+        }
+
+    def _circumstances(self, submission: str, override: Override | None) -> Circumstances:
+        places = {metric: found[submission] for metric, found in self.rubric_places.items() if submission in found}
+        marks = self.facts.marks.get(self.groups.get(submission, submission), {})
+        return Circumstances(places, marks, override)
+
+    def _members(self, result: Result) -> tuple[str, ...]:
+        if self.facts.roster is not None and result.submission in self.groups:
+            return tuple(person.name for person in self.facts.roster.members(self.groups[result.submission]))
+        return result.members
+
+    def _keys(self) -> tuple[RankKey, ...]:
+        return self.assignment.rules.ranking
 
 
-def _metrics(ranking: Sequence[RankKey]) -> list[str]:
-    return [key.metric for key in ranking]
+def _overridden(attempt: Attempt, overrides: Mapping[str, Override], rules: AssignmentFile) -> Attempt:
+    """The attempt with the status an instructor gave it, and the automatic points that follow."""
+    override, result = overrides.get(attempt.result.submission), attempt.result
+    if override is None or override.status is None or override.status == result.status:
+        return attempt
+    reason = f"{override.author} set the status to {override.status}: {override.reason}"
+    if override.status == "graded":
+        lines = rubric.points(rules, {check.name: check for check in result.checks}, result.metrics)
+    else:
+        lines = rubric.nothing(rules, describe_status(override.status))
+    changed = {
+        "status": override.status,
+        "reason": reason,
+        "points": lines,
+        "score": sum(each.points for each in lines),
+    }
+    return attempt.model_copy(update={"result": result.model_copy(update=changed)})
+
+
+def _by_group(counts: Mapping[str, int], groups: Mapping[str, str]) -> Mapping[str, int]:
+    together: Counter[str] = Counter()
+    for submission, count in counts.items():
+        together[groups.get(submission, submission)] += count
+    return together
 
 
 def _further(results: Sequence[Result], ranking: Sequence[RankKey]) -> tuple[str, ...]:
-    ranked = _metrics(ranking)
-    return tuple(name for name in FURTHER if name not in ranked and any(name in each.metrics for each in results))
-
-
-def _reasons(attempts: Sequence[Attempt], assignment: Assignment, ranking: Sequence[RankKey]) -> dict[int, str]:
-    """The number of every attempt that has no place -> why."""
-    images = _newest_images(attempts, assignment.digest)
-    found = {each.number: _no_place(each, assignment, ranking, images) for each in attempts}
-    return {number: reason for number, reason in found.items() if reason is not None}
-
-
-def _newest_images(attempts: Sequence[Attempt], digest: str) -> str | None:
-    """The digest of the images that were graded last: boards know no data but through their results."""
-    known = [each for each in attempts if each.assignment.digest == digest and each.assignment.data.digest]
-    return max(known, key=lambda each: each.number).assignment.data.digest if known else None
-
-
-def _no_place(attempt: Attempt, assignment: Assignment, ranking: Sequence[RankKey], images: str | None) -> str | None:
-    result, info = attempt.result, attempt.assignment
-    if info.digest != assignment.digest:
-        return (
-            f"graded on {info.data.id} under other data or another version of the assignment: "
-            "grade it again, or name the same --data"
-        )
-    if info.data.digest not in {None, images}:
-        return f"graded on other images of {info.data.id} than the newest results: grade it again"
-    if result.status != "graded":
-        return result.reason or describe_status(result.status)
-    failed = [each.name for each in result.checks if each.verdict == "failed" and each.name in _gates(assignment)]
-    if failed:
-        return f"failed {', '.join(failed)}"
-    missing = [name for name in _metrics(ranking) if name not in result.metrics]
-    return f"{', '.join(missing)} could not be measured" if missing else None
-
-
-def _gates(assignment: Assignment) -> tuple[str, ...]:
-    return assignment.rules.rubric.gates
-
-
-def _ranked(attempts: Sequence[Attempt], ranking: Sequence[RankKey]) -> list[tuple[int, Attempt]]:
-    """Competition ranks: one more than the number of rows that are strictly better."""
-    keys = [_key(each.result, ranking) for each in attempts]
-    # Sorting is stable, so those that tie stay in the order of their ids.
-    order = sorted(range(len(attempts)), key=keys.__getitem__)
-    ranks: dict[tuple[float, ...], int] = {}
-    for place, index in enumerate(order, start=1):
-        ranks.setdefault(keys[index], place)
-    return [(ranks[keys[index]], attempts[index]) for index in order]
-
-
-def _key(result: Result, ranking: Sequence[RankKey]) -> tuple[float, ...]:
-    return tuple(-_turned(result.metrics[key.metric].value, better_up=key.higher_is_better) for key in ranking)
-
-
-def _turned(value: float, *, better_up: bool) -> float:
-    """A number of which more is better."""
-    return value if better_up else -value
-
-
-def _standing(
-    rank: int, attempt: Attempt, names: Mapping[str, str], counts: Mapping[str, int], metrics: Sequence[str]
-) -> Standing:
-    result = attempt.result
-    return Standing(
-        rank=rank,
-        name=names[result.submission],
-        submission=result.submission,
-        members=result.members,
-        score=result.score,
-        max_score=result.max_score,
-        metrics={name: result.metrics[name] for name in metrics if name in result.metrics},
-        failed_checks=tuple(check.name for check in result.checks if check.verdict == "failed"),
-        unchecked=tuple(check.name for check in result.checks if check.verdict == "could_not_check"),
-        stand_in=attempt.assignment.data.stand_in,
-        attempts=counts[result.submission],
-        submitted_at=result.submitted_at,
-    )
-
-
-def _unranked(
-    attempt: Attempt, reasons: Mapping[int, str], names: Mapping[str, str], counts: Mapping[str, int]
-) -> Unranked:
-    result = attempt.result
-    return Unranked(
-        name=names[result.submission],
-        submission=result.submission,
-        members=result.members,
-        status=result.status,
-        reason=reasons[attempt.number],
-        attempts=counts[result.submission],
-        submitted_at=result.submitted_at,
-    )
+    ranked_by = {key.metric for key in ranking}
+    return tuple(name for name in FURTHER if name not in ranked_by and any(name in each.metrics for each in results))
 
 
 def _tied(rows: Sequence[Standing]) -> list[Standing]:
     shared = Counter(row.rank for row in rows)
     return [row.model_copy(update={"tie": shared[row.rank] > 1}) for row in rows]
-
-
-def _bits(correct: Correct | None, figures: Figures) -> bytes:
-    """Packed bits of the images that count; nothing where they are not known."""
-    if correct is None:
-        return b""
-    return {"all": correct.everything, "public": correct.public, "private": correct.private}[figures]
-
-
-def _compared(rows: Sequence[Standing], bits: Sequence[bytes]) -> list[Standing]:
-    """The rows with their difference from the first tested, image by image."""
-    others = [index for index in range(1, len(rows)) if bits[0] and len(bits[index]) == len(bits[0])]
-    if not others:
-        return list(rows)
-    p_values = holm(mcnemar(*disagreements(bits[0], [bits[index] for index in others])))
-    found = dict(zip(others, p_values.tolist(), strict=True))
-    return [
-        row.model_copy(update={"p_value": found[index], "distinguishable": found[index] <= SIGNIFICANCE})
-        if index in found
-        else row
-        for index, row in enumerate(rows)
-    ]
-
-
-def _axes(places: Sequence[tuple[int, Attempt]], figures: Figures) -> Axes | None:
-    """Accuracy against the number of parameters, where both were measured."""
-    y = metric_of(_ACCURACY, figures)
-    for _, attempt in places:
-        metrics = attempt.result.metrics
-        if _PARETO_X in metrics and y in metrics:
-            return Axes(
-                x=_PARETO_X,
-                y=y,
-                x_higher_is_better=metrics[_PARETO_X].higher_is_better,
-                y_higher_is_better=metrics[y].higher_is_better,
-            )
-    return None
-
-
-def _on_front(rows: Sequence[Standing], results: Sequence[Result], axes: Axes | None) -> list[Standing]:
-    if axes is None:
-        return list(rows)
-    placed = [index for index, each in enumerate(results) if axes.x in each.metrics and axes.y in each.metrics]
-    points = [_point(results[index], axes) for index in placed]
-    front = dict(zip(placed, pareto(points), strict=True))
-    return [row.model_copy(update={"pareto": front.get(index)}) for index, row in enumerate(rows)]
-
-
-def _point(result: Result, axes: Axes) -> Point:
-    return Point(
-        _turned(result.metrics[axes.x].value, better_up=axes.x_higher_is_better),
-        _turned(result.metrics[axes.y].value, better_up=axes.y_higher_is_better),
-    )
-
-
-def _baselines(rules: AssignmentFile, ranking: Sequence[RankKey], rows: Sequence[Standing]) -> tuple[Baseline, ...]:
-    first = ranking[0]
-    by_accuracy = first.metric.removesuffix("_public").removesuffix("_private") == _ACCURACY and first.higher_is_better
-    reached = [row.metrics[first.metric].value for row in rows]
-    return tuple(
-        Baseline(
-            name=name,
-            accuracy=accuracy,
-            reached_by=sum(value >= accuracy for value in reached) if by_accuracy else None,
-        )
-        for name, accuracy in sorted(rules.baselines.items(), key=lambda line: -line[1])
-    )
-
-
-def _names(results: Sequence[Result]) -> dict[str, str]:
-    """Submission id -> the name to show; a nickname that another row also answers to gets its id beside it."""
-    wanted = {each.submission: clean(each.nickname or "", 60) or clean(each.submission, 120) for each in results}
-    uses = Counter(name.casefold() for name in wanted.values())
-    taken = {clean(each.submission, 120).casefold(): each.submission for each in results}
-    names = {}
-    for submission, name in wanted.items():
-        unique = uses[name.casefold()] == 1 and taken.get(name.casefold(), submission) == submission
-        names[submission] = name if unique else f"{name} ({clean(submission, 120)})"
-    return names

@@ -56,7 +56,7 @@ class DataInfo(Value):
 class AssignmentInfo(Value):
     id: str
     digest: str
-    """Of the validated assignment, whatever its file's layout and comments."""
+    """Of the validated assignment, less what boards apply later, whatever its file's layout and comments."""
     data: DataInfo
 
 

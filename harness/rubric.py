@@ -18,11 +18,17 @@ def points(rules: AssignmentFile, checks: Mapping[str, Check], metrics: Mapping[
     A gate that *failed* takes every point away. One that could not be checked takes nothing: a person has to decide.
     """
     lines = tuple(_line(rule, rules.baselines, checks, metrics) for rule in rules.rubric.points)
-    closed = [name for name in rules.rubric.gates if name in checks and checks[name].verdict == "failed"]
+    closed = closed_gates(rules, checks.values())
     if not closed:
         return lines
     reason = f"0 because {' and '.join(closed)} failed"
     return tuple(line.model_copy(update={"points": 0.0, "reason": reason}) for line in lines)
+
+
+def closed_gates(rules: AssignmentFile, checks: Iterable[Check]) -> list[str]:
+    """The gates that failed, in the rubric's order."""
+    failed = {check.name for check in checks if check.verdict == "failed"}
+    return [name for name in rules.rubric.gates if name in failed]
 
 
 def max_score(rules: AssignmentFile) -> float:

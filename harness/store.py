@@ -9,12 +9,14 @@ from __future__ import annotations
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from harness.database import DEFAULT_URL, changing_tables, engine_of, explained, is_missing_file
+from harness.decisions import Event, Override
 from harness.errors import UsageError
 from harness.results import AssignmentInfo, Attempt, Environment, Result
 from harness.store_tables import (
@@ -22,9 +24,11 @@ from harness.store_tables import (
     attempt_of,
     attempts,
     bring_up_to_date,
+    events,
     facts,
     found_version,
     kept_weights,
+    overrides,
     row_of,
     tables,
 )
@@ -105,8 +109,12 @@ class Store:
         query = sa.select(attempts.c.submission).where(_is_latest(assignment_id))
         return tuple(row.submission for row in self._rows(query))
 
-    def counts(self, assignment_id: str) -> dict[str, int]:
-        """Submission id -> how many different hand-ins of it were graded; grading one again does not count."""
+    def counts(self, assignment_id: str, *, until: datetime | None = None) -> dict[str, int]:
+        """Submission id -> how many different hand-ins of it were graded; grading one again does not count.
+
+        Args:
+            until: what was graded later does not count either.
+        """
         columns = attempts.c
         different = sa.func.count(sa.distinct(columns.submission_digest))
         query = (
@@ -114,9 +122,42 @@ class Store:
             .where(columns.assignment_id == assignment_id)
             .group_by(columns.submission)
         )
+        if until is not None:
+            query = query.where(columns.graded_at <= until.astimezone(UTC).isoformat(timespec="microseconds"))
         with explained(self.url), self._engine.connect() as connection:
             # What could not even be read has no digest, and is an attempt all the same.
             return {row[0]: max(1, row[1]) for row in connection.execute(query)}
+
+    def attempts(self, assignment_id: str) -> tuple[Attempt, ...]:
+        """Every attempt of everyone, without predictions."""
+        columns = [column for column in attempts.c if column is not attempts.c.predictions]
+        chosen = attempts.c.assignment_id == assignment_id
+        return tuple(map(attempt_of, self._rows(sa.select(*columns).where(chosen))))
+
+    def add_override(self, assignment_id: str, submission: str, override: Override) -> None:
+        """Keep an override; earlier ones stay."""
+        row = {"assignment_id": assignment_id, "submission": submission, "override": override.model_dump_json()}
+        with explained(self.url), self._engine.begin() as connection:
+            connection.execute(overrides.insert().values(row))
+
+    def overrides(self, assignment_id: str) -> tuple[tuple[str, Override], ...]:
+        """(submission id, override) of all that were ever made, oldest first; `decisions.in_force` says what holds."""
+        query = sa.select(overrides).where(overrides.c.assignment_id == assignment_id).order_by(overrides.c.number)
+        with explained(self.url), self._engine.connect() as connection:
+            return tuple(
+                (row.submission, Override.model_validate_json(row.override)) for row in connection.execute(query)
+            )
+
+    def add_event(self, assignment_id: str, event: Event) -> None:
+        """Keep that a board was frozen or published, or the reverse."""
+        with explained(self.url), self._engine.begin() as connection:
+            connection.execute(events.insert().values(assignment_id=assignment_id, event=event.model_dump_json()))
+
+    def events(self, assignment_id: str) -> tuple[Event, ...]:
+        """All of them, oldest first; `decisions.state_after` says what follows."""
+        query = sa.select(events.c.event).where(events.c.assignment_id == assignment_id).order_by(events.c.number)
+        with explained(self.url), self._engine.connect() as connection:
+            return tuple(Event.model_validate_json(row.event) for row in connection.execute(query))
 
     def graded(self, assignment: AssignmentInfo, environment: Environment) -> dict[str, str]:
         """Submission id -> files digest of those that need no new grading.
@@ -143,13 +184,19 @@ class Store:
     def secret(self, name: str) -> str:
         """A random text that belongs to this store: the same whenever it is asked for, and known to nobody else."""
         with explained(self.url):
+            if (found := self._fact(name)) is not None:
+                return found
             try:
                 with self._engine.begin() as connection:
                     connection.execute(facts.insert().values(key=name, value=secrets.token_hex(16)))
             except IntegrityError:
-                pass  # there is one already, or another process was faster
-            with self._engine.connect() as connection:
-                return str(connection.scalar(sa.select(facts.c.value).where(facts.c.key == name)))
+                pass  # another process was faster
+            return str(self._fact(name))
+
+    def _fact(self, key: str) -> str | None:
+        with self._engine.connect() as connection:
+            found: str | None = connection.scalar(sa.select(facts.c.value).where(facts.c.key == key))
+            return found
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with explained(self.url), self._engine.connect() as connection:

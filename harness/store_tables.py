@@ -54,6 +54,24 @@ kept_weights = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
 
+overrides = sa.Table(
+    "harness_overrides",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("assignment_id", sa.String(200), nullable=False),
+    sa.Column("submission", sa.Text, nullable=False),
+    sa.Column("override", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+events = sa.Table(
+    "harness_events",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("assignment_id", sa.String(200), nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
 
 def found_version(connection: sa.Connection, shown: str, *, create: bool) -> int:
     """The version of an open store; a new one becomes the newest.

@@ -23,6 +23,8 @@ class Markdown:
         parts = [f"# {markdown_cell(board.title)}"]
         if board.stand_in:
             parts.append("> Graded on stand-in data, which only looks like the real thing: this ranking means nothing.")
+        if board.frozen_at is not None:
+            parts.append(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.")
         headers = ["rank", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks"]
         rows = [self._row(line, board) for line in board.lines()] if board.standings else []
         parts.append(_table(rows, headers))

@@ -11,7 +11,8 @@ import pytest
 import tomli_w
 
 from harness.api import Evaluation, Options, hookimpl
-from harness.assignment import Assignment, json_schema, load, shipped
+from harness.assignment import Assignment, load, shipped
+from harness.assignment_schema import json_schema
 from harness.errors import AssignmentError, UsageError
 from harness.plugins import Plugins
 

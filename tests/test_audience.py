@@ -26,7 +26,7 @@ def loaded(**changes: object) -> Result:
         },
         "checks": (
             Check.passed("parameter_limit", "9 of 10"),
-            Check.passed("accuracy_baseline", f"0.9111 {SECRET}"),
+            Check.passed("accuracy_baseline", "accuracy 0.8222 reaches simple"),
             Check.could_not_check("claims", f"{SECRET}"),
             Check.failed("integrity_scrub", f"evidence {SECRET}", SECRET),
         ),
@@ -57,7 +57,8 @@ def test_with_private_images_only_what_no_image_decides_is_left() -> None:
     shown = for_student(loaded(), rules(data=SPLIT, rubric=GATED))
     assert SECRET not in shown.model_dump_json()
     assert set(shown.metrics) == {"parameters", "accuracy_public"}
-    assert [each.name for each in shown.checks] == ["parameter_limit"]
+    # Of split data the baseline is judged on the public images.
+    assert [each.name for each in shown.checks] == ["parameter_limit", "accuracy_baseline"]
     assert [line.name for line in shown.points] == ["size"]
     assert (shown.score, shown.max_score) == (1.0, 2.0)
     assert shown.curves == ()
@@ -66,7 +67,7 @@ def test_with_private_images_only_what_no_image_decides_is_left() -> None:
 
 
 def test_a_gate_that_private_images_decide_takes_all_points_out_of_sight() -> None:
-    gated = GATED.model_copy(update={"gates": ("accuracy_baseline",)})
+    gated = GATED.model_copy(update={"gates": ("claims",)})
     assert for_student(loaded(), rules(data=SPLIT, rubric=gated)).points == ()
 
 

@@ -10,7 +10,7 @@ from result_fakes import INFO, assignment, attempt, attempts, count, metric, res
 
 from harness.api import Check, Correct
 from harness.assignment import RankKey
-from harness.leaderboard import standings
+from harness.leaderboard import Facts, standings
 from harness.results import STATUSES, Attempt, DataInfo, Result
 
 
@@ -147,7 +147,7 @@ def test_a_split_ranks_by_the_public_images_unless_asked_for_the_private_ones() 
     assert set(public.standings[0].metrics) == {"accuracy_public", "parameters"}
     assert public.standings[1].distinguishable is True
     assert [line.reached_by for line in public.baselines] == [0, 2]
-    private = standings(rows, assignment(data=data), figures="private")
+    private = standings(rows, assignment(data=data), Facts(figures="private"))
     assert (private.private, [row.name for row in private.standings]) == (True, ["b", "a"])
     assert private.standings[1].distinguishable is False
 
@@ -180,7 +180,7 @@ def test_the_front_marks_what_is_neither_larger_nor_worse() -> None:
 
 def test_ties_attempts_and_members_stand_in_the_row() -> None:
     rows = attempts(result("a", members=("Ann", "王")), result("b"), result("c", 0.1))
-    board = standings(rows, assignment(), counts={"a": 4})
+    board = standings(rows, assignment(), Facts(counts={"a": 4}))
     assert [(row.tie, row.attempts) for row in board.standings] == [(True, 4), (True, 1), (False, 1)]
     assert board.standings[0].members == ("Ann", "王")
     assert board.for_class().standings[0].members == ()

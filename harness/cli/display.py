@@ -38,12 +38,19 @@ def board_table(board: Board) -> RenderableType:
     parts: list[RenderableType] = [safe(board.title, "bold")]
     if board.stand_in:
         parts.append(Text("Stand-in data, which only looks like the real thing: this ranking means nothing.", "yellow"))
+    if board.frozen_at is not None:
+        parts.append(Text(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.", "cyan"))
     parts += _ranking(board) if board.standings else [Text("Nobody is ranked yet.")]
     if board.unranked:
         out = simple_table("not ranked", "status", "reason")
         for each in board.unranked:
             out.add_row(_name(each.name, each.submission), each.status, Text(clean(each.reason, _REASON_CHARACTERS)))
         parts += [Text(), out]
+    if board.missing:
+        nothing = simple_table("handed in nothing", "name", "team")
+        for person in board.missing:
+            nothing.add_row(safe(person.id), safe(person.name), safe(person.team or ""))
+        parts += [Text(), nothing]
     return Group(*parts)
 
 

@@ -68,9 +68,9 @@ def command(
     as soon as it is finished; the same command again grades only what is new or has changed. Exits with 1 when a
     submission could not be graded for the harness's own fault: a student's failure is a result.
     """
+    from harness.class_board import Wanted, class_record
     from harness.cli.display import board_table, console
     from harness.grading import DataSets, environment
-    from harness.leaderboard import standings
     from harness.results import Report
     from harness.sandbox import choose
     from harness.store import Store
@@ -89,10 +89,12 @@ def command(
         kept_as = environment(sandbox.name)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
         interrupted = run.grade(regrade=regrade)
-        attempts, counts = run.attempts(), store.counts(assignment.id)
+        attempts = run.attempts()
+        board = class_record(store, assignment, Wanted(live=True)).board if attempts else None
     results = tuple(attempt.result for attempt in attempts)
     report = Report(assignment=images.info(), environment=run.environment, results=results)
-    console(stderr=json_to == "-").print(board_table(standings(attempts, assignment, counts=counts)))
+    if board is not None:
+        console(stderr=json_to == "-").print(board_table(board.only({result.submission for result in results})))
     write_json(json_to, report.to_json())
     if run.unchanged:
         click.echo(f"{len(run.unchanged)} unchanged since they were graded; --regrade grades them again.", err=True)

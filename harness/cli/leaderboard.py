@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import assignment_argument, data_option, load_assignment, out_option, store_option, write_text
+from harness.cli.options import (
+    assignment_argument,
+    data_option,
+    load_assignment,
+    manual_option,
+    out_option,
+    roster_option,
+    store_option,
+    write_text,
+)
 from harness.errors import UsageError
 from harness.plugins import suggestion
 
@@ -37,17 +46,31 @@ _FILES_NAMED = 10
 )
 @out_option
 @data_option
-@click.option("--ids", is_flag=True, help="For the instructor: ids beside nicknames, and every reason in full.")
+@click.option("--private", is_flag=True, help="Rank by the private images. A published board does so anyway.")
+@click.option("--anonymous", is_flag=True, help="Pseudonyms instead of nicknames and ids; the same ones each time.")
+@click.option("--ids", is_flag=True, help="For the instructor: ids, members, all points, and every reason in full.")
+@manual_option
+@roster_option
 def command(
-    *, assignment_name: str, store_url: str, format_name: str, out: Path | None, data: dict[str, Path], ids: bool
+    *,
+    assignment_name: str,
+    store_url: str,
+    format_name: str,
+    out: Path | None,
+    data: dict[str, Path],
+    private: bool,
+    anonymous: bool,
+    ids: bool,
+    manual: Path | None,
+    roster: Path | None,
 ) -> None:
     """Rank what was graded.
 
     Works from the store alone. Where students gave nicknames, those stand for them. Results of another version of the
-    assignment, or on other data, are listed without a rank.
+    assignment, or on other data, are listed without a rank. Without --ids the board is fit to be shown to the class.
     """
     from harness.api import SiteWriter
-    from harness.leaderboard import standings
+    from harness.class_board import Wanted, class_record
     from harness.store import Store
 
     assignment, plugins = load_assignment(assignment_name, data, needs_data=False)
@@ -57,11 +80,9 @@ def command(
             f"--format {format_name}: no such format{suggestion(format_name, known)} (known: {', '.join(known)})"
         )
     with closing(Store.open(store_url, create=False)) as store:
-        attempts = store.latest(assignment.id)
-        if not attempts:
-            raise UsageError(f"{store.url} holds no results of {assignment.id}: 'harness grade' makes them")
-        counts = store.counts(assignment.id)
-    board = standings(attempts, assignment, counts=counts)
+        wanted = Wanted(private=private, anonymous=anonymous, manual=manual, roster=roster)
+        record = class_record(store, assignment, wanted)
+    board = record.board
     shown = board if ids else board.for_class()
     if format_name == "table":
         _deliver(_table(shown, out), out)
@@ -70,7 +91,7 @@ def command(
     if isinstance(writer, SiteWriter):
         rows: list[Standing | Unranked] = [*board.standings, *board.unranked]
         names = {row.submission: row.name for row in rows}
-        reports = _reports(attempts, names, assignment, plugins, everything=ids, published=board.private)
+        reports = _reports(record.attempts, names, assignment, plugins, everything=ids, published=board.private)
         _deliver(writer.render_site(shown, reports), out, folder=True)
     else:
         _deliver(writer.render(shown), out)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -60,6 +62,35 @@ def out_option(command: Command) -> Command:
     )
 
 
+def author_option(command: Command) -> Command:
+    return click.option(
+        "--author", default=_user, show_default="your user name", help="Who decided it; kept with the decision."
+    )(command)
+
+
+def now() -> datetime:
+    """The time, in UTC."""
+    return datetime.now(UTC)
+
+
+def manual_option(command: Command) -> Command:
+    return click.option(
+        "--manual",
+        type=click.Path(path_type=Path),
+        metavar="FILE.csv",
+        help="Points given by hand: a column 'submission', and one for each [[rubric.manual]].",
+    )(command)
+
+
+def roster_option(command: Command) -> Command:
+    return click.option(
+        "--roster",
+        type=click.Path(path_type=Path),
+        metavar="FILE.csv",
+        help="Who takes part: a column 'id', and if you like 'name', 'email' and 'team'.",
+    )(command)
+
+
 def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:
     """The assignment with its data replaced, and the installed plugins."""
     from harness.assignment import load
@@ -87,6 +118,13 @@ def write_json(target: str | None, text: str) -> None:
         click.echo(text)
     elif target is not None:
         write_text(Path(target), text + "\n")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a user id without a name, as in some containers
+        return "unknown"
 
 
 def _parse_data(ctx: click.Context, _param: click.Parameter, values: tuple[str, ...]) -> dict[str, Path]:

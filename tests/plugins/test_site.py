@@ -134,7 +134,7 @@ def test_private_images_decide_nothing_that_is_shown() -> None:
     metrics = result(accuracy=0.9111).metrics
     outcome = result(
         metrics={**metrics, "accuracy_public": metrics["accuracy"].model_copy(update={"value": 0.8222})},
-        checks=(Check.passed("accuracy_baseline", "0.9111"), Check.failed("integrity_scrub", "EVIDENCE")),
+        checks=(Check.passed("claims", "0.9111"), Check.failed("integrity_scrub", "EVIDENCE")),
     )
     _, files = site_of([outcome], data=split)
     text = "".join(files.values())

@@ -1,0 +1,48 @@
+"""`harness freeze`: from now on, later attempts are not on the board."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from datetime import datetime
+
+import click
+
+from harness.cli.options import assignment_argument, author_option, load_assignment, now, store_option
+from harness.errors import UsageError
+
+
+@click.command()
+@assignment_argument
+@store_option
+@click.option("--at", "at", metavar="TIME", help="Freeze at this time instead of now, such as 2026-01-31T23:59+08:00.")
+@click.option("--undo", is_flag=True, help="Let later attempts onto the board again.")
+@author_option
+def command(*, assignment_name: str, store_url: str, at: str | None, undo: bool, author: str) -> None:
+    """Freeze the board: attempts that are graded later are kept, but not shown on it.
+
+    Freezing again moves the time. Boards and exports say that they are frozen, and when.
+    """
+    from harness.decisions import Event
+    from harness.store import Store
+
+    if undo and at is not None:
+        raise UsageError("--at and --undo: name one of them")
+    moment = None if undo else _moment(at)
+    assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
+    with closing(Store.open(store_url, create=False)) as store:
+        kind = "thawed" if undo else "frozen"
+        fields = {"at": now(), "author": author, "kind": kind, "moment": moment}
+        store.add_event(assignment.id, Event.model_validate(fields))
+    click.echo(f"{assignment.id}: {'not frozen any more' if moment is None else f'frozen at {moment}'}", err=True)
+
+
+def _moment(text: str | None) -> datetime:
+    if text is None:
+        return now()
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"--at {text}: not a time such as 2026-01-31T23:59+08:00") from error
+    if moment.tzinfo is None:
+        raise UsageError(f"--at {text}: needs a time zone, such as {text}+08:00")
+    return moment

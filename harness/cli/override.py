@@ -1,0 +1,61 @@
+"""`harness override`: an instructor's word against the harness's, kept beside what it replaces."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import click
+
+from harness.cli.options import assignment_argument, author_option, load_assignment, now, store_option
+from harness.errors import UsageError
+from harness.plugins import suggestion
+
+# The same as harness.results.STATUSES, which is not imported here: pydantic is slow to import.
+STATUSES = ("graded", "rejected", "crashed", "timed_out", "out_of_memory", "harness_error")
+
+
+@click.command()
+@assignment_argument
+@click.argument("submission", metavar="SUBMISSION_ID")
+@store_option
+@click.option("--score", type=float, help="The score, all points together.")
+@click.option("--status", type=click.Choice(STATUSES), help="The status; whatever is not 'graded' has no rank.")
+@click.option("--undo", is_flag=True, help="Take earlier overrides back.")
+@click.option("--reason", required=True, help="Why; the instructor's report shows it.")
+@author_option
+def command(
+    *,
+    assignment_name: str,
+    submission: str,
+    store_url: str,
+    score: float | None,
+    status: str | None,
+    undo: bool,
+    reason: str,
+    author: str,
+) -> None:
+    """Set the score or the status of a submission.
+
+    It holds for what was handed in and for what will be, until it is replaced or undone. Nothing is deleted: the values
+    that were found stay in the store and in the instructor's report.
+    """
+    import math
+
+    from harness.decisions import Override
+    from harness.store import Store
+
+    if undo == (score is not None or status is not None):
+        raise UsageError("--undo takes earlier overrides back: name either it, or --score or --status")
+    if score is not None and not math.isfinite(score):
+        raise UsageError(f"--score {score}: not a number of points")
+    if not reason.strip():
+        raise UsageError("--reason: say why, in a few words")
+    assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
+    with closing(Store.open(store_url, create=False)) as store:
+        known = store.submissions(assignment.id)
+        if submission not in known:
+            hint = suggestion(submission, known)
+            raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
+        fields = {"at": now(), "author": author, "reason": reason, "status": status, "score": score}
+        store.add_override(assignment.id, submission, Override.model_validate(fields))
+    click.echo(f"{submission}: {'overrides are taken back' if undo else 'overridden'}", err=True)
