@@ -208,8 +208,11 @@ def others() -> str:
 
 def submission_keys() -> str:
     """Every key of submission.toml."""
-    place = "Claimed figures and curves"
-    return _joined([_table(settings.Settings, {"Claims": place}), f"### {place}", _table(settings.Claims, {})])
+    places = {"Claims": "Claimed figures and curves", "Checkpoint": "A further weights file"}
+    parts = [_table(settings.Settings, places)]
+    for model, place in zip((settings.Claims, api.Checkpoint), places.values(), strict=True):
+        parts += [f"### {place}", inspect.getdoc(model) or "", _table(model, {})]
+    return _joined(parts)
 
 
 def result_keys() -> str:

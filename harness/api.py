@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, ClassVar, Literal, Protocol, runtime_checkable
 
 import pluggy
@@ -212,6 +212,25 @@ class Latency(Value):
     """From the first quartile to the third."""
 
 
+class Checkpoint(Value):
+    """A weights file beside the graded one, and the network it belongs to; a file name alone is the same network."""
+
+    file: Annotated[str, Field(min_length=1, max_length=200)]
+    """Relative to submission.toml."""
+    entry_point: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The class or function that makes its network; absent: that of the submission."""
+    model_arguments: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments for it, such as other widths; absent: those of the submission."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, given: Any) -> Any:
+        named = {"file": given} if isinstance(given, str) else given
+        if isinstance(named, dict) and isinstance(named.get("file"), str):
+            named = {**named, "file": PurePosixPath(named["file"].replace("\\", "/")).as_posix()}
+        return named
+
+
 class Network(Protocol):
     """A function from (weights, images) to logits; its code runs only in the sandbox.
 
@@ -240,6 +259,22 @@ class Network(Protocol):
 
     def latency(self, weights: Mapping[str, Tensor] | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
         """Time of a forward pass of `batch_size` empty images, measured for at least so many seconds."""
+
+
+class HandedInNetwork(Network, Protocol):
+    """A network with a weights file of its own."""
+
+    @property
+    def decoded(self) -> Mapping[str, Tensor]:
+        """The tensors of the file as handed in, under the model's names."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What the worker says of it; without torchinfo's figures."""
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the file."""
 
 
 class Student(Network, Protocol):
@@ -278,6 +313,25 @@ class Student(Network, Protocol):
 
         Raises:
             SubmissionError: the network cannot be traced, or does not run with fewer channels.
+        """
+
+    @property
+    def checkpoints(self) -> Mapping[str, tuple[Checkpoint, ...]]:
+        """Further weights for measured curves: series label -> files, as submission.toml lists them."""
+
+    @property
+    def methods(self) -> Mapping[str, Checkpoint]:
+        """Networks to compare, by what they are called."""
+
+    @property
+    def teacher(self) -> Checkpoint | None:
+        """The large network, if it was handed in."""
+
+    def handed_in(self, checkpoint: Checkpoint) -> HandedInNetwork:
+        """Decode, build and match one of these.
+
+        Raises:
+            SubmissionError: it cannot be used; the others still can.
         """
 
     def again(self) -> AbstractContextManager[Student]:

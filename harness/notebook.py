@@ -22,7 +22,7 @@ import torch
 from torch import nn
 
 from harness import assignment as assignments
-from harness.api import ModelFacts, Reply
+from harness.api import Checkpoint, HandedInNetwork, ModelFacts, Reply
 from harness.cli.display import console
 from harness.cli.report_view import check_view
 from harness.errors import UsageError
@@ -103,6 +103,12 @@ class _LiveStudent(LiveNetwork):
     loss: Callable[..., Any] | None
     claims: Mapping[str, float] = field(default_factory=dict)
     claimed_curves: Mapping[str, Any] = field(default_factory=dict)
+    checkpoints: Mapping[str, tuple[Checkpoint, ...]] = field(default_factory=dict)
+    methods: Mapping[str, Checkpoint] = field(default_factory=dict)
+    teacher: Checkpoint | None = None
+
+    def handed_in(self, checkpoint: Checkpoint) -> HandedInNetwork:
+        raise UsageError(f"{checkpoint.file}: further files are measured by 'harness check', not in a notebook")
 
     @contextmanager
     def again(self) -> Iterator[_LiveStudent]:

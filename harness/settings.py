@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat, ValidationError
 
-from harness.api import PositiveInt, Value
+from harness.api import Checkpoint, PositiveInt, Value
 from harness.errors import SubmissionError
 from harness.plugins import suggestion
 
@@ -46,10 +46,23 @@ class Settings(Value):
     """The weights file, relative to submission.toml."""
     model_arguments: dict[str, Any] = Field(default_factory=dict)
     input_size: Annotated[PositiveInt, Field(strict=True)] | None = None
-    checkpoints: dict[str, tuple[Name, ...]] = Field(default_factory=dict)
-    """Further weights files for measured curves: series label -> files."""
+    checkpoints: dict[Name, Annotated[tuple[Checkpoint, ...], Field(max_length=50)]] = Field(
+        default_factory=dict, max_length=20
+    )
+    """Further weights files for measured curves: series label -> files, or tables with `file` and what differs."""
+    methods: dict[Name, Checkpoint] = Field(default_factory=dict, max_length=20)
+    """Networks to compare with the teacher: what they are called -> the file, or a table likewise."""
+    teacher: Checkpoint | None = None
+    """The large network, where the assignment brings none: its file, or a table likewise."""
     claims: Claims = Field(default_factory=lambda: Claims.model_validate({}))
     submitted_at: AwareDatetime | None = None
+
+    def further_files(self) -> dict[str, str]:
+        """Key -> file of every weights file beside the one that is graded."""
+        named = {f"methods.{label}": each.file for label, each in self.methods.items()}
+        for label, points in self.checkpoints.items():
+            named |= {f"checkpoints.{label}.{index}": each.file for index, each in enumerate(points)}
+        return named | ({"teacher": self.teacher.file} if self.teacher else {})
 
 
 def parse_settings(data: bytes) -> Settings:
@@ -84,7 +97,8 @@ def refusal(mistakes: list[str]) -> SubmissionError:
 def _mistake(error: Any) -> str:
     where = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":
-        return f"{where}: unknown key{suggestion(where, Settings.model_fields)}"
+        known = Checkpoint.model_fields if error["loc"][1:] else Settings.model_fields
+        return f"{where}: unknown key{suggestion(str(error['loc'][-1]), known)}"
     if error["type"] == "timezone_aware":
         return f"{where}: needs a time zone, such as 2026-05-01T23:59:00+08:00"
     return f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}"

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 import torch
 
-from harness.api import ChannelOrder, Images, ModelFacts, Network, Reply
+from harness.api import ChannelOrder, Checkpoint, Images, ModelFacts, Network, Reply
 from harness.errors import SubmissionError
+from harness.handed_in import HandedIn, refuse_non_finite
 from harness.networks import SMALL_REPLY_BYTES, Asked, Variant, checked_cut, nonsense_refused
 from harness.sandbox import Room, Usage, Worker
 from harness.shared_images import SharedImages
@@ -92,6 +93,18 @@ class SandboxedStudent(Asked):
         return self.submission.settings.claims.curves
 
     @property
+    def checkpoints(self) -> Mapping[str, tuple[Checkpoint, ...]]:
+        return self.submission.settings.checkpoints
+
+    @property
+    def methods(self) -> Mapping[str, Checkpoint]:
+        return self.submission.settings.methods
+
+    @property
+    def teacher(self) -> Checkpoint | None:
+        return self.submission.settings.teacher
+
+    @property
     def printed(self) -> str:
         """What the student's code printed so far."""
         return self._printed + (self._worker.printed if self._worker else "")
@@ -127,7 +140,7 @@ class SandboxedStudent(Asked):
         with nonsense_refused():
             state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
             self.decoded, fitted = fit_keys(read.tensors, state)
-            _refuse_non_finite(self.decoded)
+            refuse_non_finite(self.decoded)
             self.masks = live_masks(self.decoded)
             self.weights = for_model(self.decoded, state)
         described = self._describe(state)
@@ -219,6 +232,10 @@ class SandboxedStudent(Asked):
 
         return Variant(self, make)
 
+    def handed_in(self, checkpoint: Checkpoint) -> HandedIn:
+        """See `harness.api.Student.handed_in`."""
+        return HandedIn(self, checkpoint)
+
     def hold(self, variant: Variant) -> None:
         """Make `variant` in the worker unless it is what the worker holds already."""
         self._revive()
@@ -254,17 +271,23 @@ class SandboxedStudent(Asked):
         asked_for = self.submission.settings.entry_point
         return (asked_for,) if asked_for else self.assignment.rules.submission.entry_points
 
-    def _build(self) -> Reply:
+    @property
+    def construction(self) -> dict[str, Any]:
+        """How the worker builds the network."""
         rules = self.assignment.rules
         arguments = self.submission.settings.model_arguments or rules.submission.model_arguments
-        shape = [rules.images.channels, self.input_size, self.input_size]
-        facts = {"model_arguments": arguments, "input_shape": shape}
+        return {
+            "model_arguments": arguments,
+            "input_shape": [rules.images.channels, self.input_size, self.input_size],
+        }
+
+    def _build(self) -> Reply:
         return self._send(
             "build",
-            facts,
+            self.construction,
             {},
             doing="building the network and trying it on an empty image",
-            seconds=rules.limits.build_seconds,
+            seconds=self.assignment.rules.limits.build_seconds,
         )
 
     def _describe(self, state: Mapping[str, Any]) -> Reply:
@@ -309,13 +332,3 @@ class SandboxedStudent(Asked):
     def _note(self, reply: Reply) -> None:
         with nonsense_refused():
             self.notes += [each for each in map(str, reply.facts["notes"]) if each not in self.notes]
-
-
-def _refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:
-    for name, each in decoded.items():
-        if each.is_floating_point() and not bool(torch.isfinite(each).all()):
-            raise SubmissionError(
-                "rejected",
-                f"the weights contain NaN or infinite numbers in {name!r}",
-                "training diverged, or fp16 overflowed: save a checkpoint from before that",
-            )

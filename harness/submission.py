@@ -184,7 +184,7 @@ def _settings(folder: Path, files: Sequence[Path]) -> Settings:
     settings = parse_settings((folder / SETTINGS_FILE).read_bytes())
     known = [each.as_posix() for each in files]
     named = [("weights", settings.weights)] if settings.weights else []
-    named += [(f"checkpoints.{label}", each) for label, names in settings.checkpoints.items() for each in names]
+    named += settings.further_files().items()
     mistakes = [f"{key}: {_absent(name, known)}" for key, name in named if _plain(name) not in known]
     if mistakes:
         raise refusal(mistakes)
@@ -205,7 +205,7 @@ def _weights(
 ) -> Path | None:
     if settings.weights:
         return Path(_plain(settings.weights))
-    others = {Path(_plain(each)) for names in settings.checkpoints.values() for each in names}
+    others = {Path(_plain(each)) for each in settings.further_files().values()}
     others |= {each for each in files if is_source(each) or each == Path(SETTINGS_FILE)}
     found = [each for each in files if each not in others and is_weights(folder / each, formats)]
     if len(found) > 1:

@@ -13,9 +13,9 @@ not counted.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from harness.api import Student
+from harness.api import ModelFacts
 from harness.weights import live_masks, twins
 
 if TYPE_CHECKING:
@@ -24,7 +24,17 @@ if TYPE_CHECKING:
 _ZSTD_LEVEL = 10
 
 
-def canonical(student: Student) -> bytes:
+class Stored(Protocol):
+    """What came from a weights file: the student's own network, or a checkpoint beside it."""
+
+    @property
+    def decoded(self) -> Mapping[str, Tensor]: ...
+
+    @property
+    def facts(self) -> ModelFacts: ...
+
+
+def canonical(student: Stored) -> bytes:
     """All tensors of the weights file: live masks multiplied in, each shared storage once, running statistics too."""
     bits = stored_bits(student)
     return b"".join(
@@ -32,7 +42,7 @@ def canonical(student: Student) -> bytes:
     )
 
 
-def state_bytes(student: Student, weights: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
+def state_bytes(student: Stored, weights: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
     """The same for changed weights under the model's names, each tensor in the width it had in the file if it fits."""
     bits = stored_bits(student)
     widths = {name.removesuffix("_orig"): each for name, each in bits.items()} | bits
@@ -44,7 +54,7 @@ def state_bytes(student: Student, weights: Mapping[str, Tensor], aliases: Iterab
     )
 
 
-def handed_in(student: Student) -> dict[str, Tensor]:
+def handed_in(student: Stored) -> dict[str, Tensor]:
     """The decoded tensors by name, less what the others determine."""
     masks, doubled = live_masks(student.decoded), twins(student.decoded, student.facts.aliases)
     return dict(_masked(student.decoded, masks, doubled))
@@ -60,7 +70,7 @@ def _masked(
         yield name, tensor if mask is None else tensor.masked_fill(mask == 0, 0)
 
 
-def stored_bits(student: Student) -> dict[str, int]:
+def stored_bits(student: Stored) -> dict[str, int]:
     """Bits per value in the file, by the names of `student.decoded`; those the worker says nothing of are left out.
 
     The worker names tensors as the file does, `decoded` as the network does: they differ by a common prefix.

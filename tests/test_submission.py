@@ -181,7 +181,7 @@ def test_all_mistakes_in_submission_toml_come_at_once(tmp_path: Path, read: Any)
         ("a = " + "[" * 5000, "not valid TOML"),
         ('weights = "w.pk"', "did you mean 'w.pkl'"),
         ('weights = "../w.pkl"', "there is no file"),
-        ('checkpoints = { a = ["no.pt"] }', "checkpoints.a: there is no file 'no.pt'"),
+        ('checkpoints = { a = ["no.pt"] }', "checkpoints.a.0: there is no file 'no.pt'"),
     ],
 )
 def test_bad_settings_are_refused(toml: str, reason: str, tmp_path: Path, read: Any) -> None:

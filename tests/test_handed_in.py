@@ -1,0 +1,140 @@
+"""Checkpoints beside the graded weights: decoded in the sandbox, measured, and each only responsible for itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hand_ins import IMAGES, PLUGINS, SIZE, graded, hand_in, sandbox_called, small_assignment
+from harness_measured_curve import MeasuredOptions
+from torch import nn
+from torch.nn.utils import prune
+
+from harness.errors import SubmissionError
+from harness.images import load_examples
+from harness.settings import parse_settings
+
+NET = """
+import torch
+from torch import nn
+
+class StudentNet(nn.Module):
+    def __init__(self, width=8):
+        super().__init__()
+        self.conv = nn.Conv2d(3, width, 3)
+        self.fc = nn.Linear(width, 4)
+
+    def forward(self, x):
+        return self.fc(torch.relu(self.conv(x)).mean((2, 3)))
+
+class Other(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(192, 4)
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+"""
+
+SETTINGS = """
+[checkpoints]
+"rate 0.9" = ["points/pruned.pt", { file = "points/narrow.pt", model_arguments = { width = 3 } }]
+"broken" = ["points/narrow.pt", "points/nan.pt", "points/rubbish.pt", "points/masked.pt"]
+"other" = [{ file = "other.pt", entry_point = "Other" }, { file = "other.pt", entry_point = "Nobody" }]
+"""
+
+
+def made(name: str = "StudentNet", seed: int = 0, **arguments) -> nn.Module:
+    scope: dict[str, type[nn.Module]] = {}
+    exec(NET, scope)
+    torch.manual_seed(seed)
+    return scope[name](**arguments).eval()
+
+
+def handed_in(folder: Path) -> Path:
+    path = hand_in(folder, NET, made().state_dict())
+    (path / "submission.toml").write_text(SETTINGS)
+    (path / "points").mkdir()
+    pruned = made(seed=1)
+    prune.l1_unstructured(pruned.conv, "weight", amount=100)
+    torch.save(pruned.state_dict(), path / "points" / "masked.pt")
+    prune.remove(pruned.conv, "weight")
+    torch.save(pruned.state_dict(), path / "points" / "pruned.pt")
+    torch.save(made(seed=2, width=3).state_dict(), path / "points" / "narrow.pt")
+    broken = made()
+    broken.conv.bias.data[0] = float("nan")
+    torch.save(broken.state_dict(), path / "points" / "nan.pt")
+    (path / "points" / "rubbish.pt").write_bytes(b"\x80\x02rubbish")
+    torch.save(made("Other").state_dict(), path / "other.pt")
+    return path
+
+
+def accuracy(module: nn.Module, examples) -> float:
+    with torch.inference_mode():
+        predicted = module((examples.images.pixels.float() / 255 - 0.5) / 0.5).argmax(1).numpy()
+    return float((predicted == examples.labels).mean())
+
+
+@pytest.mark.parametrize("sandbox", ["bwrap", "none"])
+def test_good_checkpoints_are_measured_and_bad_ones_named(tmp_path, sandbox):
+    assignment = small_assignment(tmp_path / "assignment", ["accuracy", "measured_curve"])
+    result = graded(assignment, [handed_in(tmp_path / "one")], sandbox_called(sandbox))["one"]
+    assert (result.status, result.reason) == ("graded", None)
+    examples = load_examples(assignment, "test", SIZE, PLUGINS.datasets)
+    (curve,) = result.curves
+    rate, broken, other = curve.series
+    pruned = made(seed=1)
+    prune.l1_unstructured(pruned.conv, "weight", amount=100)
+    whole = 8 * 27 + 8 + 8 * 4 + 4
+    one = 1.01 / IMAGES
+    assert rate.label == "rate 0.9"
+    assert rate.points[0] == (whole - 100, pytest.approx(accuracy(pruned, examples), abs=one))
+    assert rate.points[1] == (3 * 27 + 3 + 12 + 4, pytest.approx(accuracy(made(seed=2, width=3), examples), abs=one))
+    assert rate.macs == (36 * 8 * 27 + 32, 36 * 3 * 27 + 12)
+    assert rate.bytes[1] == 400
+    assert broken.points == (rate.points[0],)  # the mask is multiplied in, and not counted
+    assert other.points == ((772, pytest.approx(accuracy(made("Other"), examples), abs=one)),)
+    (check,) = [each for each in result.checks if each.name == "measured_curve"]
+    assert check.verdict == "could_not_check"
+    assert check.reason.startswith("4 of 8 checkpoints: points/narrow.pt: ")
+    for said in ("NaN or infinite numbers in 'conv.bias'", "points/rubbish.pt: ", "Nobody"):
+        assert said in check.reason
+    assert result.metrics["accuracy"].value == pytest.approx(accuracy(made(), examples), abs=one)
+
+
+def test_without_checkpoints_the_student_learns_how_to_list_them(tmp_path):
+    assignment = small_assignment(tmp_path / "assignment", ["accuracy", "measured_curve"])
+    options = {**assignment.options, "measured_curve": MeasuredOptions(images=3)}
+    path = hand_in(tmp_path / "one")
+    result = graded(replace(assignment, options=options), [path], sandbox_called("none"))["one"]
+    (check,) = [each for each in result.checks if each.name == "measured_curve"]
+    assert check.verdict == "could_not_check"
+    assert "[checkpoints]" in check.hint
+    assert result.curves == ()
+
+
+def test_settings_take_names_and_tables():
+    settings = parse_settings(b"""
+teacher = { file = "t.pt", entry_point = "Teacher" }
+[checkpoints]
+a = ["x.pt", { file = "y\\\\z.pt", model_arguments = { w = 2 } }]
+[methods]
+scratch = "s.pt"
+""")
+    assert settings.further_files() == {
+        "methods.scratch": "s.pt", "checkpoints.a.0": "x.pt", "checkpoints.a.1": "y/z.pt", "teacher": "t.pt"
+    }  # fmt: skip
+    assert settings.checkpoints["a"][1].model_arguments == {"w": 2}
+
+
+@pytest.mark.parametrize("line", ["checkpoints = { a = [3] }", "methods = { a = ['x'] }", "teacher = { files = 'x' }"])
+def test_other_settings_are_refused(line):
+    with pytest.raises(SubmissionError, match=r"submission.toml: \d mistake"):
+        parse_settings(line.encode())
+
+
+def test_a_misspelt_key_of_a_table_is_named():
+    with pytest.raises(SubmissionError, match=r"teacher.files: unknown key; did you mean 'file'"):
+        parse_settings(b"teacher = { files = 'x' }")
