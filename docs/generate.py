@@ -198,6 +198,7 @@ def others() -> str:
         ("Weights formats", plugins.weight_formats),
         ("Kinds of data, for `[data.<name>] dataset`", plugins.datasets),
         ("Writers, for `harness leaderboard --format`", plugins.writers),
+        ("Exporters, for `harness export --to`", plugins.exporters),
     ]
     parts = []
     for title, objects in kinds:

@@ -557,5 +557,22 @@ class SiteWriter(Protocol):
         """
 
 
+class Exporter(Protocol):
+    """Points in a form that another system imports."""
+
+    name: str
+
+    def export(self, board: Board, template: Path | None) -> dict[str, str]:
+        """File name -> text.
+
+        Args:
+            board: the instructor's, with names and every point.
+            template: the other system's own file, for those that want it filled in.
+
+        Raises:
+            UsageError: a template is missing, or is none.
+        """
+
+
 PositiveInt = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -10,12 +10,16 @@ from pydantic import Field
 
 from harness.api import Metric, Value
 from harness.assignment import RankKey
+from harness.audience import is_public
 from harness.results import AssignmentInfo, Status, describe_status, is_evidence
 from harness.roster import Person
 from harness.scoring import ScoreLine, total
 from harness.text import clean
 
 BRIEF = frozenset({"parameters", "stored_bytes"})
+
+# The metric that is measured on images, and so has a public and a private figure where these are split.
+ACCURACY = "accuracy"
 
 Figures = Literal["all", "public", "private"]
 """Whose images a board ranks by: all of them where the assignment does not split its data."""
@@ -39,7 +43,9 @@ class Entry(Value):
     submission: str | None
     """The submission's id; None on the class's board where a name stands for it."""
     members: tuple[str, ...] = ()
-    """Who handed it in; empty on the class's board."""
+    """Who handed it in, as the platform and `submission.toml` say; empty on the class's board."""
+    people: tuple[Person, ...] = ()
+    """Whose it is, as the roster says; empty on the class's board."""
     status: Status
     score: float
     """The sum of `points`."""
@@ -168,11 +174,15 @@ class Board(Value):
         A crash's message is written by the submission's own code, which has seen the graded images: showing it to
         students would tell them about private data.
         """
+        further = tuple(name for name in self.further if is_public(name) or (self.private and name != ACCURACY))
+        shown = [*(key.metric for key in self.ranking), *further]
         unranked = (row.model_copy(update={"reason": _public_reason(row)}) for row in self.unranked)
         return self.model_copy(
             update={
-                "standings": tuple(_for_class(row, private=self.private) for row in self.standings),
-                "unranked": tuple(_for_class(row, private=self.private) for row in unranked),
+                "further": further,
+                "standings": tuple(_for_class(row, shown, private=self.private) for row in self.standings),
+                # A figure of someone who has no place may be the reason for it.
+                "unranked": tuple(_for_class(row, (), private=self.private) for row in unranked),
                 "missing": (),
             }
         )
@@ -195,16 +205,17 @@ def used_marks(board: Board) -> dict[str, str]:
 AnyEntry = TypeVar("AnyEntry", Standing, Unranked)
 
 
-def _for_class(row: AnyEntry, *, private: bool) -> AnyEntry:
+def _for_class(row: AnyEntry, shown: Sequence[str], *, private: bool) -> AnyEntry:
     points = _public_lines(row.points, private=private)
     return row.model_copy(
         update={
             "submission": _public_id(row),
             "members": (),
+            "people": (),
             "score": total(points),
             "max_score": sum(line.max_points for line in points),
             "points": points,
-            "metrics": row.metrics if isinstance(row, Standing) else {},
+            "metrics": {name: row.metrics[name] for name in shown if name in row.metrics},
             "failed_checks": tuple(name for name in row.failed_checks if not is_evidence(name)),
             "unchecked": tuple(name for name in row.unchecked if not is_evidence(name)),
             "submitted_at": None,

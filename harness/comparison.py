@@ -6,12 +6,9 @@ from collections.abc import Sequence
 
 from harness.api import Correct
 from harness.assignment import RankKey
-from harness.board import Axes, Baseline, Figures, Standing
+from harness.board import ACCURACY, Axes, Baseline, Figures, Standing
 from harness.results import Result
 from harness.statistics import SIGNIFICANCE, Point, disagreements, holm, mcnemar, pareto
-
-# The metric that is measured on images, and so has a public and a private figure where these are split.
-ACCURACY = "accuracy"
 
 
 def metric_of(name: str, figures: Figures) -> str:

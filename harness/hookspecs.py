@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import pluggy
 
-from harness.api import ClassEvaluator, Dataset, Evaluator, WeightFormat, Writer
+from harness.api import ClassEvaluator, Dataset, Evaluator, Exporter, WeightFormat, Writer
 
 hookspec = pluggy.HookspecMarker("harness")
 
@@ -34,3 +34,8 @@ def harness_datasets() -> Iterable[Dataset]:  # type: ignore[empty-body]
 @hookspec
 def harness_writers() -> Iterable[Writer]:  # type: ignore[empty-body]
     """Render the leaderboard; `harness leaderboard --format NAME` names it."""
+
+
+@hookspec
+def harness_exporters() -> Iterable[Exporter]:  # type: ignore[empty-body]
+    """Write points as another system imports them; `harness export --to NAME` names it."""

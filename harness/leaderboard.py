@@ -10,18 +10,24 @@ from typing import Any
 
 from harness import rubric
 from harness.assignment import Assignment, AssignmentFile, RankKey
-from harness.board import Board, Figures, Overridden, Standing, Unranked
+from harness.board import ACCURACY, Board, Figures, Overridden, Standing, Unranked
 from harness.comparison import against_leader, axes_of, baseline_lines, metric_of, on_front
 from harness.decisions import Override
 from harness.marks import Marks
 from harness.names import nicknames, pseudonyms
 from harness.places import Rules, counting, newest_images, places_by, ranked
 from harness.results import Attempt, Result, describe_status
-from harness.roster import Roster
+from harness.roster import Person, Roster
 from harness.scoring import Circumstances, Place, late_days, most, score_lines, total
 
-# Shown beside what a board ranks by, where they were measured.
-FURTHER = ("parameters", "stored_bytes", "canonical_bytes", "macs")
+# Shown beside what a board ranks by, where they were measured; the class sees of them what tells nothing private.
+FURTHER = (
+    "parameters",
+    "stored_bytes",
+    "canonical_bytes",
+    "macs",
+    *(metric_of(ACCURACY, figures) for figures in ("all", "public", "private")),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,8 @@ class Making:
     """Submission or team -> hand-ins that were graded."""
     stand_ins: set[str]
     """Submissions graded on a stand-in."""
+    people: Mapping[str, tuple[Person, ...]]
+    """Team or submission -> those of the roster it belongs to."""
     further: tuple[str, ...] = ()
     rubric_places: dict[str, dict[str, Place]] = field(default_factory=dict)
     """Metric of a `[[rubric.rank]]` -> submission id -> place."""
@@ -101,6 +109,7 @@ class Making:
             names=nicknames(results) if key is None else pseudonyms(results, key, groups),
             groups=groups,
             counts=_by_group(facts.counts, groups),
+            people=facts.roster.by_group() if facts.roster else {},
             stand_ins={each.result.submission for each in chosen if each.assignment.data.stand_in},
         )
 
@@ -162,7 +171,8 @@ class Making:
         return {
             "name": self.names[submission],
             "submission": submission,
-            "members": self._members(result),
+            "members": result.members,
+            "people": self.people.get(self.groups.get(submission, submission), ()),
             "status": result.status,
             "score": total(lines),
             "max_score": most(rules, lines),
@@ -187,11 +197,6 @@ class Making:
         places = {metric: found[submission] for metric, found in self.rubric_places.items() if submission in found}
         marks = self.facts.marks.get(self.groups.get(submission, submission), {})
         return Circumstances(places, marks, override)
-
-    def _members(self, result: Result) -> tuple[str, ...]:
-        if self.facts.roster is not None and result.submission in self.groups:
-            return tuple(person.name for person in self.facts.roster.members(self.groups[result.submission]))
-        return result.members
 
     def _keys(self) -> tuple[RankKey, ...]:
         return self.assignment.rules.ranking

@@ -15,7 +15,7 @@ from typing import Any
 import pluggy
 
 from harness import hookspecs
-from harness.api import ClassEvaluator, Dataset, Evaluator, WeightFormat, Writer
+from harness.api import ClassEvaluator, Dataset, Evaluator, Exporter, WeightFormat, Writer
 from harness.errors import PluginError
 
 MEMBERS = {
@@ -24,6 +24,7 @@ MEMBERS = {
     "harness_weight_formats": ("recognises", "decode"),
     "harness_datasets": ("load",),
     "harness_writers": ("render",),
+    "harness_exporters": ("export",),
 }
 """What an object of each hook must have beside its `.name`."""
 HOOKS = tuple(MEMBERS)
@@ -38,6 +39,7 @@ class Plugins:
     weight_formats: Mapping[str, WeightFormat]
     datasets: Mapping[str, Dataset]
     writers: Mapping[str, Writer]
+    exporters: Mapping[str, Exporter] = field(default_factory=dict)
     origins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(hook, object name) -> the plugin that contributed it."""
     modules: Mapping[str, str] = field(default_factory=dict)
@@ -84,6 +86,7 @@ class Plugins:
             weight_formats=found["harness_weight_formats"],
             datasets=found["harness_datasets"],
             writers=found["harness_writers"],
+            exporters=found["harness_exporters"],
             origins=origins,
             modules=modules,
         )

@@ -45,22 +45,19 @@ class Roster:
             found[person.id] = found[group] = group
         return found
 
-    def members(self, group: str) -> tuple[Person, ...]:
-        """The people of a team, or the one person that is a group alone."""
-        return self._by_group().get(group, ())
+    def by_group(self) -> dict[str, tuple[Person, ...]]:
+        """The people of every team, and of everyone who is a group alone."""
+        found: dict[str, tuple[Person, ...]] = {}
+        for person in self.people:
+            group = person.team or person.id
+            found[group] = (*found.get(group, ()), person)
+        return found
 
     def missing(self, submissions: Iterable[str]) -> tuple[Person, ...]:
         """Who handed in nothing: no submission bears their id, a teammate's, or the team's."""
         groups = self.groups
         there = {groups[submission] for submission in submissions if submission in groups}
         return tuple(person for person in self.people if (person.team or person.id) not in there)
-
-    def _by_group(self) -> dict[str, tuple[Person, ...]]:
-        found: dict[str, tuple[Person, ...]] = {}
-        for person in self.people:
-            group = person.team or person.id
-            found[group] = (*found.get(group, ()), person)
-        return found
 
 
 def read_roster(path: Path) -> Roster:

@@ -24,6 +24,8 @@ _KEPT_FORMATS = frozenset("\u200c\u200d")
 
 # What spreadsheets take for the start of a formula; the last four are full-width, as East Asian keyboards type them.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# Excel takes 32,767.
+_CELL_CHARACTERS = 30_000
 _MARKDOWN = re.compile(r"[\\`*_\[\]|<>&~#]")
 # Entities for what HTML would take, also in renderers that know no backslash before it.
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
@@ -104,7 +106,7 @@ def csv_cell(value: str | float | None) -> str | float | None:
     if not isinstance(value, str):
         return value
     # The quote goes by what the student wrote: cleaning drops a leading tab, and what follows it would run.
-    text = clean(value)
+    text = clean(value, _CELL_CHARACTERS)
     return f"'{text}" if value.startswith(_FORMULA_STARTS) or text.startswith(_FORMULA_STARTS) else text
 
 

@@ -158,6 +158,8 @@ def test_private_ranks_appear_when_asked_for_or_published(store: Store) -> None:
     private = board_of(store, rules, private=True)
     assert [(row.name, row.rank, row.public_rank) for row in private.standings] == [("bob", 1, 2), ("alice", 2, 1)]
     assert private.for_class().standings[0].score == 3 + 10
+    assert set(public.standings[0].metrics) == {"accuracy", "accuracy_public", "accuracy_private", "parameters"}
+    assert set(private.for_class().standings[0].metrics) == {"accuracy_public", "accuracy_private", "parameters"}
     state = Event(at=NOW, author="a", kind="published")
     store.add_event("hw", state)
     assert board_of(store, rules) == private
@@ -192,10 +194,11 @@ def test_a_team_has_one_row_and_the_roster_names_the_missing(store: Store, tmp_p
     roster.write_text("id,name,team\n1,王小明,red\n2,Bob,red\n3,Carol,\n4,Dan,blue\n", encoding="utf-8")
     board = board_of(store, roster=roster)
     # The team's last hand-in is the one that was handed in last, whoever was graded last.
-    assert [(row.submission, row.attempts, row.members) for row in board.standings] == [
-        ("5", 1, ()),
-        ("1", 2, ("王小明", "Bob")),
+    assert [(row.submission, row.attempts, [each.name for each in row.people]) for row in board.standings] == [
+        ("5", 1, []),
+        ("1", 2, ["王小明", "Bob"]),
     ]
+    assert "王小明" not in board.for_class().model_dump_json()
     assert [person.name for person in board.missing] == ["Carol", "Dan"]
     assert board.for_class().missing == ()
 

@@ -144,7 +144,7 @@ def test_a_split_ranks_by_the_public_images_unless_asked_for_the_private_ones() 
     public = standings(rows, assignment(data=data))
     assert (public.figures, public.private, [row.name for row in public.standings]) == ("public", False, ["a", "b"])
     assert [key.metric for key in public.ranking] == ["accuracy_public", "parameters"]
-    assert set(public.standings[0].metrics) == {"accuracy_public", "parameters"}
+    assert set(public.for_class().standings[0].metrics) == {"accuracy_public", "parameters"}
     assert public.standings[1].distinguishable is True
     assert [line.reached_by for line in public.baselines] == [0, 2]
     private = standings(rows, assignment(data=data), Facts(figures="private"))

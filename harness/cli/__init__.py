@@ -29,6 +29,7 @@ COMMANDS = {
     "grade": "Grade submissions in a sandbox and keep every result.",
     "leaderboard": "Rank what was graded.",
     "report": "Show all that is known of one submission.",
+    "export": "Export points for another system.",
     "history": "Show every attempt of one submission.",
     "statistics": "Show a class in numbers.",
     "similarity": "Compare the submissions of a class with each other, for the instructor.",

@@ -11,12 +11,12 @@ import click
 from harness.cli.options import (
     assignment_argument,
     data_option,
+    deliver,
     load_assignment,
     manual_option,
     out_option,
     roster_option,
     store_option,
-    write_text,
 )
 from harness.errors import UsageError
 from harness.plugins import suggestion
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from harness.plugins import Plugins
     from harness.report import ReportView
     from harness.results import Attempt
-
-_FILES_NAMED = 10
 
 
 @click.command()
@@ -85,16 +83,16 @@ def command(
     board = record.board
     shown = board if ids else board.for_class()
     if format_name == "table":
-        _deliver(_table(shown, out), out)
+        deliver(_table(shown, out), out)
         return
     writer = plugins.writers[format_name]
     if isinstance(writer, SiteWriter):
         rows: list[Standing | Unranked] = [*board.standings, *board.unranked]
         names = {row.submission: row.name for row in rows}
         reports = _reports(record.attempts, names, assignment, plugins, everything=ids, published=board.private)
-        _deliver(writer.render_site(shown, reports), out, folder=True)
+        deliver(writer.render_site(shown, reports), out, folder=True)
     else:
-        _deliver(writer.render(shown), out)
+        deliver(writer.render(shown), out)
 
 
 def _reports(
@@ -127,25 +125,3 @@ def _table(board: Board, out: Path | None) -> dict[str, str]:
     with paper.capture() as captured:
         paper.print(board_table(board), no_wrap=False, style=None)
     return {"leaderboard.txt": click.unstyle(captured.get())}
-
-
-def _deliver(files: dict[str, str], out: Path | None, *, folder: bool = False) -> None:
-    """Files to the terminal or to `out`: a folder when it is one, when there are several files, or when told so."""
-    if out is None:
-        if len(files) > 1:
-            raise UsageError("this format makes several files: name a folder with --out")
-        for text in files.values():
-            click.echo(text, nl=False)
-        return
-    folder = folder or out.is_dir() or len(files) > 1
-    for name, text in files.items():
-        target = out / name if folder else out
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from error
-        write_text(target, text)
-        if len(files) <= _FILES_NAMED:
-            click.echo(f"wrote {target}", err=True)
-    if len(files) > _FILES_NAMED:
-        click.echo(f"wrote {len(files):,} files to {out}", err=True)

@@ -22,6 +22,7 @@ assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT")
 sandbox_names = click.Choice(["auto", "bwrap", "none"])
 # The same text as harness.store.DEFAULT_URL, which is not imported here: SQLAlchemy is slow to import.
 DEFAULT_STORE = "sqlite:///harness.db"
+_FILES_NAMED = 10
 
 
 def store_option(command: Command) -> Command:
@@ -110,6 +111,28 @@ def write_text(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
+
+
+def deliver(files: dict[str, str], out: Path | None, *, folder: bool = False) -> None:
+    """Files to the terminal or to `out`: a folder when it is one, when there are several files, or when told so."""
+    if out is None:
+        if len(files) > 1:
+            raise UsageError("this format makes several files: name a folder with --out")
+        for text in files.values():
+            click.echo(text, nl=False)
+        return
+    folder = folder or out.is_dir() or len(files) > 1
+    for name, text in files.items():
+        target = out / name if folder else out
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from error
+        write_text(target, text)
+        if len(files) <= _FILES_NAMED:
+            click.echo(f"wrote {target}", err=True)
+    if len(files) > _FILES_NAMED:
+        click.echo(f"wrote {len(files):,} files to {out}", err=True)
 
 
 def write_json(target: str | None, text: str) -> None:

@@ -12,6 +12,7 @@ KINDS = {
     "harness_weight_formats": "weights format",
     "harness_datasets": "data set",
     "harness_writers": "writer",
+    "harness_exporters": "exporter",
 }
 
 
@@ -28,6 +29,7 @@ def command() -> None:
         installed.weight_formats,
         installed.datasets,
         installed.writers,
+        installed.exporters,
     )
     table = simple_table("kind", "name", "plugin", "what it does")
     for (hook, kind), objects in zip(KINDS.items(), collections, strict=True):

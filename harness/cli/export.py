@@ -1,0 +1,59 @@
+"""`harness export`: all points of a class, for the instructor's records and for other systems."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from pathlib import Path
+
+import click
+
+from harness.cli.options import (
+    assignment_argument,
+    deliver,
+    load_assignment,
+    manual_option,
+    out_option,
+    roster_option,
+    store_option,
+)
+from harness.errors import UsageError
+from harness.plugins import suggestion
+
+
+@click.command()
+@assignment_argument
+@click.option("--to", "exporter", required=True, metavar="NAME", help="csv, … ('harness plugins' lists the exporters).")
+@store_option
+@out_option
+@click.option(
+    "--template",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="The other system's file, where it wants its own filled in.",
+)
+@manual_option
+@roster_option
+def command(
+    *,
+    assignment_name: str,
+    exporter: str,
+    store_url: str,
+    out: Path | None,
+    template: Path | None,
+    manual: Path | None,
+    roster: Path | None,
+) -> None:
+    """Export points for another system, or for the instructor's own record.
+
+    With names and all points: automatic, by rank, by hand, lateness, overrides. Not for the class.
+    """
+    from harness.class_board import Wanted, class_record
+    from harness.store import Store
+
+    assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
+    if exporter not in plugins.exporters:
+        known = list(plugins.exporters)
+        raise UsageError(f"--to {exporter}: no such exporter{suggestion(exporter, known)} (known: {', '.join(known)})")
+    with closing(Store.open(store_url, create=False)) as store:
+        board = class_record(store, assignment, Wanted(manual=manual, roster=roster)).board
+    deliver(plugins.exporters[exporter].export(board, template), out)
