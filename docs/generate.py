@@ -211,7 +211,8 @@ def submission_keys() -> str:
     """Every key of submission.toml."""
     places = {"Claims": "Claimed figures and curves", "Checkpoint": "A further weights file"}
     parts = [_table(settings.Settings, places)]
-    for model, place in zip((settings.Claims, api.Checkpoint), places.values(), strict=True):
+    models: tuple[type[BaseModel], ...] = (settings.Claims, api.Checkpoint)
+    for model, place in zip(models, places.values(), strict=True):
         parts += [f"### {place}", inspect.getdoc(model) or "", _table(model, {})]
     return _joined(parts)
 

@@ -407,6 +407,8 @@ class Context:
     """Curves of the evaluators that ran before this one."""
     calibration: Images | None = None
     """Training images for BatchNorm's statistics: at most 1,000 of `[data.calibration]`, if the assignment has it."""
+    predictions: tuple[int, ...] | None = None
+    """The predicted class of each example, once an evaluator that ran before this one has told."""
 
 
 class Evaluator(Protocol):

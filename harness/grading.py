@@ -299,6 +299,7 @@ class Grader:
             limit_seconds=rules.limits.request_seconds,
             curves=tuple(found.curves),
             calibration=self.data.calibration(input_size),
+            predictions=found.predictions,
         )
 
     def _input_size(self, submission: Submission) -> int:

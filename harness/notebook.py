@@ -113,7 +113,11 @@ class _LiveStudent(LiveNetwork):
     @contextmanager
     def again(self) -> Iterator[_LiveStudent]:
         """See `harness.api.Student.again`."""
-        yield replace(self, model=copy.deepcopy(self.model))
+        try:
+            model = copy.deepcopy(self.model)
+        except Exception:  # noqa: BLE001 - a module that cannot be copied, such as one with a generator, is asked itself
+            model = self.model
+        yield replace(self, model=model)
 
     def ask(
         self,

@@ -8,19 +8,19 @@ probe does, what honest networks do, and what gets past it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Annotated, ClassVar
 
 from harness_integrity_counts import counts_check, statistics_check, weights_used_check
 from harness_integrity_probes import (
     Reference,
     Sample,
-    batch_check,
     image_noise_check,
     noise_check,
-    sample_check,
     scrub_check,
     take_sample,
 )
+from harness_integrity_processes import batch_check, sample_check, second_process
 from pydantic import Field
 
 from harness.api import Check, Context, Evaluation, Evaluator, Fraction, Options, Student, hookimpl
@@ -72,7 +72,8 @@ class Integrity:
 
 def _run(student: Student, sample: Sample, reference: Reference, context: Context) -> Iterable[Check]:
     options: IntegrityOptions = context.options
-    changed, seed = options.changed, options.seed
+    changed, seed, same = options.changed, options.seed, options.same_logits
+    fresh = cache(lambda: second_process(student, sample, seed))
     probes: Mapping[str, Callable[[], Check]] = {
         "integrity_scrub": lambda: scrub_check(student, sample, reference, seed),
         "integrity_noise": lambda: noise_check(
@@ -81,8 +82,15 @@ def _run(student: Student, sample: Sample, reference: Reference, context: Contex
         "integrity_image_noise": lambda: image_noise_check(student, sample, reference, tolerated=changed, seed=seed),
         "integrity_weights_used": lambda: weights_used_check(student, sample, reference),
         # Last of those that run it, so that what the network remembers of the other probes shows.
-        "integrity_batch": lambda: batch_check(student, sample, reference, tolerance=options.same_logits, seed=seed),
-        "integrity_sample": lambda: sample_check(reference, context.measured.get("accuracy")),
+        "integrity_batch": lambda: batch_check(student, sample, reference, fresh(), tolerance=same),
+        "integrity_sample": lambda: sample_check(
+            sample,
+            reference,
+            fresh(),
+            measured=context.measured.get("accuracy"),
+            graded=context.predictions,
+            tolerance=same,
+        ),
     }
     for name, probe in probes.items():
         try:

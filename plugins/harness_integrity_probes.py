@@ -1,7 +1,7 @@
 """The probes that run the network: each is one or two ordinary evaluations with other weights, images or batches.
 
-Cost in images of a sample of n: the reference n, scrub n/2, noise n/2, image noise n/2, batch 7n/16, and n/16 for
-`harness_integrity_counts.weights_used_check`: 3n in all.
+Cost in images of a sample of n: the reference n, scrub n/2, noise n/2, image noise n/2, 7n/16 for
+`harness_integrity_processes` and n/16 for `harness_integrity_counts.weights_used_check`: 3n in all.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.api import Check, Examples, Images, Metric, Student
+from harness.api import Check, Examples, Images, Student
 from harness.errors import SubmissionError
 from harness.weights import stored_tensors
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-_SURE = 1e-6
+SURE = 1e-6
 """Largest probability of a finding by chance alone, for the tests against a fixed share."""
 _ONE_SIDED = 1e-4
 """The same for changes that go from right to wrong more often than back."""
@@ -33,6 +33,8 @@ class Sample:
 
     images: Images
     labels: Tensor
+    rows: Tensor
+    """Where each stands in the data, int64 [n]."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -70,7 +72,7 @@ class Reference:
         logits = student.logits(sample.images)
         predictions = logits.argmax(dim=1)
         right = predictions == sample.labels
-        guesses = not _more_than(int(right.sum()), len(sample), sample.guessing)
+        guesses = not more_than(int(right.sum()), len(sample), sample.guessing)
         return cls(logits, predictions, right, guesses)
 
     @property
@@ -88,7 +90,7 @@ def take_sample(examples: Examples, images: int, seed: int) -> Sample:
     # One image of each stretch, not every k-th: data that repeats its classes in turn would give only some of them.
     rows = random.permutation(random.integers(edges[:-1], edges[1:]))
     picked = replace(examples.images, pixels=examples.images.pixels[torch.from_numpy(rows)])
-    return Sample(picked, torch.from_numpy(examples.labels[rows]))
+    return Sample(picked, torch.from_numpy(examples.labels[rows]), torch.from_numpy(rows))
 
 
 def scrub_check(student: Student, sample: Sample, reference: Reference, seed: int) -> Check:
@@ -110,7 +112,7 @@ def scrub_check(student: Student, sample: Sample, reference: Reference, seed: in
     shares = [hits / quarter for hits in kept]
     shown = " and ".join(f"{100 * share:.1f} %" for share in shares)
     floor = sample.guessing + _KEPT * (reference.accuracy - sample.guessing)
-    if all(_more_than(hits, quarter, sample.guessing) and hits / quarter > floor for hits in kept):
+    if all(more_than(hits, quarter, sample.guessing) and hits / quarter > floor for hits in kept):
         return Check.failed(
             name,
             f"Every tensor of the weights file was shuffled, twice, and the network still gets {shown} of the images "
@@ -133,7 +135,7 @@ def noise_check(
     try:
         logits = student.logits(sample.part(0, half), _noisy(student, size, seed))
     except SubmissionError as error:
-        return _broken(name, f"every weight was multiplied by 1 + {size:g}·N(0, 1)", error)
+        return broken(name, f"every weight was multiplied by 1 + {size:g}·N(0, 1)", error)
     changes = _Changes.of(reference, sample, logits, slice(0, half))
     if not reference.guesses and changes.finding(tolerated):
         return Check.failed(
@@ -153,7 +155,7 @@ def image_noise_check(student: Student, sample: Sample, reference: Reference, *,
     try:
         logits = student.logits(_noisy_images(sample.part(0, half), seed))
     except SubmissionError as error:
-        return _broken(name, "every pixel was made one level of 255 lighter or darker", error)
+        return broken(name, "every pixel was made one level of 255 lighter or darker", error)
     changes = _Changes.of(reference, sample, logits, slice(0, half))
     if not reference.guesses and changes.finding(tolerated):
         return Check.failed(
@@ -164,64 +166,6 @@ def image_noise_check(student: Student, sample: Sample, reference: Reference, *,
             "look for hashes, sums or exact comparisons of the input, and for tables in the code",
         )
     return Check.passed(name, f"{changes} when each pixel changes by one level of 255")
-
-
-def batch_check(student: Student, sample: Sample, reference: Reference, *, tolerance: float, seed: int) -> Check:
-    """The same images alone, among others, and once more."""
-    import torch
-
-    name = "integrity_batch"
-    alone, among, again = len(sample) // 16, len(sample) // 4, len(sample) // 8
-    order = torch.randperm(len(sample), generator=_generator(seed))[:among]
-    first, repeated = torch.arange(alone), torch.arange(again)
-    ways: list[tuple[str, Tensor, int]] = [
-        ("one by one", first, 1),
-        ("in another order", order, 48),
-        ("a second time", repeated, 64),
-    ]
-    scale = float(reference.logits.abs().max())
-    different, largest = [], 0.0
-    for words, rows, batch_size in ways:
-        try:
-            logits = student.logits(sample.picked(rows), batch_size=batch_size)
-        except SubmissionError as error:
-            return _broken(name, f"the images were given {words}", error)
-        gap = (logits - reference.logits[rows]).abs().amax(dim=1)
-        largest = max(largest, float(gap.max()))
-        count = int((gap > tolerance * scale).sum())
-        if count:
-            changed = int((logits.argmax(dim=1) != reference.predictions[rows]).sum())
-            different.append(f"{count} of {len(rows)} {words} ({changed} in the class)")
-    if different:
-        return Check.failed(
-            name,
-            f"The same images with the same weights get other logits, off by up to {largest:.3g} where the largest is "
-            f"{scale:.3g}, by how they are given: {', '.join(different)}. The network uses the other images of the "
-            "batch, remembers earlier ones, or draws random numbers: often BatchNorm or dropout left in training mode "
-            "by mistake. This does not say which, or that it was meant.",
-            "look for training=True, .train() in forward, dropout by hand, and attributes written in forward",
-        )
-    return Check.passed(name, f"alone, among others and again: the same logits within {largest / (scale or 1):.1g}")
-
-
-def sample_check(reference: Reference, measured: Metric | None) -> Check:
-    """Accuracy on the shuffled sample against the one that was measured on all images in their order."""
-    from scipy.stats import binomtest
-
-    name = "integrity_sample"
-    if measured is None:
-        return Check.could_not_check(name, "no accuracy was measured: list `accuracy` before `integrity`")
-    hits, count = int(reference.right.sum()), len(reference.right)
-    shown = f"{100 * reference.accuracy:.1f} % of {count:,} shuffled images, {100 * measured.value:.1f} % of all"
-    if binomtest(hits, count, measured.value, alternative="less").pvalue < _SURE:
-        return Check.failed(
-            name,
-            f"The network is right for {shown} in their usual order: far less than chance explains. Its answers depend "
-            "on the order of the images or on what was asked before, not on each image alone. This does not say that "
-            "it was meant: training mode or a state kept between batches does the same.",
-            "look for counters, lists of answers, and attributes written in forward",
-        )
-    return Check.passed(name, f"right for {shown} in their usual order")
 
 
 @dataclass(frozen=True)
@@ -253,9 +197,9 @@ class _Changes:
         only what was known of these very weights or images gets lost one way.
         """
         return (
-            _more_than(self.changed, self.count, tolerated)
+            more_than(self.changed, self.count, tolerated)
             and self.lost > self.gained
-            and _more_than(self.lost, self.lost + self.gained, 0.5, _ONE_SIDED)
+            and more_than(self.lost, self.lost + self.gained, 0.5, _ONE_SIDED)
         )
 
     def __str__(self) -> str:
@@ -265,7 +209,7 @@ class _Changes:
         )
 
 
-def _broken(name: str, done: str, error: SubmissionError) -> Check:
+def broken(name: str, done: str, error: SubmissionError) -> Check:
     """A probe no honest network notices made this one fail; too slow or too large may be the machine's doing."""
     if error.status not in {"rejected", "crashed"}:
         raise error
@@ -284,7 +228,7 @@ def _scrubbed(student: Student, seed: int) -> dict[str, Tensor]:
     """
     import torch
 
-    random = _generator(seed)
+    random = generator(seed)
     uncounted = _uncounted(student)
     return {
         name: each
@@ -298,7 +242,7 @@ def _noisy(student: Student, size: float, seed: int) -> dict[str, Tensor]:
     """The weights, statistics included, with relative noise; in float32, where 16 bits would round the noise away."""
     import torch
 
-    random = _generator(seed)
+    random = generator(seed)
     masks = {f"{name}_mask" for name in student.masks}
     return {
         name: each
@@ -313,7 +257,7 @@ def _noisy_images(images: Images, seed: int) -> Images:
     import torch
 
     pixels = images.pixels.to(torch.int16)
-    up = torch.randint(0, 2, (len(pixels), 1, *pixels.shape[2:]), generator=_generator(seed), dtype=torch.int16)
+    up = torch.randint(0, 2, (len(pixels), 1, *pixels.shape[2:]), generator=generator(seed), dtype=torch.int16)
     step = 2 * up - 1
     moved = pixels + step
     moved = torch.where((moved < 0) | (moved > 255), pixels - step, moved)
@@ -326,7 +270,7 @@ def _uncounted(student: Student) -> set[str]:
     return statistics | {f"{name}_mask" for name in student.masks}
 
 
-def _more_than(hits: int, count: int, share: float, probability: float = _SURE) -> bool:
+def more_than(hits: int, count: int, share: float, probability: float = SURE) -> bool:
     """Whether `hits` of `count` cannot be had by chance where each has probability `share`."""
     from scipy.stats import binomtest
 
@@ -337,7 +281,7 @@ def _nothing_to_lose(reference: Reference) -> str:
     return f"with {100 * reference.accuracy:.1f} % right the network is not better than guessing: nothing to look for"
 
 
-def _generator(seed: int) -> torch.Generator:
+def generator(seed: int) -> torch.Generator:
     import torch
 
     return torch.Generator().manual_seed(seed)

@@ -73,7 +73,7 @@ class Matcher:
             cosine, order = _best(few, many, found)
             chance = self._by_chance(few, many)
             resemblances.append((cosine - chance) / (1 - chance))
-            if float(np.mean(resemblances)) < self.stop_below:
+            if sum(resemblances) < self.stop_below * len(resemblances):
                 break
             found.append(_Outputs(order, len(many)))
         return Match(tuple(resemblances), _moved(found[: len(places) - 1]))

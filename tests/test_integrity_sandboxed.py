@@ -56,6 +56,43 @@ class StudentNet(Net):
 """,
         {"integrity_batch"},
     ),
+    "learns-from-the-first-images": (
+        """
+SEEN = []
+
+class StudentNet(Net):
+    def forward(self, x):
+        x = self.features(x)
+        if sum(map(len, SEEN)) < 200:
+            SEEN.append(x.clone())
+            return self.fc(x)
+        return self.fc(x - 0.5 * torch.cat(SEEN).mean(0))
+""",
+        {"integrity_batch", "integrity_sample"},
+    ),
+    "batchnorm-in-training-mode": (
+        """
+class StudentNet(Net):
+    def forward(self, x):
+        self.bn.train()
+        return super().forward(x)
+""",
+        {"integrity_batch"},
+    ),
+    "adapts-its-statistics": (
+        """
+MEANS = []
+
+class StudentNet(Net):
+    def features(self, x):
+        x = self.a(x)
+        mean = x.mean((0, 2, 3))
+        MEANS[:] = [0.99 * MEANS[0] + 0.01 * mean] if MEANS else [self.bn.running_mean.clone()]
+        x = F.batch_norm(x, MEANS[0], self.bn.running_var, self.bn.weight, self.bn.bias)
+        return F.relu(self.b(F.relu(x))).flatten(1)
+""",
+        {"integrity_batch"},
+    ),
     "keeps-the-first-weights": (
         """
 class Layer(nn.Linear):

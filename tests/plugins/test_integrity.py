@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -31,7 +33,12 @@ def evaluated(student: RunningStudent, images: int = 512, seed: int = 0):
     accuracy = Accuracy().evaluate(student, context(examples=data, baselines={"baseline": 0.5}))
     limit = ParameterLimit().evaluate(student, context(LimitOptions(limit=5000)))
     student.images.clear()
-    given = context(IntegrityOptions(images=images, seed=seed), examples=data, measured=accuracy.metrics)
+    given = context(
+        IntegrityOptions(images=images, seed=seed),
+        examples=data,
+        measured=accuracy.metrics,
+        predictions=accuracy.predictions,
+    )
     found = Integrity().evaluate(student, given).checks
     assert {check.name for check in found} == CHECKS
     return {check.name: check for check in (*accuracy.checks, *limit.checks, *found)}
@@ -334,3 +341,52 @@ def test_negative_variances_are_named(tmp_path):
 
 def test_image_shape_is_the_graders(tmp_path: Path):
     assert tuple(fashion().images.pixels.shape[1:]) == IMAGE
+
+
+def in_the_second_process(student: RunningStudent, error: SubmissionError) -> RunningStudent:
+    """It fails there and nowhere else."""
+
+    @contextmanager
+    def again():
+        other = replace(student)
+        other.logits = failing
+        yield other
+
+    def failing(*args, **kwargs):
+        raise error
+
+    student.again = again
+    return student
+
+
+def test_a_network_that_runs_only_once_is_a_finding(tmp_path):
+    student = in_the_second_process(running(loaded(Net()), tmp_path), SubmissionError("crashed", "no file notes.bin"))
+    checks = evaluated(student)
+    assert findings(checks) == {"integrity_batch"}
+    assert "when a second process is asked it fails: no file notes.bin" in checks["integrity_batch"].reason
+
+
+def test_a_second_process_that_is_too_slow_is_no_finding(tmp_path):
+    student = in_the_second_process(running(loaded(Net()), tmp_path), SubmissionError("timed_out", "took too long"))
+    checks = evaluated(student)
+    assert findings(checks) == set()
+    unchecked = {name for name in CHECKS if checks[name].verdict == "could_not_check"}
+    assert unchecked == {"integrity_batch", "integrity_sample"}
+
+
+def test_two_classes_that_are_as_good_as_equal_are_one_answer(tmp_path):
+    """Where logits tie up to rounding, the class may differ between two processes."""
+    module = loaded(Net())
+    with torch.no_grad():
+        module.fc.weight[3], module.fc.bias[3] = module.fc.weight[4], module.fc.bias[4]
+    student = running(module, tmp_path)
+    data = fashion()
+    graded = Accuracy().evaluate(student, context(examples=data)).predictions
+    assert graded.count(4) == 0
+    swapped = tuple(4 if each == 3 else each for each in graded)
+    assert swapped != graded
+    for predictions, verdict in ((swapped, "passed"), (tuple((each + 1) % 10 for each in graded), "failed")):
+        metrics = {"accuracy": Accuracy().evaluate(student, context(examples=data)).metrics["accuracy"]}
+        given = context(IntegrityOptions(), examples=data, measured=metrics, predictions=predictions)
+        (check,) = [each for each in Integrity().evaluate(student, given).checks if each.name == "integrity_sample"]
+        assert check.verdict == verdict, check

@@ -326,6 +326,20 @@ class Remembering(Net):
         return self.fc(x + 0.1 * self.seen)
 
 
+class Learning(Net):
+    """Collects the features of the first 200 images, and centres those of all later ones: no batch shows it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def head(self, x: Tensor) -> Tensor:
+        if sum(map(len, self.seen)) < 200:
+            self.seen.append(x.clone())
+            return self.fc(x)
+        return self.fc(x - 0.5 * torch.cat(self.seen).mean(dim=0))
+
+
 def memorising() -> nn.Module:
     """Knows the test images by a digest of their pixels; asks a weak network about others."""
     data = fashion()
@@ -438,6 +452,7 @@ FAKES: dict[str, tuple[Callable[[], nn.Module], set[str]]] = {
     "BatchNorm in training mode": (lambda: loaded(BatchStatistics()), {"integrity_batch"}),
     "dropout in forward": (lambda: loaded(Dropping()), {"integrity_batch"}),
     "state between batches": (lambda: loaded(Remembering()), {"integrity_batch"}),
+    "learning from the graded images": (lambda: loaded(Learning()), {"integrity_batch", "integrity_sample"}),
     "images looked up": (memorising, {"integrity_image_noise"}),
     "running statistics as weights": (StatisticsAsWeights, {"integrity_statistics"}),
     "padded storages": (lambda: loaded(Padded()), {"integrity_counts"}),
