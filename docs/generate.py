@@ -103,6 +103,11 @@ _MEANINGS = {
     "Result.metrics": "By name. A metric that could not be measured is absent.",
     "Result.checks": "Requirements and their verdicts.",
     "Result.curves": "Measured curves.",
+    "Result.tables": "Networks side by side.",
+    "Table.name": "Its name.",
+    "Table.columns": "What the cells of each row are.",
+    "Table.rows": "One per network.",
+    "Row.label": "Its name.",
     "Result.points": "The rubric's lines.",
     "Result.nickname": "From submission.toml.",
     "Result.members": "From submission.toml.",
@@ -279,6 +284,8 @@ _RESULT_PLACES: dict[str, tuple[ModuleType, str]] = {
     "Check": (api, "`results[].checks[]`"),
     "Curve": (api, "`results[].curves[]`"),
     "Series": (api, "`results[].curves[].series[]`"),
+    "Table": (api, "`results[].tables[]`"),
+    "Row": (api, "`results[].tables[].rows[]`"),
     "PointLine": (results, "`results[].points[]`"),
 }
 

@@ -118,6 +118,29 @@ class Curve(Value):
     series: tuple[Series, ...]
 
 
+class Row(Value):
+    """One line of a table."""
+
+    label: str
+    cells: tuple[Metric | str | None, ...]
+    """One per column: a number with its unit, words, or null where nothing could be measured."""
+
+
+class Table(Value):
+    """Networks side by side; numbers that a curve cannot show."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @model_validator(mode="after")
+    def _full_rows(self) -> Table:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(f"{row.label} has {len(row.cells)} cells for {len(self.columns)} columns")
+        return self
+
+
 class Layer(Value):
     """One leaf layer of a network, as torchinfo tells it beside student code: a claim."""
 
@@ -153,6 +176,7 @@ class Evaluation(Value):
     metrics: Mapping[str, Metric] = Field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     curves: tuple[Curve, ...] = ()
+    tables: tuple[Table, ...] = ()
     predictions: tuple[int, ...] | None = None
     """The predicted class of each graded image, in the data set's order (accuracy only)."""
     correct: Correct | None = None

@@ -29,6 +29,8 @@ _ABOUT_NO_IMAGE = frozenset(
         "canonical_bytes",
         "zstd_bytes",
         "macs",
+        "macs_torchinfo",
+        "micronet_storage",
     }
 )
 # Where data is split, this check goes by the public part.
@@ -94,6 +96,7 @@ def _all(result: Result, checks: tuple[Check, ...]) -> Result:
             "checks": checks,
             "points": result.points,
             "curves": result.curves,
+            "tables": result.tables,
             "layers": result.layers,
             "notes": result.notes,
         }

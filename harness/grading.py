@@ -34,6 +34,7 @@ from harness.api import (
     Metric,
     Predictions,
     Student,
+    Table,
 )
 from harness.assignment import Assignment
 from harness.errors import Cancelled, SubmissionError, UsageError
@@ -331,6 +332,7 @@ class Grader:
             metrics=found.metrics,
             checks=tuple(found.checks),
             curves=tuple(found.curves),
+            tables=tuple(found.tables),
             points=lines,
             predictions=found.predictions,
             correct=found.correct,
@@ -407,6 +409,7 @@ class _Findings:
     metrics: dict[str, Metric] = field(default_factory=dict)
     checks: list[Check] = field(default_factory=list)
     curves: list[Curve] = field(default_factory=list)
+    tables: list[Table] = field(default_factory=list)
     predictions: tuple[int, ...] | None = None
     correct: Correct | None = None
     confusion: tuple[tuple[int, ...], ...] | None = None
@@ -418,6 +421,7 @@ class _Findings:
         self.metrics |= evaluation.metrics
         self.checks += evaluation.checks
         self.curves += evaluation.curves
+        self.tables += evaluation.tables
         self.predictions = evaluation.predictions if evaluation.predictions is not None else self.predictions
         self.confusion = evaluation.confusion if evaluation.confusion is not None else self.confusion
         self.correct = evaluation.correct or self.correct

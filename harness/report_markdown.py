@@ -9,7 +9,16 @@ from tabulate import tabulate
 from harness.api import Check, Curve
 from harness.report import MARKS, STAND_IN, ReportView, outcome
 from harness.results import is_evidence
-from harness.text import clean_lines, interval_text, markdown_cell, metric_text, point_interval, score_text, shape_text
+from harness.text import (
+    cell_text,
+    clean_lines,
+    interval_text,
+    markdown_cell,
+    metric_text,
+    point_interval,
+    score_text,
+    shape_text,
+)
 
 _INSTRUCTOR = "(for the instructor)"
 
@@ -61,9 +70,19 @@ def _check_name(check: Check) -> str:
 
 def _network(view: ReportView) -> list[str]:
     curves = [row for curve in view.result.curves for row in _points(curve)]
+    tables = [
+        part
+        for table in view.result.tables
+        for part in _section(
+            table.name.capitalize(),
+            ("", *table.columns),
+            [(row.label, *map(cell_text, row.cells)) for row in table.rows],
+        )
+    ]
     layers = [(each.name, each.kind, shape_text(each.output), f"{each.parameters:,}") for each in view.result.layers]
     return [
         *_section("Curves", ("curve", "series", "x", "y", "95 % interval"), curves),
+        *tables,
         *_section("Layers, as torchinfo tells them", ("layer", "class", "output", "parameters"), layers),
     ]
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, assert_never, get_args
 
 from pydantic import Field, FiniteFloat
 
-from harness.api import Check, Correct, Curve, Layer, Metric, ModelFacts, Value
+from harness.api import Check, Correct, Curve, Layer, Metric, ModelFacts, Table, Value
 from harness.errors import FailureStatus
 from harness.text import clean
 
@@ -93,6 +93,7 @@ class Result(Value):
     metrics: Mapping[str, Metric] = Field(default_factory=dict)
     checks: tuple[Check, ...] = ()
     curves: tuple[Curve, ...] = ()
+    tables: tuple[Table, ...] = ()
     points: tuple[PointLine, ...] = ()
     predictions: tuple[int, ...] | None = None
     """The predicted class of each graded image, in the data set's order."""

@@ -61,6 +61,14 @@ def metric_text(metric: Metric) -> str:
     return number if metric.unit in {"", "parameters"} else f"{number} {clean(metric.unit, 30)}"
 
 
+def cell_text(cell: Metric | str | None) -> str:
+    """A table's cell, a number with its interval: '93.93 % (93.44–94.38 %)'; '–' for what is not known."""
+    if isinstance(cell, Metric):
+        interval = interval_text(cell)
+        return metric_text(cell) + (f" ({interval})" if interval else "")
+    return "–" if cell is None else clean(cell)
+
+
 def plain_number(metric: Metric | None) -> str:
     """Its value without the unit, '387,480', for a column that names it; nothing where it was not measured."""
     if metric is None:

@@ -1,4 +1,4 @@
-"""A curve in the terminal."""
+"""Curves and tables in the terminal."""
 
 from __future__ import annotations
 
@@ -7,14 +7,23 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.api import Curve
+from harness.api import Table as Grid
 from harness.cli.display import safe, simple_table
 from harness.plots import terminal
-from harness.text import point_interval
+from harness.text import cell_text, point_interval
 
 
 def curve_view(curve: Curve) -> RenderableType:
     """A drawing, and below it the points of every series, with their intervals where there are any."""
     return Group(terminal(curve), Text(), _points(curve))
+
+
+def table_view(table: Grid) -> RenderableType:
+    """Networks side by side."""
+    shown = simple_table(table.name, *table.columns)
+    for row in table.rows:
+        shown.add_row(safe(row.label), *map(cell_text, row.cells))
+    return shown
 
 
 def _points(curve: Curve) -> Table:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from harness.api import Check, Layer, Verdict
 from harness.assignment import AssignmentFile
-from harness.cli.curve_view import curve_view
+from harness.cli.curve_view import curve_view, table_view
 from harness.cli.display import plain_grid, safe, simple_table
 from harness.report import MARKS, STAND_IN, MetricLine, ReportView, metric_lines, outcome
 from harness.results import PointLine, Result, is_evidence
@@ -61,6 +61,8 @@ def _result(result: Result, metrics: Iterable[MetricLine], *, stand_in: bool) ->
         parts += [Text(), _checks(result.checks)]
     if result.metrics:
         parts += [Text(), _metrics(metrics)]
+    for table in result.tables:
+        parts += [Text(), table_view(table)]
     if result.points:
         parts += [Text(), _points(result.points)]
     if result.notes:

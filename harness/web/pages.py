@@ -19,7 +19,7 @@ from markupsafe import Markup
 from harness import __version__
 from harness.report import MARKS, STAND_IN, VERDICTS, outcome
 from harness.results import is_evidence
-from harness.text import clean, clean_lines, interval_text, metric_text, score_text, shape_text
+from harness.text import cell_text, clean, clean_lines, interval_text, metric_text, score_text, shape_text
 
 _HERE = Path(__file__).parent
 
@@ -43,7 +43,14 @@ def templates(*folders: Path) -> Environment:
         breakable=_breakable,
     )
     made.tests["evidence"] = is_evidence
-    made.globals.update(score_text=score_text, marks=MARKS, verdicts=VERDICTS, stand_in=STAND_IN, version=__version__)
+    made.globals.update(
+        score_text=score_text,
+        cell_text=cell_text,
+        marks=MARKS,
+        verdicts=VERDICTS,
+        stand_in=STAND_IN,
+        version=__version__,
+    )
     return made
 
 

@@ -14,7 +14,7 @@ from student_fakes import FakeStudent, student_of
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from harness.api import Examples, Images
+from harness.api import Examples, Images, Latency
 from harness.live import LiveNetwork
 from harness.worker.model import Model
 
@@ -40,6 +40,9 @@ class Networked(FakeStudent):
 
     def macs(self) -> int:
         return self.live().macs()
+
+    def latency(self, weights: Any = None, *, batch_size: int, seconds: float = 0.01) -> Latency:
+        return self.live().latency(weights, batch_size=batch_size, seconds=seconds)
 
     def recalibrated(self, images: Images, weights: Any = None) -> Any:
         return self.live().recalibrated(images, weights)

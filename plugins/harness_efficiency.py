@@ -1,0 +1,193 @@
+"""What a forward pass costs: multiply-accumulates, and seconds on this machine's CPU.
+
+MACs are half of what `torch.utils.flop_counter.FlopCounterMode` counts, on meta tensors, so attention and recurrent
+layers are counted too; torchinfo's figure stands beside them. Seconds are shown and nothing else: they depend on the
+machine and on what else it does, so no shipped assignment ranks by them or gives points for them.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
+
+from harness_canonical import canonical, state_bytes
+from harness_curve_points import Ruler, Shrunk
+from harness_pruning_masks import Masks, prunable, pruned
+from pydantic import Field
+
+from harness.api import (
+    Check,
+    Context,
+    Evaluation,
+    Evaluator,
+    Metric,
+    Network,
+    Options,
+    PositiveInt,
+    Row,
+    Student,
+    Table,
+    hookimpl,
+)
+from harness.errors import SubmissionError
+from harness.weights import nonzero_elements
+
+_NAME = "efficiency"
+_BATCHES = (1, 64)
+_OUTSIDE_BATCHES = 8
+_OUTSIDE_RUNS = 3
+_COLUMNS = ("parameters", "canonical bytes", "MACs", *(f"ms at batch {size}" for size in _BATCHES), "accuracy")
+
+
+class EfficiencyOptions(Options):
+    """`[evaluators.efficiency]`."""
+
+    latency: bool = False
+    """Whether forward passes of 1 and of 64 images are timed."""
+    seconds: Annotated[float, Field(gt=0, le=60)] = 0.5
+    """Time each of them for at least this long."""
+    compare_pruning: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Also prune this share, once of the weights and once of every layer's channels, and show a table of what each
+    brings; the figures answer whether structured or unstructured pruning makes a network faster."""
+    images: PositiveInt | None = None
+    """Measure the table's accuracies on this many of the graded images, evenly spaced; absent: on all."""
+
+
+class Efficiency:
+    """`macs`, and on request the time of a forward pass, as the worker measures it with torch.utils.benchmark.
+
+    `latency_1_ms` and `latency_64_ms` are medians, `…_iqr_ms` the distance of the quartiles. The worker runs student
+    code, so these are claims; `latency_1_outside_ms` and `latency_64_outside_ms` are what passed on the grader's clock
+    per batch of real images, everything around the network included, and cannot be less.
+    """
+
+    name = _NAME
+    Options: ClassVar[type[Options]] = EfficiencyOptions
+    provides = frozenset(
+        {_NAME, "macs", "macs_torchinfo", "speedup_unstructured", "speedup_structured"}
+        | {f"latency_{size}{kind}_ms" for size in _BATCHES for kind in ("", "_iqr", "_outside")}
+    )
+
+    def evaluate(self, student: Student, context: Context) -> Evaluation:
+        options: EfficiencyOptions = context.options
+        metrics: dict[str, Metric] = {}
+        problems: list[str] = []
+        try:
+            metrics["macs"] = _metric(student.macs(), "multiply-accumulates")
+            if student.facts.mult_adds is not None:
+                metrics["macs_torchinfo"] = _metric(student.facts.mult_adds, "multiply-accumulates")
+            if options.latency:
+                metrics |= _latencies(student, context)
+        except SubmissionError as error:
+            problems.append(str(error))
+        tables: tuple[Table, ...] = ()
+        if options.compare_pruning is not None:
+            comparison = _compared(student, context, options.compare_pruning)
+            metrics |= comparison.metrics
+            problems += comparison.problems
+            tables = comparison.tables
+        checks = (Check.could_not_check(_NAME, "; ".join(dict.fromkeys(problems))),) if problems else ()
+        return Evaluation(metrics=metrics, checks=checks, tables=tables)
+
+
+def _latencies(student: Student, context: Context) -> dict[str, Metric]:
+    found = {}
+    for size in _BATCHES:
+        claimed = student.latency(batch_size=size, seconds=context.options.seconds)
+        found[f"latency_{size}_ms"] = _milliseconds(claimed.median)
+        found[f"latency_{size}_iqr_ms"] = _milliseconds(claimed.iqr)
+        found[f"latency_{size}_outside_ms"] = _milliseconds(_outside(student, context, size))
+    return found
+
+
+def _outside(student: Student, context: Context, batch_size: int) -> float:
+    """Seconds per batch on the grader's clock."""
+    ruler = Ruler.of(student, context, batch_size * _OUTSIDE_BATCHES)
+    images = ruler.examples.images
+    batches = -(-len(images.pixels) // batch_size)
+    taken = []
+    for _ in range(_OUTSIDE_RUNS):
+        started = time.perf_counter()
+        student.logits(images, batch_size=batch_size)
+        taken.append((time.perf_counter() - started) / batches)
+    # Median, not mean: the first pass shares the images.
+    return statistics.median(taken)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    tables: tuple[Table, ...]
+    metrics: dict[str, Metric]
+    problems: list[str]
+
+
+def _compared(student: Student, context: Context, share: float) -> _Comparison:
+    """The network as handed in, with a share of its weights at zero, and without that share of its channels."""
+    ruler = Ruler.of(student, context, context.options.images)
+    seconds = context.options.seconds
+    rows, problems = [], []
+    times: dict[str, float] = {}
+
+    def measure(kind: str, label: str, shrunk: Shrunk) -> None:
+        latencies = {
+            size: shrunk.network.latency(shrunk.weights, batch_size=size, seconds=seconds) for size in _BATCHES
+        }
+        times[kind] = latencies[_BATCHES[-1]].median
+        cells = (
+            *_sizes(student, shrunk),
+            *(_milliseconds(each.median) for each in latencies.values()),
+            ruler.accuracy(shrunk.weights, shrunk.network),
+        )
+        rows.append(Row(label=label, cells=cells))
+
+    try:
+        measure("dense", "as handed in", Shrunk(student, student.weights))
+        if weights := prunable(student):
+            zeroed = pruned(student, Masks(weights, "global_l1").at(share))
+            measure("unstructured", f"{share:.0%} of the weights at zero", Shrunk(student, zeroed))
+        network = student.without_channels("l1", 1 - share)
+        measure("structured", f"without {share:.0%} of the channels", Shrunk(network, network.weights))
+    except SubmissionError as error:
+        problems.append(str(error))
+    metrics = {
+        f"speedup_{kind}": Metric(value=times["dense"] / taken, unit="times", higher_is_better=True)
+        for kind, taken in times.items()
+        if kind != "dense" and taken
+    }
+    table = Table(name="pruning and speed", columns=_COLUMNS, rows=tuple(rows))
+    return _Comparison((table,) if rows else (), metrics, problems)
+
+
+def _sizes(student: Student, shrunk: Shrunk) -> tuple[Metric | None, ...]:
+    own = shrunk.network is student
+    aliases = student.facts.aliases if own else ()
+    handed_in = own and shrunk.weights is student.weights
+    size = len(canonical(student)) if handed_in else state_bytes(student, shrunk.weights, aliases)
+    return (
+        _metric(nonzero_elements(shrunk.weights, aliases), "parameters"),
+        _metric(size, "bytes"),
+        _counted(shrunk.network),
+    )
+
+
+def _counted(network: Network) -> Metric | None:
+    try:
+        return _metric(network.macs(), "")
+    except SubmissionError:
+        return None
+
+
+def _metric(value: int, unit: str) -> Metric:
+    return Metric(value=value, unit=unit, higher_is_better=False)
+
+
+def _milliseconds(seconds: float) -> Metric:
+    return Metric(value=round(1000 * seconds, 4), unit="ms", higher_is_better=False)
+
+
+@hookimpl
+def harness_evaluators() -> Iterable[Evaluator]:
+    return [Efficiency()]
