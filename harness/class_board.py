@@ -14,7 +14,7 @@ from harness.leaderboard import Facts, Making
 from harness.marks import read_marks
 from harness.results import Attempt
 from harness.roster import read_roster
-from harness.store import Store
+from harness.store import Depth, Store
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +29,8 @@ class Wanted:
     """Pseudonyms, also where the assignment has nicknames."""
     manual: Path | None = None
     roster: Path | None = None
+    details: bool = False
+    """Also what reports show of each attempt."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ def class_record(store: Store, assignment: Assignment, wanted: Wanted) -> ClassR
     """
     state = state_after(store.events(assignment.id))
     frozen_at = None if wanted.live else state.frozen_at
-    attempts = _attempts(store, assignment, frozen_at)
+    attempts = _attempts(store, assignment, frozen_at, "details" if wanted.details else "brief")
     if not attempts:
         raise UsageError(f"{store.url} holds no results of {assignment.id}: 'harness grade' makes them")
     split = assignment.rules.data["test"].public_fraction is not None
@@ -74,8 +76,8 @@ def class_record(store: Store, assignment: Assignment, wanted: Wanted) -> ClassR
     return ClassRecord(making.board(), tuple(making.attempts), state)
 
 
-def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None) -> tuple[Attempt, ...]:
+def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None, depth: Depth) -> tuple[Attempt, ...]:
     """Only the newest where that is enough: a class hands in many times."""
     if assignment.rules.board.attempts == "best" or frozen_at is not None:
-        return store.attempts(assignment.id)
-    return store.latest(assignment.id)
+        return store.attempts(assignment.id, depth=depth)
+    return store.latest(assignment.id, depth=depth)

@@ -114,7 +114,16 @@ class Result(Value):
 
     def to_json(self) -> str:
         """One compact JSON object, as it stands in `Report.to_json`."""
-        return _compact(_plain(self))
+        return compact(self.to_document())
+
+    def to_document(self) -> dict[str, Any]:
+        """The same as plain Python. An interval that does not exist is absent from its metric."""
+        document = self.model_dump(mode="json")
+        for metric in document["metrics"].values():
+            for end in ("low", "high"):
+                if metric[end] is None:
+                    del metric[end]
+        return document
 
 
 class Report(Value):
@@ -131,7 +140,7 @@ class Report(Value):
         An interval that does not exist is absent from its metric; everything else that is optional is null.
         """
         document = self.model_dump(mode="json", exclude={"results"})
-        return _compact({**document, "results": [_plain(result) for result in self.results]})
+        return compact({**document, "results": [result.to_document() for result in self.results]})
 
 
 class Attempt(Value):
@@ -154,15 +163,7 @@ def layers(facts: ModelFacts) -> tuple[Layer, ...]:
     )
 
 
-def _plain(result: Result) -> dict[str, Any]:
-    document = result.model_dump(mode="json")
-    for metric in document["metrics"].values():
-        for end in ("low", "high"):
-            if metric[end] is None:
-                del metric[end]
-    return document
-
-
-def _compact(document: dict[str, Any]) -> str:
+def compact(document: dict[str, Any]) -> str:
+    """JSON on one line, in plain ASCII."""
     # ASCII only: control characters of a student's making reach no terminal, and no locale is too small for it.
     return json.dumps(document, separators=(",", ":"), allow_nan=False)

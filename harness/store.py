@@ -7,10 +7,10 @@ to be read every time. An SQLite file is the default; PostgreSQL takes the same 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
@@ -32,6 +32,9 @@ from harness.store_tables import (
     row_of,
     tables,
 )
+
+Depth = Literal["brief", "details", "everything"]
+"""How much of an attempt is read: what boards need; also curves, layers and what reports show; also predictions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +85,9 @@ class Store:
             if weights is not None and added is not None:
                 _replace_weights(connection, assignment.id, result.submission, added[0], weights)
 
-    def latest(self, assignment_id: str, *, predictions: bool = False) -> tuple[Attempt, ...]:
-        """The newest attempt of every submission, by submission id.
-
-        Args:
-            predictions: also the predicted classes, which take longer to read than all the rest.
-        """
-        left_out = () if predictions else (attempts.c.predictions,)
-        columns = [column for column in attempts.c if column not in left_out]
-        return tuple(map(attempt_of, self._rows(sa.select(*columns).where(_is_latest(assignment_id)))))
+    def latest(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
+        """The newest attempt of every submission, by submission id."""
+        return tuple(map(attempt_of, self._rows(_select(depth).where(_is_latest(assignment_id)))))
 
     def weights(self, assignment_id: str) -> dict[str, bytes]:
         """Submission id -> the weights of its newest attempt, for those that were kept."""
@@ -128,11 +125,10 @@ class Store:
             # What could not even be read has no digest, and is an attempt all the same.
             return {row[0]: max(1, row[1]) for row in connection.execute(query)}
 
-    def attempts(self, assignment_id: str) -> tuple[Attempt, ...]:
-        """Every attempt of everyone, without predictions."""
-        columns = [column for column in attempts.c if column is not attempts.c.predictions]
+    def attempts(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
+        """Every attempt of everyone."""
         chosen = attempts.c.assignment_id == assignment_id
-        return tuple(map(attempt_of, self._rows(sa.select(*columns).where(chosen))))
+        return tuple(map(attempt_of, self._rows(_select(depth).where(chosen))))
 
     def add_override(self, assignment_id: str, submission: str, override: Override) -> None:
         """Keep an override; earlier ones stay."""
@@ -201,6 +197,16 @@ class Store:
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with explained(self.url), self._engine.connect() as connection:
             return connection.execute(query.order_by(attempts.c.submission, attempts.c.number)).all()
+
+
+def _select(depth: Depth) -> sa.Select[Any]:
+    left_out: Mapping[Depth, Sequence[sa.Column[Any]]] = {
+        "brief": (attempts.c.details, attempts.c.predictions),
+        "details": (attempts.c.predictions,),
+        "everything": (),
+    }
+    names = {column.name for column in left_out[depth]}
+    return sa.select(*(column for column in attempts.c if column.name not in names))
 
 
 def _made(engine: sa.Engine, shown: str) -> int:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import zlib
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
+import zstandard
 
 from harness.api import Correct
 from harness.errors import UsageError
-from harness.results import AssignmentInfo, Attempt, Environment, Result
+from harness.results import AssignmentInfo, Attempt, Environment, Result, compact
 
 STORE_VERSION = 2
+# What only reports show of a result, and most of its size.
+_DETAILS = ("curves", "confusion", "layers", "notes", "printed")
+_BARE = {"submission": "", "status": "graded", "reason": None, "digest": None, "score": 0, "max_score": 0, "seconds": 0}
 
 tables = sa.MetaData()
 facts = sa.Table(
@@ -38,7 +43,8 @@ attempts = sa.Table(
     sa.Column("assignment", sa.Text, nullable=False),
     sa.Column("environment", sa.Text, nullable=False),
     sa.Column("result", sa.Text, nullable=False),
-    # Apart from the JSON, so that a class is ranked without reading anyone's predictions. Since version 2.
+    # Apart from the rest, so that a class is ranked without reading what only reports show. Since version 2.
+    sa.Column("details", sa.Text),
     sa.Column("predictions", sa.LargeBinary),
     sa.Column("correct_public", sa.LargeBinary),
     sa.Column("correct_private", sa.LargeBinary),
@@ -107,6 +113,8 @@ def bring_up_to_date(connection: sa.Connection) -> None:
 def row_of(assignment: AssignmentInfo, environment: Environment, result: Result) -> dict[str, Any]:
     """The columns of one attempt made now."""
     correct = result.correct
+    document = result.to_document()
+    details = {name: document.pop(name) for name in _DETAILS}
     return {
         "graded_at": datetime.now(UTC).isoformat(timespec="microseconds"),
         "assignment_id": assignment.id,
@@ -117,7 +125,8 @@ def row_of(assignment: AssignmentInfo, environment: Environment, result: Result)
         "sandbox": environment.sandbox,
         "assignment": assignment.model_dump_json(),
         "environment": environment.model_dump_json(),
-        "result": result.model_copy(update={"predictions": None}).to_json(),
+        "result": compact({**document, "predictions": None}),
+        "details": compact(details),
         "predictions": _packed(result.predictions),
         "correct_public": correct.public if correct else None,
         "correct_private": correct.private if correct else None,
@@ -125,22 +134,36 @@ def row_of(assignment: AssignmentInfo, environment: Environment, result: Result)
 
 
 def attempt_of(row: sa.Row[Any]) -> Attempt:
-    """An attempt from its row; without predictions where that column was not read."""
+    """An attempt from its row; without details or predictions where those columns were not read."""
     result = Result.model_validate_json(row.result)
     kept: dict[str, Any] = {}
-    # Rows of version 1 have their predictions in the JSON.
+    # Rows of version 1 have their details and predictions in the JSON.
+    if (details := getattr(row, "details", None)) is not None:
+        found = Result.model_validate({**_BARE, **json.loads(details)})
+        kept |= {name: getattr(found, name) for name in _DETAILS}
     if (packed := getattr(row, "predictions", None)) is not None:
-        kept["predictions"] = tuple(np.frombuffer(zlib.decompress(packed), dtype="<u4").tolist())
+        kept["predictions"] = tuple(np.frombuffer(zstandard.decompress(packed), dtype="<u4").tolist())
     if row.correct_public is not None:
         kept["correct"] = Correct(public=row.correct_public, private=row.correct_private)
     return Attempt(
         number=row.number,
         graded_at=datetime.fromisoformat(row.graded_at),
-        assignment=AssignmentInfo.model_validate_json(row.assignment),
-        environment=Environment.model_validate_json(row.environment),
+        assignment=_assignment_info(row.assignment),
+        environment=_environment(row.environment),
         result=result.model_copy(update=kept),
     )
 
 
+@lru_cache(maxsize=64)
+def _assignment_info(text: str) -> AssignmentInfo:
+    # A class shares one: it is read once.
+    return AssignmentInfo.model_validate_json(text)
+
+
+@lru_cache(maxsize=64)
+def _environment(text: str) -> Environment:
+    return Environment.model_validate_json(text)
+
+
 def _packed(classes: Sequence[int] | None) -> bytes | None:
-    return None if classes is None else zlib.compress(np.array(classes, dtype="<u4").tobytes())
+    return None if classes is None else zstandard.compress(np.array(classes, dtype="<u4").tobytes())

@@ -35,11 +35,14 @@ def test_a_result_comes_back_as_it_went_in(store: Store) -> None:
         nickname="王小明 <b>", printed="x" * 1000, notes=("a note",), correct=correct, predictions=(9, 0, 70000)
     )
     store.add(INFO, ENVIRONMENT, kept)
-    (attempt,) = store.latest("hw", predictions=True)
+    (attempt,) = store.latest("hw", depth="everything")
     assert (attempt.result, attempt.assignment, attempt.environment) == (kept, INFO, ENVIRONMENT)
     assert attempt.graded_at.tzinfo is not None
-    (brief,) = store.latest("hw")
-    assert brief.result == kept.model_copy(update={"predictions": None})
+    (detailed,) = store.latest("hw")
+    assert detailed.result == kept.model_copy(update={"predictions": None})
+    (brief,) = store.latest("hw", depth="brief")
+    left_out = {"predictions": None, "curves": (), "confusion": None, "layers": (), "notes": (), "printed": ""}
+    assert brief.result == kept.model_copy(update=left_out)
     assert store.history("hw", "alice") == (attempt,)
 
 

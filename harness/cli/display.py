@@ -13,12 +13,15 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.board import Board, Standing, marks, used_marks
+from harness.board import Baseline, Board, Standing, marks, used_marks
+from harness.cli.large_table import Cell, LargeTable
 from harness.text import clean, interval_text, metric_text, plain_number, score_text
 
 _PIPE_COLUMNS = 120
 # On the board; `harness report` has the whole of it.
 _REASON_CHARACTERS = 160
+# More rows than these are not folded and coloured.
+_LARGE_ROWS = 300
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -42,35 +45,50 @@ def board_table(board: Board) -> RenderableType:
         parts.append(Text(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.", "cyan"))
     parts += _ranking(board) if board.standings else [Text("Nobody is ranked yet.")]
     if board.unranked:
-        out = simple_table("not ranked", "status", "reason")
-        for each in board.unranked:
-            out.add_row(_name(each.name, each.submission), each.status, Text(clean(each.reason, _REASON_CHARACTERS)))
-        parts += [Text(), out]
+        rows: list[list[Cell]] = [
+            [_name(each.name, each.submission), each.status, safe(each.reason, limit_characters=_REASON_CHARACTERS)]
+            for each in board.unranked
+        ]
+        parts += [Text(), _listing(("not ranked", "status", "reason"), rows)]
     if board.missing:
-        nothing = simple_table("handed in nothing", "name", "team")
-        for person in board.missing:
-            nothing.add_row(safe(person.id), safe(person.name), safe(person.team or ""))
-        parts += [Text(), nothing]
+        rows = [[safe(person.id), safe(person.name), safe(person.team or "")] for person in board.missing]
+        parts += [Text(), _listing(("handed in nothing", "name", "team"), rows)]
     return Group(*parts)
 
 
+def _listing(headers: tuple[str, ...], rows: list[list[Cell]]) -> RenderableType:
+    if len(rows) > _LARGE_ROWS:
+        return LargeTable(headers, rows)
+    table = simple_table(*headers)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
 def _ranking(board: Board) -> list[RenderableType]:
-    further = board.briefly
-    table = simple_table("#", "name", "", *(key.metric for key in board.ranking), *further, "score", "failed checks")
+    headers = ("#", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks")
+    rows = [_cells(line, board) for line in board.lines()]
+    meanings = [Text(f"{mark} {meaning}", "dim") for mark, meaning in used_marks(board).items()]
+    if len(rows) > _LARGE_ROWS:
+        return [LargeTable(headers, rows), *meanings]
+    table = simple_table(*headers)
     for column in table.columns[3:-1] + table.columns[:1]:
         column.justify = "right"
     # Only names may wrap: half a number is worse than a short name.
     for column in table.columns[:1] + table.columns[2:]:
         column.no_wrap = True
-    for line in board.lines():
-        if isinstance(line, Standing):
-            table.add_row(*_standing_cells(line, board, further))
-        else:
-            table.add_row("", safe(f"— {line.name} —"), "", f"{100 * line.accuracy:.2f} %", style="dim")
-    return [table, *(Text(f"{mark} {meaning}", "dim") for mark, meaning in used_marks(board).items())]
+    for row in rows:
+        table.add_row(*row)
+    return [table, *meanings]
 
 
-def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list[RenderableType]:
+def _cells(line: Standing | Baseline, board: Board) -> list[Cell]:
+    if isinstance(line, Baseline):
+        return ["", safe(f"— {line.name} —", "dim"), "", Text(f"{100 * line.accuracy:.2f} %", "dim")]
+    return _standing_cells(line, board, board.briefly)
+
+
+def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list[Cell]:
     metrics = (row.metrics[key.metric] for key in board.ranking)
     ranked = [_metric_cell(metric_text(each), interval_text(each)) for each in metrics]
     others = [Text(plain_number(row.metrics.get(name))) for name in further]

@@ -145,7 +145,7 @@ class Run:
     def attempts(self) -> tuple[Attempt, ...]:
         """The newest attempt of every submission of this run that has been graded."""
         ours = self.fresh | self.unchanged
-        kept = self.store.latest(self.assignment.id, predictions=True)
+        kept = self.store.latest(self.assignment.id, depth="everything")
         return tuple(each for each in kept if each.result.submission in ours)
 
     def _results(self, done: dict[str, str], progress: GradeProgress) -> Generator[Result]:

@@ -78,7 +78,13 @@ def command(
             f"--format {format_name}: no such format{suggestion(format_name, known)} (known: {', '.join(known)})"
         )
     with closing(Store.open(store_url, create=False)) as store:
-        wanted = Wanted(private=private, anonymous=anonymous, manual=manual, roster=roster)
+        wanted = Wanted(
+            private=private,
+            anonymous=anonymous,
+            manual=manual,
+            roster=roster,
+            details=isinstance(plugins.writers.get(format_name), SiteWriter),
+        )
         record = class_record(store, assignment, wanted)
     board = record.board
     shown = board if ids else board.for_class()

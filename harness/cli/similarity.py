@@ -31,7 +31,7 @@ def command(*, assignment_name: str, store_url: str, json_to: str | None) -> Non
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
         report = compare(
-            assignment, plugins, store.latest(assignment.id, predictions=True), store.weights(assignment.id)
+            assignment, plugins, store.latest(assignment.id, depth="everything"), store.weights(assignment.id)
         )
     if json_to != "-":
         _show(report)

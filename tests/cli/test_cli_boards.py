@@ -129,3 +129,18 @@ def test_curves_as_svg_files(harness: Harness, fake: FakeGrading) -> None:
     assert "<svg" in Path("pictures/pruning.svg").read_text(encoding="utf-8")
     for wrong in (("alice", "--format", "svg"), ("bob", "--format", "svg", "--out", "none")):
         assert harness("report", HW, *wrong).exit_code == 2
+
+
+def test_a_board_of_hundreds_is_one_line_each(graded: Harness, fake: FakeGrading) -> None:
+    for number in range(400):
+        Path(f"many/s{number:03d}").mkdir(parents=True)
+        fake.outcomes[f"s{number:03d}"] = result(
+            f"s{number:03d}", 0.5 + number / 1000, checks=(), nickname=f"王 {number}\x1b[2J | <b>"
+        )
+    assert graded("grade", HW, "many").exit_code == 0
+    lines = graded("leaderboard", HW).stdout.splitlines()
+    # A title, a header, one line for each of 402 and the baseline, a legend, and the one that has no rank.
+    assert next(line for line in lines if line.startswith("402")).split()[1:3] == ["王", "0"]
+    assert sum(line[:1].isdigit() for line in lines) == 402
+    assert not any("\x1b" in line for line in lines)
+    assert next(line for line in lines if "— baseline —" in line)

@@ -1,0 +1,125 @@
+"""How long a board of 10,000 submissions of 10,000 images takes, from the store to each text format, and its size.
+
+    python benchmarks/board_size.py [--rows 10000]
+
+Results are synthetic, with what real ones carry: predictions, bits, checks, a pruning curve and a layer table.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+
+from harness.api import Check, Correct, Curve, Layer, Metric, Series
+from harness.assignment import load
+from harness.class_board import Wanted, class_record
+from harness.cli.display import board_table, console
+from harness.plugins import Plugins
+from harness.results import Environment, PointLine, Result
+from harness.store import Store
+from harness.store_tables import attempts, row_of
+
+ASSIGNMENT = "nycu-ds2023-hw2"
+IMAGES = 10_000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000)
+    rows = parser.parse_args().rows
+    plugins = Plugins.installed()
+    assignment = load(ASSIGNMENT, plugins, needs_data=False)
+    environment = Environment(harness="0.1.0", python="3.11", torch="2", torchinfo="1.8.0", sandbox="bwrap")
+    with tempfile.TemporaryDirectory() as folder, closing(Store.open(f"sqlite:///{folder}/harness.db")) as store:
+        with timed(f"store {rows:,} results"):
+            documents = [row_of(assignment.info, environment, synthetic(index)) for index in range(rows)]
+            with sa.create_engine(f"sqlite:///{folder}/harness.db").begin() as connection:
+                connection.execute(attempts.insert(), documents)
+        print(f"  {Path(folder, 'harness.db').stat().st_size / 1e6:.0f} MB")
+        with timed("read and rank"):
+            record = class_record(store, assignment, Wanted())
+        with timed("the class's view"):
+            board = record.board.for_class()
+        for name in ("csv", "markdown", "json"):
+            with timed(name):
+                (text,) = plugins.writers[name].render(board).values()
+            print(f"  {len(text.encode()) / 1e6:.1f} MB")
+        with timed("export to csv"):
+            (text,) = plugins.exporters["csv"].export(record.board, None).values()
+        print(f"  {len(text.encode()) / 1e6:.1f} MB")
+        with timed("terminal table"), console().capture() as _:
+            paper = console()
+            with paper.capture():
+                paper.print(board_table(board))
+
+
+@contextmanager
+def timed(what: str) -> Iterator[None]:
+    started = time.perf_counter()
+    yield
+    print(f"{what}: {time.perf_counter() - started:.2f} s")
+
+
+def synthetic(index: int) -> Result:
+    """One student's result: better by chance, and reproducible."""
+    draw = np.random.default_rng(index)
+    right = draw.random(IMAGES) < 0.80 + 0.15 * draw.random()
+    parameters = random.Random(index).randrange(20_000, 100_000)
+    value = float(right.mean())
+    steps = range(20)
+    return Result(
+        submission=f"student-{index:05d}",
+        status="graded",
+        reason=None,
+        digest=f"sha256:{index:064x}",
+        score=45,
+        max_score=45,
+        metrics={
+            "parameters": Metric(value=parameters, unit="parameters", higher_is_better=False),
+            "accuracy": Metric(
+                value=value, unit="fraction", higher_is_better=True, low=value - 0.006, high=value + 0.006
+            ),
+            "stored_bytes": Metric(value=4 * parameters, unit="bytes", higher_is_better=False),
+        },
+        checks=tuple(Check.passed(name, "as it should be") for name in ("parameter_limit", "kd_loss", "claims")),
+        points=(PointLine(name="accuracy baseline", points=45, max_points=45, reason="accuracy reaches 0.8389"),),
+        curves=(
+            Curve(
+                name="pruning",
+                x="parameters",
+                y="accuracy",
+                series=tuple(
+                    Series(
+                        label=label,
+                        points=tuple((parameters * 0.8**step, value * 0.98**step) for step in steps),
+                        low=tuple(value * 0.98**step - 0.006 for step in steps),
+                        high=tuple(value * 0.98**step + 0.006 for step in steps),
+                    )
+                    for label in ("global L1", "layer-wise L1", "random")
+                ),
+            ),
+        ),
+        predictions=tuple(draw.integers(0, 10, IMAGES).tolist()),
+        correct=Correct(public=np.packbits(right).tobytes()),
+        confusion=tuple(tuple(draw.integers(0, 1000, 10).tolist()) for _ in range(10)),
+        layers=tuple(
+            Layer(name=f"layer{each}", kind="Conv2d", output=(1, 32, 14, 14), parameters=99) for each in steps
+        ),
+        nickname=f"Nickname {index} 王",
+        members=("Ann", "Bob"),
+        submitted_at=datetime(2026, 1, 2, tzinfo=UTC),
+        seconds=3,
+    )
+
+
+if __name__ == "__main__":
+    main()
