@@ -56,7 +56,9 @@ def for_student(result: Result, rules: AssignmentFile, *, published: bool = Fals
 def for_class(result: Result, rules: AssignmentFile, *, published: bool = False) -> Result:
     """The result as everyone may see it: without names, and without the reason why it could not be graded."""
     shown = for_student(result, rules, published=published)
-    return shown.model_copy(update={"members": (), "nickname": None, **_outcome(result, told=False)})
+    # The reason of a graded result is what an instructor said of it.
+    told = {"reason": None, "hint": None} if result.status == "graded" else _outcome(result, told=False)
+    return shown.model_copy(update={"members": (), "nickname": None, **told})
 
 
 def holds_private(rules: AssignmentFile) -> bool:

@@ -34,6 +34,12 @@ class Overridden(Value):
     old_status: Status
     old_score: float
 
+    @property
+    def said(self) -> str:
+        """The decision in a sentence, for the instructor."""
+        before = f"{describe_status(self.old_status)}, {self.old_score:.6g} points"
+        return f"Overridden by {self.author} on {self.at:%Y-%m-%d %H:%M %Z}: {self.reason} (before: {before})"
+
 
 class Entry(Value):
     """What every submission on a board has, ranked or not."""
@@ -156,6 +162,15 @@ class Board(Value):
             if baseline.reached_by is not None:
                 lines.insert(baseline.reached_by, baseline)
         return lines
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every row, the ranked ones first."""
+        return [*self.standings, *self.unranked]
+
+    def entry(self, submission: str) -> Entry | None:
+        """The row of a submission, ranked or not."""
+        return next((row for row in self.entries if row.submission == submission), None)
 
     def only(self, submissions: set[str]) -> Board:
         """The rows of these submissions, with the ranks they have in the whole class."""

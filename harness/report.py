@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+
+from pydantic import FiniteFloat
 
 from harness import audience as audiences
 from harness.api import Audience, Check, Metric, StatesLimits, Value, Verdict
 from harness.assignment import Assignment, AssignmentFile
+from harness.board import Entry, Overridden
 from harness.plugins import Plugins
-from harness.results import AssignmentInfo, Attempt, Environment, Report, Result, describe_status
+from harness.results import AssignmentInfo, Attempt, Environment, PointLine, Report, Result, describe_status
+from harness.scoring import most, total
 from harness.text import clean
 
 MARKS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
 VERDICTS: dict[Verdict, str] = {"passed": "passed", "failed": "failed", "could_not_check": "could not be checked"}
+_DECIDED = "an instructor set this {}"
 STAND_IN = "Graded on stand-in data, synthetic images that only look like the real ones: these points mean nothing."
 
 
@@ -64,6 +69,12 @@ class ReportView(Value):
     environment: Environment
     result: Result
     """As the audience may see it."""
+    score: FiniteFloat
+    max_score: FiniteFloat
+    points: tuple[PointLine, ...]
+    """Every line of the score: automatic, by rank, by hand, caps, lateness, an override."""
+    override: Overridden | None
+    """What an instructor decided, and what was there before."""
     metrics: tuple[MetricLine, ...]
     withheld: tuple[str, ...]
     """What kinds of things only the instructor's version shows."""
@@ -86,8 +97,25 @@ class ReportView(Value):
         )
 
     def to_json(self) -> str:
-        """The document that `grade --json` writes, with this one result."""
-        return Report(assignment=self.assignment, environment=self.environment, results=(self.result,)).to_json()
+        """The document that `grade --json` writes, with this one result and the points that the board gives it."""
+        return Document(
+            assignment=self.assignment,
+            environment=self.environment,
+            results=(self.result,),
+            score=self.score,
+            max_score=self.max_score,
+            points=self.points,
+            override=self.override,
+        ).to_json()
+
+
+class Document(Report):
+    """A report as JSON: the result as it was graded, and every point of it by rank, by hand and by decision."""
+
+    score: FiniteFloat
+    max_score: FiniteFloat
+    points: tuple[PointLine, ...]
+    override: Overridden | None
 
 
 def report(
@@ -95,6 +123,7 @@ def report(
     rules: AssignmentFile,
     *,
     audience: Audience,
+    entry: Entry | None = None,
     place: int = 1,
     limits: Mapping[str, float] | None = None,
     published: bool = False,
@@ -102,13 +131,18 @@ def report(
     """The report for the student who handed it in, or for the instructor.
 
     Args:
+        entry: what the instructor's board has for it; None: automatic points alone.
         place: of the attempt in the submission's history, from 1.
         limits: of metrics, as `metric_limits` finds them.
         published: the instructor has published what private images decide.
     """
-    whole = attempt.result
-    shown = whole if audience == "instructor" else audiences.for_student(whole, rules, published=published)
-    return _view(attempt, rules, shown, audience=audience, name=shown.submission, place=place, limits=limits or {})
+    view = _view(attempt, rules, attempt.result, entry, limits or {}).model_copy(update={"attempt": place})
+    if audience == "instructor":
+        return view
+    shown = audiences.for_student(attempt.result, rules, published=published)
+    shown = shown.model_copy(update=_decided(entry))
+    lines = None if entry is None else _for_student(entry, private=audiences.holds_private(rules) and not published)
+    return _narrowed(view, rules, shown, lines)
 
 
 def class_report(
@@ -116,13 +150,19 @@ def class_report(
     rules: AssignmentFile,
     *,
     name: str,
+    entry: Entry | None = None,
     limits: Mapping[str, float] | None = None,
     published: bool = False,
 ) -> ReportView:
-    """The report as the whole class may see it, under the name that the board has for it."""
+    """The report as the whole class may see it, under the name that the board has for it.
+
+    Args:
+        entry: what the *class's* board has for it; None: automatic points alone.
+    """
     shown = audiences.for_class(attempt.result, rules, published=published)
     shown = shown.model_copy(update={"submission": name})
-    return _view(attempt, rules, shown, audience="student", name=name, place=1, limits=limits or {})
+    view = _view(attempt, rules, attempt.result, entry, limits or {})
+    return _narrowed(view, rules, shown, None if entry is None else entry.points)
 
 
 def metric_limits(assignment: Assignment, plugins: Plugins) -> dict[str, float]:
@@ -157,27 +197,59 @@ def next_steps(checks: Iterable[Check]) -> list[str]:
 
 
 def _view(
-    attempt: Attempt,
-    rules: AssignmentFile,
-    shown: Result,
-    *,
-    audience: Audience,
-    name: str,
-    place: int,
-    limits: Mapping[str, float],
+    attempt: Attempt, rules: AssignmentFile, whole: Result, entry: Entry | None, limits: Mapping[str, float]
 ) -> ReportView:
+    """The instructor's."""
     return ReportView(
-        audience=audience,
-        name=name,
+        audience="instructor",
+        name=whole.submission,
         title=rules.title,
-        attempt=place,
+        attempt=1,
         graded_at=attempt.graded_at,
         assignment=attempt.assignment,
         environment=attempt.environment,
-        result=shown,
-        metrics=metric_lines(shown, rules, limits),
-        withheld=audiences.withheld(attempt.result, shown),
+        result=whole,
+        score=entry.score if entry else whole.score,
+        max_score=entry.max_score if entry else whole.max_score,
+        points=entry.points if entry else whole.points,
+        override=entry.override if entry else None,
+        metrics=metric_lines(whole, rules, limits),
+        withheld=(),
     )
+
+
+def _narrowed(view: ReportView, rules: AssignmentFile, shown: Result, lines: Sequence[PointLine] | None) -> ReportView:
+    """The view for others: with that result and those points, and nothing of what an instructor decided."""
+    points = shown.points if lines is None else tuple(lines)
+    return view.model_copy(
+        update={
+            "audience": "student",
+            "name": shown.submission,
+            "result": shown,
+            "score": total(points),
+            "max_score": most(rules, points),
+            "points": points,
+            "override": None,
+            "metrics": tuple(line for line in view.metrics if line.name in shown.metrics),
+            "withheld": audiences.withheld(view.result, shown),
+        }
+    )
+
+
+def _for_student(entry: Entry, *, private: bool) -> list[PointLine]:
+    """The lines of one's own score. What goes by the sum of all lines would tell about private ones among them."""
+    shown = [line for line in entry.points if line.public or line.kind == "manual" or not private]
+    return [
+        line.model_copy(update={"reason": _DECIDED.format("score")}) if line.kind == "override" else line
+        for line in shown
+    ]
+
+
+def _decided(entry: Entry | None) -> dict[str, str | None]:
+    """The reason of a status that an instructor set; why is for the two of them to talk about."""
+    if entry is None or entry.override is None or entry.override.old_status == entry.status:
+        return {}
+    return {"reason": _DECIDED.format("status"), "hint": None}
 
 
 def _is_compared(name: str) -> bool:

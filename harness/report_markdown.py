@@ -16,6 +16,7 @@ from harness.text import (
     markdown_cell,
     metric_text,
     point_interval,
+    points_text,
     score_text,
     shape_text,
 )
@@ -29,12 +30,14 @@ def markdown(view: ReportView) -> str:
     parts = [
         f"# {markdown_cell(view.name)}",
         f"{markdown_cell(view.title)} · attempt {view.attempt}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC",
-        f"**{score_text(result.score, result.max_score)} points** · {markdown_cell(outcome(result))}",
+        f"**{score_text(view.score, view.max_score)} points** · {markdown_cell(outcome(result))}",
     ]
     if result.members:
         parts.append(f"by {markdown_cell(', '.join(result.members))}")
     if result.hint:
         parts.append(f"Next: {markdown_cell(result.hint)}")
+    if view.override:
+        parts.append(f"> {markdown_cell(view.override.said)}")
     if view.assignment.data.stand_in:
         parts.append(f"> {STAND_IN}")
     parts += [*_figures(view), *_network(view)]
@@ -56,7 +59,7 @@ def _figures(view: ReportView) -> list[str]:
     metrics = [
         (each.name, metric_text(each.metric), interval_text(each.metric), each.standing) for each in view.metrics
     ]
-    points = [(line.name, score_text(line.points, line.max_points), line.reason) for line in result.points]
+    points = [(line.name, points_text(line.points, line.max_points), line.reason) for line in view.points]
     return [
         *_section("Checks", ("", "check", "reason", "hint"), checks),
         *_section("Metrics", ("metric", "value", "95 % interval", "limits and baselines"), metrics),

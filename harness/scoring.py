@@ -65,12 +65,12 @@ def score_lines(rules: AssignmentFile, result: Result, found: Circumstances) -> 
     return tuple(lines)
 
 
-def total(lines: Sequence[ScoreLine]) -> float:
+def total(lines: Sequence[PointLine]) -> float:
     """The points of all lines together."""
     return round(math.fsum(line.points for line in lines), _DECIMALS)
 
 
-def most(rules: AssignmentFile, lines: Sequence[ScoreLine]) -> float:
+def most(rules: AssignmentFile, lines: Sequence[PointLine]) -> float:
     """The most they could be."""
     together = round(math.fsum(line.max_points for line in lines), _DECIMALS)
     return together if rules.rubric.cap is None else min(together, rules.rubric.cap)

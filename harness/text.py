@@ -90,6 +90,11 @@ def score_text(score: float, max_score: float) -> str:
     return f"{score:.6g} / {max_score:.6g}" if max_score else "–"
 
 
+def points_text(points: float, max_points: float) -> str:
+    """One line of a score: '45 / 45', or '-4.5' for a line that only takes or sets points."""
+    return f"{points:+.6g}" if not max_points and points else score_text(points, max_points)
+
+
 def point_interval(series: Series, index: int) -> str:
     """The 95 % interval of a curve's point, '0.91–0.93', or nothing when there is none."""
     return f"{series.low[index]:.4g}–{series.high[index]:.4g}" if series.low and series.high else ""

@@ -13,11 +13,11 @@ from pathlib import Path
 
 from harness_site_curves import overlays
 from harness_site_scatter import scatter
-from harness_site_table import Table, page_facts
+from harness_site_table import Table, page_facts, people
 from jinja2 import Environment
 
 from harness.api import Writer, hookimpl
-from harness.board import Board, Standing, Unranked, used_marks
+from harness.board import Board, used_marks
 from harness.report import ReportView
 from harness.web import page, report_page, templates
 
@@ -34,8 +34,7 @@ class Html:
         return self.render_site(board, {})
 
     def render_site(self, board: Board, reports: Mapping[str, ReportView]) -> dict[str, str]:
-        rows: list[Standing | Unranked] = [*board.standings, *board.unranked]
-        names = [row.name for row in rows if row.name in reports]
+        names = [row.name for row in board.entries if row.name in reports]
         links = {name: page_path(name) for name in names}
         facts = {row.name: page_facts(row, board) for row in board.standings}
         files = {_BOARD: board_page(board, reports, links)}
@@ -63,6 +62,7 @@ def board_page(board: Board, reports: Mapping[str, ReportView], links: Mapping[s
         board=board,
         table=Table.of(board),
         links=links,
+        people=people,
         marks=used_marks(board),
         scatter=scatter(board, _limit(board, reports), links),
         overlays=overlays(board, reports),

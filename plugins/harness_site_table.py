@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.api import Metric
-from harness.board import Baseline, Board, Standing, marks
+from harness.board import Baseline, Board, Entry, Standing, marks
 from harness.text import clean, interval_text, metric_text, plain_number, score_text
 from harness.web.scales import Scale, spanning
 from harness.web.svg import element
@@ -40,6 +40,8 @@ class Row:
     """A submission or, without a rank, a baseline."""
 
     name: str
+    people: str
+    """For the instructor: the id and who handed it in, as far as the name does not say so."""
     rank: int | None
     signs: str
     cells: Sequence[Cell]
@@ -73,6 +75,13 @@ class Table:
         return cls(columns, rows, scale is not None, checks)
 
 
+def people(row: Entry) -> str:
+    """The id where the name does not show it, the members, and whether an instructor decided something."""
+    known = [] if row.submission is None or row.submission in row.name else [row.submission]
+    decided = ["overridden"] if row.override else []
+    return clean(", ".join([*known, *row.members, *decided]), 200)
+
+
 def page_facts(row: Standing, board: Board) -> list[str]:
     """What the board says of a submission, for its own page."""
     facts = [f"rank {row.rank}{' (shared)' if row.tie else ''} of {len(board.standings):,}"]
@@ -87,6 +96,7 @@ def page_facts(row: Standing, board: Board) -> list[str]:
 def _extra(board: Board) -> list[tuple[str, str]]:
     rows = board.standings
     candidates = {
+        "public rank": any(row.public_rank is not None for row in rows),
         "p": any(row.p_value is not None for row in rows),
         "score": any(row.max_score for row in rows),
         "attempts": any(row.attempts > 1 for row in rows),
@@ -106,17 +116,19 @@ def _row(line: Standing | Baseline, board: Board, extra: Sequence[str], scale: S
         cells = [Cell(f"{100 * line.accuracy:.2f} %")]
         cells += [Cell("")] * (len(board.ranking) + len(board.further) + len(extra) - 1)
         drawn = _level(scale, line.accuracy) if scale else Markup("")
-        return Row(clean(line.name, 60), None, "", cells, drawn)
+        return Row(clean(line.name, 60), "", None, "", cells, drawn)
     ranked = [line.metrics[key.metric] for key in board.ranking]
     cells = [Cell(metric_text(each), interval_text(each)) for each in ranked]
     cells += [Cell(plain_number(line.metrics.get(name))) for name in board.further]
     cells += [Cell(_extra_cell(line, title)) for title in extra]
     drawn = _interval(scale, ranked[0]) if scale else Markup("")
-    return Row(clean(line.name, 120), line.rank, marks(line), cells, drawn, line.failed_checks, line.unchecked)
+    name = clean(line.name, 120)
+    return Row(name, people(line), line.rank, marks(line), cells, drawn, line.failed_checks, line.unchecked)
 
 
 def _extra_cell(row: Standing, title: str) -> str:
     values = {
+        "public rank": "" if row.public_rank is None else str(row.public_rank),
         "p": _p(row.p_value),
         "score": score_text(row.score, row.max_score),
         "attempts": f"{row.attempts:,}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from result_fakes import assignment, attempt, count, metric, result, rules
@@ -11,7 +12,9 @@ from rich.console import Console
 
 from harness.api import Audience, Check, Curve, Layer, Series
 from harness.assignment import PointRule, Rubric
+from harness.board import Entry
 from harness.cli.report_view import report_view
+from harness.leaderboard import standings
 from harness.plugins import Plugins
 from harness.report import MetricLine, ReportView, class_report, metric_limits, report
 from harness.report_markdown import markdown
@@ -149,3 +152,38 @@ def test_json_reads_back_as_a_report() -> None:
     document = json.loads(view(full()).to_json())
     assert document["schema_version"] == 1
     assert document["results"][0]["printed"] == ""
+
+
+def entry_of(outcome: Result, **changes: object) -> Entry:
+    entry = standings([attempt(outcome)], assignment(**changes)).entry(outcome.submission)
+    assert entry is not None
+    return entry
+
+
+def test_no_sum_tells_a_student_about_private_points() -> None:
+    rubric = {
+        "points": [
+            {"name": "simple", "baseline": "simple", "points": 3},
+            {"name": "loss", "check": "kd_loss", "points": 2},
+        ],
+        "manual": [{"name": "demo", "points": 5}],
+        "late": {"due": "2025-01-01T00:00:00+00:00", "percent_per_day": 1},
+    }
+    split = {"test": {"id": "digits", "dataset": "idx", "path": "data", "public_fraction": 0.5}}
+    changes = {"rubric": rubric, "data": split, "ranking": [{"metric": "parameters", "higher_is_better": False}]}
+    outcome = result(submitted_at=datetime(2025, 1, 3, 12, tzinfo=UTC))
+    entry = entry_of(outcome, **changes)
+    assert {line.name for line in entry.points} == {"simple", "loss", "demo", "lateness"}
+
+    def lines(audience: Audience, *, published: bool = False) -> dict[str, float]:
+        found = report(attempt(outcome), rules(**changes), audience=audience, entry=entry, published=published)
+        assert found.score == pytest.approx(sum(line.points for line in found.points))
+        return {line.name: line.points for line in found.points}
+
+    assert lines("student") == {"loss": 0, "demo": 0}
+    # 3 days have begun: 3 % of 3 points.
+    assert (
+        lines("student", published=True)
+        == lines("instructor")
+        == {"simple": 3, "loss": 0, "demo": 0, "lateness": -0.09}
+    )

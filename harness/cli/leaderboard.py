@@ -22,13 +22,11 @@ from harness.errors import UsageError
 from harness.plugins import suggestion
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
     from harness.assignment import Assignment
-    from harness.board import Board, Standing, Unranked
+    from harness.board import Board
+    from harness.class_board import ClassRecord
     from harness.plugins import Plugins
     from harness.report import ReportView
-    from harness.results import Attempt
 
 
 @click.command()
@@ -93,31 +91,30 @@ def command(
         return
     writer = plugins.writers[format_name]
     if isinstance(writer, SiteWriter):
-        rows: list[Standing | Unranked] = [*board.standings, *board.unranked]
-        names = {row.submission: row.name for row in rows}
-        reports = _reports(record.attempts, names, assignment, plugins, everything=ids, published=board.private)
+        reports = _reports(record, shown, assignment, plugins, everything=ids)
         deliver(writer.render_site(shown, reports), out, folder=True)
     else:
         deliver(writer.render(shown), out)
 
 
 def _reports(
-    attempts: Iterable[Attempt],
-    names: Mapping[str | None, str],
-    assignment: Assignment,
-    plugins: Plugins,
-    *,
-    everything: bool,
-    published: bool,
+    record: ClassRecord, shown: Board, assignment: Assignment, plugins: Plugins, *, everything: bool
 ) -> dict[str, ReportView]:
-    """The report of every attempt by the board's name for it: for the class, or `everything` for the instructor."""
+    """The report of every row by its name on the board: for the class, or `everything` for the instructor."""
     from harness.report import class_report, metric_limits, report
 
-    rules, limits = assignment.rules, metric_limits(assignment, plugins)
-    named = [(names[each.result.submission], each) for each in attempts]
-    if everything:
-        return {name: report(each, rules, audience="instructor", limits=limits) for name, each in named}
-    return {name: class_report(each, rules, name=name, limits=limits, published=published) for name, each in named}
+    rules, limits, published = assignment.rules, metric_limits(assignment, plugins), shown.private
+    names = {row.submission: row.name for row in record.board.entries}
+    rows = {row.name: row for row in shown.entries}
+    reports = {}
+    for attempt in record.attempts:
+        name = names[attempt.result.submission]
+        if everything:
+            view = report(attempt, rules, audience="instructor", entry=rows[name], limits=limits)
+        else:
+            view = class_report(attempt, rules, name=name, entry=rows[name], limits=limits, published=published)
+        reports[name] = view
+    return reports
 
 
 def _table(board: Board, out: Path | None) -> dict[str, str]:

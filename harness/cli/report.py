@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from harness.cli.options import assignment_argument, load_assignment, out_option, store_option, write_text
+from harness.cli.options import (
+    assignment_argument,
+    load_assignment,
+    manual_option,
+    out_option,
+    roster_option,
+    store_option,
+    write_text,
+)
 from harness.errors import UsageError
 from harness.plugins import suggestion
 
@@ -32,11 +40,25 @@ FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
     show_default=True,
     help="The instructor's version also has private figures, evidence, failure messages and printed output.",
 )
+@manual_option
+@roster_option
 @out_option
 def command(
-    *, assignment_name: str, submission: str, store_url: str, format_name: Format, audience: Audience, out: Path | None
+    *,
+    assignment_name: str,
+    submission: str,
+    store_url: str,
+    format_name: Format,
+    audience: Audience,
+    manual: Path | None,
+    roster: Path | None,
+    out: Path | None,
 ) -> None:
-    """Show all that is known of one submission, from its newest attempt; `svg` draws its curves."""
+    """Show all that is known of one submission, from the attempt that counts; `svg` draws its curves.
+
+    Points are those of the board: automatic, by rank, by hand, less what lateness costs, each with its reason.
+    """
+    from harness.class_board import Wanted, class_record
     from harness.report import metric_limits, report
     from harness.store import Store
 
@@ -46,12 +68,17 @@ def command(
         if not attempts:
             hint = suggestion(submission, store.submissions(assignment.id))
             raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
+        record = class_record(store, assignment, Wanted(manual=manual, roster=roster))
+    # Not everything has an attempt on the board: not what came after it was frozen, nor a team's earlier hand-ins.
+    shown = next((each for each in record.attempts if each.result.submission == submission), attempts[-1])
     view = report(
-        attempts[-1],
+        shown,
         assignment.rules,
         audience=audience,
-        place=len(attempts),
+        entry=record.board.entry(submission),
+        place=[each.number for each in attempts].index(shown.number) + 1,
         limits=metric_limits(assignment, plugins),
+        published=record.state.published,
     )
     if format_name == "terminal":
         _print(view, len(attempts), out)

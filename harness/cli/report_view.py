@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
@@ -15,7 +15,7 @@ from harness.cli.curve_view import curve_view, table_view
 from harness.cli.display import plain_grid, safe, simple_table
 from harness.report import MARKS, STAND_IN, MetricLine, ReportView, metric_lines, outcome
 from harness.results import PointLine, Result, is_evidence
-from harness.text import clean_lines, interval_text, metric_text, score_text, shape_text
+from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text
 
 _COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
 _LAYERS_SHOWN = 60
@@ -23,18 +23,20 @@ _LAYERS_SHOWN = 60
 
 def check_view(result: Result, rules: AssignmentFile, *, stand_in: bool) -> RenderableType:
     """One's own submission from top to bottom: outcome, checks, metrics, points, notes."""
-    return Group(*_result(result, metric_lines(result, rules, {}), stand_in=stand_in))
+    return Group(*_result(result, metric_lines(result, rules, {}), result.points, stand_in=stand_in))
 
 
 def report_view(view: ReportView, attempts: int) -> RenderableType:
     """All of the view; `attempts` is the length of the submission's history."""
     result = view.result
-    parts = _result(result, view.metrics, stand_in=view.assignment.data.stand_in)
+    parts = _result(result, view.metrics, view.points, stand_in=view.assignment.data.stand_in)
     for curve in result.curves:
         parts += [Text(), curve_view(curve)]
     if result.layers:
         parts += [Text(), _layers(result.layers)]
-    parts += [Text(), Text.assemble(("Score ", "bold"), score_text(result.score, result.max_score))]
+    parts += [Text(), Text.assemble(("Score ", "bold"), score_text(view.score, view.max_score))]
+    if view.override:
+        parts.append(safe(view.override.said, "yellow"))
     graded = f"attempt {view.attempt} of {attempts}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC"
     facts = [graded, *(f"{name} {value}" for name, value in view.circumstances)]
     parts.append(safe(" · ".join(facts), "dim"))
@@ -47,7 +49,9 @@ def report_view(view: ReportView, attempts: int) -> RenderableType:
     return Group(*parts)
 
 
-def _result(result: Result, metrics: Iterable[MetricLine], *, stand_in: bool) -> list[RenderableType]:
+def _result(
+    result: Result, metrics: Iterable[MetricLine], points: Sequence[PointLine], *, stand_in: bool
+) -> list[RenderableType]:
     colour = "green" if result.status == "graded" else "red"
     title = Text.assemble(safe(result.submission, "bold"), " · ", safe(outcome(result), colour))
     parts: list[RenderableType] = [title]
@@ -63,8 +67,8 @@ def _result(result: Result, metrics: Iterable[MetricLine], *, stand_in: bool) ->
         parts += [Text(), _metrics(metrics)]
     for table in result.tables:
         parts += [Text(), table_view(table)]
-    if result.points:
-        parts += [Text(), _points(result.points)]
+    if points:
+        parts += [Text(), _points(points)]
     if result.notes:
         parts += [Text(), Text("Notes", "bold"), *(Padding(safe(note), (0, 0, 0, 2)) for note in result.notes)]
     return parts
@@ -96,7 +100,7 @@ def _points(points: Iterable[PointLine]) -> Table:
     table = simple_table("points for", "points", "because")
     table.columns[1].justify = "right"
     for line in points:
-        table.add_row(safe(line.name), score_text(line.points, line.max_points), safe(line.reason))
+        table.add_row(safe(line.name), points_text(line.points, line.max_points), safe(line.reason))
     return table
 
 

@@ -19,7 +19,16 @@ from markupsafe import Markup
 from harness import __version__
 from harness.report import MARKS, STAND_IN, VERDICTS, outcome
 from harness.results import is_evidence
-from harness.text import cell_text, clean, clean_lines, interval_text, metric_text, score_text, shape_text
+from harness.text import (
+    cell_text,
+    clean,
+    clean_lines,
+    interval_text,
+    metric_text,
+    points_text,
+    score_text,
+    shape_text,
+)
 
 _HERE = Path(__file__).parent
 
@@ -46,6 +55,7 @@ def templates(*folders: Path) -> Environment:
     made.globals.update(
         score_text=score_text,
         cell_text=cell_text,
+        points_text=points_text,
         marks=MARKS,
         verdicts=VERDICTS,
         stand_in=STAND_IN,

@@ -12,7 +12,7 @@ from click.testing import Result as Run
 from result_fakes import result
 
 from harness.api import Curve, Series
-from harness.results import Report
+from harness.report import Document
 
 Harness = Callable[..., Run]
 
@@ -86,7 +86,17 @@ def test_a_store_without_this_assignment(graded: Harness) -> None:
 
 def test_the_report_tells_everything_once(graded: Harness) -> None:
     text = graded("report", HW, "bob").stdout
-    for expected in ("95.00 %", "94.00–96.00 %", "3 / 5", "dropped the prefix", "attempt 1", "bwrap", "baseline"):
+    for expected in (
+        "95.00 %",
+        "94.00–96.00 %",
+        "33 / 60",
+        "private rank",
+        "not given yet",
+        "dropped the prefix",
+        "attempt 1",
+        "bwrap",
+        "baseline",
+    ):
         assert expected in text
     graded("grade", HW, "class", "--regrade")
     assert "attempt 2" in graded("report", HW, "bob").stdout
@@ -102,7 +112,10 @@ def test_prints_and_failure_messages_are_the_instructors(graded: Harness, name: 
 
 
 def test_report_formats(graded: Harness) -> None:
-    assert Report.model_validate_json(graded("report", HW, "bob", "--format", "json").stdout).results[0].score == 3
+    document = Document.model_validate_json(graded("report", HW, "bob", "--format", "json").stdout)
+    # What was graded, and beside it what the board adds: all points by rank, none by hand yet.
+    assert document.results[0].score == 3
+    assert (document.score, document.max_score) == (33, 60)
     assert graded("report", HW, "bob", "--format", "markdown").stdout.startswith("# bob\n")
     assert graded("report", HW, "bob", "--format", "html").stdout.startswith("<!doctype html>\n")
     run = graded("report", HW, "bob", "--format", "pdf")
@@ -110,6 +123,35 @@ def test_report_formats(graded: Harness) -> None:
     assert "'terminal', 'markdown', 'html', 'json'" in run.stderr
     graded("report", HW, "bob", "--out", "bob.txt")
     assert "bob" in Path("bob.txt").read_text(encoding="utf-8")
+
+
+def test_overrides_and_points_by_hand_are_in_the_report(graded: Harness) -> None:
+    Path("points.csv").write_text("submission,report\nbob,17\n", encoding="utf-8")
+    shown = graded("report", HW, "bob", "--manual", "points.csv").stdout
+    assert "17 / 20" in shown
+    assert graded("override", HW, "bob", "--score", "40", "--reason", "SPOKEN WITH HIM").exit_code == 0
+    student = graded("report", HW, "bob").stdout
+    assert "40 / 60" in student
+    assert "an instructor set this score" in student
+    instructor = graded("report", HW, "bob", "--audience", "instructor", "--format", "html").stdout
+    assert "SPOKEN WITH HIM" not in student
+    assert "SPOKEN WITH HIM" in instructor
+    assert "before: graded, 33 points" in instructor
+
+
+def test_the_site_is_a_folder_with_a_page_for_everyone(graded: Harness) -> None:
+    graded("override", HW, "bob", "--status", "rejected", "--reason", "SPOKEN WITH HIM")
+    run = graded("leaderboard", HW, "--format", "html", "--out", "site")
+    assert run.exit_code == 0, run.output
+    pages = [path.read_text(encoding="utf-8") for path in Path("site").rglob("*.html")]
+    assert len(pages) == 4
+    assert "label 3" not in "".join(pages)
+    assert "SPOKEN" not in "".join(pages)
+    graded("leaderboard", HW, "--format", "html", "--ids", "--out", "instructors")
+    pages = [path.read_text(encoding="utf-8") for path in Path("instructors").rglob("*.html")]
+    for expected in ("label 3", "label 7", "SPOKEN"):
+        assert expected in "".join(pages)
+    assert all("not for" in page for page in pages)
 
 
 def test_an_unknown_submission_is_suggested(graded: Harness) -> None:
