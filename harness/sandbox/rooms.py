@@ -37,9 +37,17 @@ class Room:
             HarnessError: it cannot be started, which is never a student's fault.
         """
         _let_in(self.path, self._wall.locks(self.path)["uid"])
+        return Worker(self.start(), folder, usage, stopping)
+
+    def start(self) -> Zygote:
+        """The room's zygote, started unless it runs.
+
+        Raises:
+            HarnessError: it does not come up.
+        """
         if self._zygote is None or not self._zygote.alive:
             self._zygote = Zygote(self._wall, self.path)
-        return Worker(self._zygote, folder, usage, stopping)
+        return self._zygote
 
     def clear(self) -> None:
         """Delete what the last submission was, and the zygote too if that submission could have touched it."""
