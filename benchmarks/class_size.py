@@ -3,8 +3,8 @@
     python benchmarks/class_size.py [--sizes 10 100 1000] [--images 500] [--sandbox bwrap]
 
 Copies of one submission, on the first images of the embedded test set. Printed for each size: seconds for each
-submission, as a ratio to the smallest class; resident memory of the grader and of all its zygotes when half of the class
-and when all of it is graded; open descriptors of the grader and folders left behind at the end.
+submission, as a ratio to the smallest class; memory of the grader (resident) and of all its zygotes (their share) when
+half of the class and when all of it is graded; the grader's open descriptors and the rooms at the end.
 """
 
 from __future__ import annotations
