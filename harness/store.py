@@ -58,11 +58,15 @@ class Store:
         engine, shown = engine_of(url)
         if not create and is_missing_file(engine.url):
             raise UsageError(f"no store at {shown}: nothing was graded in this folder yet, or --store names another")
-        with explained(shown):
-            version = _made(engine, shown) if create else _found(engine, shown)
-            if version < STORE_VERSION:
-                with changing_tables(engine) as connection:
-                    bring_up_to_date(connection)
+        try:
+            with explained(shown):
+                version = _made(engine, shown) if create else _found(engine, shown)
+                if version < STORE_VERSION:
+                    with changing_tables(engine) as connection:
+                        bring_up_to_date(connection)
+        except BaseException:
+            engine.dispose()
+            raise
         return cls(shown, engine)
 
     def close(self) -> None:
@@ -87,7 +91,9 @@ class Store:
 
     def latest(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
         """The newest attempt of every submission, by submission id."""
-        return tuple(map(attempt_of, self._rows(_select(depth).where(_is_latest(assignment_id)))))
+        found = map(attempt_of, self._rows(_select(depth).where(_is_latest(assignment_id))))
+        # Here and not in the database, whose order depends on its language.
+        return tuple(sorted(found, key=lambda each: each.result.submission))
 
     def weights(self, assignment_id: str) -> dict[str, bytes]:
         """Submission id -> the weights of its newest attempt, for those that were kept."""
@@ -104,7 +110,7 @@ class Store:
     def submissions(self, assignment_id: str) -> tuple[str, ...]:
         """The ids of everyone who was ever graded."""
         query = sa.select(attempts.c.submission).where(_is_latest(assignment_id))
-        return tuple(row.submission for row in self._rows(query))
+        return tuple(sorted(row.submission for row in self._rows(query)))
 
     def counts(self, assignment_id: str, *, until: datetime | None = None) -> dict[str, int]:
         """Submission id -> how many different hand-ins of it were graded; grading one again does not count.
@@ -126,7 +132,7 @@ class Store:
             return {row[0]: max(1, row[1]) for row in connection.execute(query)}
 
     def attempts(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
-        """Every attempt of everyone."""
+        """Every attempt of everyone, in the order they were graded."""
         chosen = attempts.c.assignment_id == assignment_id
         return tuple(map(attempt_of, self._rows(_select(depth).where(chosen))))
 
@@ -196,7 +202,7 @@ class Store:
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with explained(self.url), self._engine.connect() as connection:
-            return connection.execute(query.order_by(attempts.c.submission, attempts.c.number)).all()
+            return connection.execute(query.order_by(attempts.c.number)).all()
 
 
 def _select(depth: Depth) -> sa.Select[Any]:

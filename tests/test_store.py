@@ -7,20 +7,46 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
+from postgresql import Cluster
 from result_fakes import ENVIRONMENT, INFO, result
 
 from harness.api import Correct
+from harness.decisions import Event, Override
 from harness.errors import UsageError
 from harness.results import DataInfo
 from harness.store import Store
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path / 'harness.db'}"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest) -> str:
+    """An empty database of each kind."""
+    if request.param == "sqlite":
+        return str(request.getfixturevalue("sqlite_url"))
+    cluster: Cluster = request.getfixturevalue("cluster")
+    return cluster.url()
+
+
+def changed(url: str, statement: str) -> list[Any]:
+    """Run SQL beside the store, and return the rows if there are any."""
+    engine = sa.create_engine(url)
+    with closing(engine.raw_connection()) as connection:
+        cursor = connection.cursor()
+        cursor.execute(statement)
+        rows = cursor.fetchall() if cursor.description else []
+        connection.commit()
+    engine.dispose()
+    return [tuple(row) for row in rows]
 
 
 @pytest.fixture
@@ -116,21 +142,18 @@ def test_weights_of_the_newest_attempt_are_kept_and_no_others(store: Store, url:
     # A newer attempt without weights, such as one that could not be used, has none to compare.
     store.add(INFO, ENVIRONMENT, result("bob", status="rejected", reason="no source"))
     assert store.weights("hw") == {"alice": b"second"}
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        kept = connection.execute("SELECT data FROM harness_weights ORDER BY attempt").fetchall()
+    kept = changed(url, "SELECT data FROM harness_weights ORDER BY attempt")
     assert kept == [(b"second",), (b"bob's",), (b"another homework",)]
 
 
-def test_sqlite_files_are_in_wal_mode(store: Store, url: str) -> None:
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+def test_sqlite_files_are_in_wal_mode(sqlite_url: str) -> None:
+    Store.open(sqlite_url).close()
+    assert changed(sqlite_url, "PRAGMA journal_mode") == [("wal",)]
 
 
 def test_a_store_of_a_newer_harness_is_refused(url: str) -> None:
     Store.open(url).close()
-    with closing(sqlite3.connect(url.removeprefix("sqlite:///"))) as connection:
-        connection.execute("UPDATE harness_store SET value = '3'")
-        connection.commit()
+    changed(url, "UPDATE harness_store SET value = '3' WHERE key = 'version'")
     for create in (True, False):
         with pytest.raises(UsageError, match="version 3, written by a newer harness"):
             Store.open(url, create=create)
@@ -154,25 +177,26 @@ INSERT INTO harness_store VALUES ('version', '1');
 """
 
 
-def old_store(file: Path) -> None:
+def old_store(url: str) -> None:
     """As harness 0.1.0 wrote it: predictions stand in the JSON, data has no digest."""
     outcome = result()
     text = outcome.model_dump(mode="json", exclude={"confusion"}) | {"predictions": [7, 8]}
     info = INFO.model_dump(mode="json")
     del info["data"]["digest"]
     row = ("2026-01-02T03:04:05+00:00", "hw", "sha256:one", "alice", outcome.digest, "graded", "bwrap")
-    with closing(sqlite3.connect(file)) as connection:
-        connection.executescript(VERSION_1)
-        connection.execute(
-            f"INSERT INTO harness_attempts VALUES (1, {', '.join('?' * 10)})",
-            (*row, json.dumps(info), ENVIRONMENT.model_dump_json(), json.dumps(text)),
-        )
-        connection.commit()
+    postgresql = url.startswith("postgresql")
+    for statement in filter(str.strip, VERSION_1.split(";")):
+        serial = statement.replace("INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT", "SERIAL PRIMARY KEY")
+        changed(url, serial if postgresql else statement)
+    cells = (*row, json.dumps(info), ENVIRONMENT.model_dump_json(), json.dumps(text))
+    values = ", ".join("'" + str(cell).replace("'", "''") + "'" for cell in cells)
+    names = "graded_at, assignment_id, assignment_digest, submission, submission_digest, status, sandbox"
+    changed(url, f"INSERT INTO harness_attempts ({names}, assignment, environment, result) VALUES ({values})")
 
 
 @pytest.mark.parametrize("create", [True, False])
-def test_a_store_of_version_1_is_brought_up_to_date_and_nothing_is_lost(tmp_path: Path, url: str, create: bool) -> None:
-    old_store(tmp_path / "harness.db")
+def test_a_store_of_version_1_is_brought_up_to_date_and_nothing_is_lost(url: str, create: bool) -> None:
+    old_store(url)
     with closing(Store.open(url, create=create)) as store:
         (old,) = store.latest("hw")
         assert (old.result.predictions, old.result.correct, old.result.score) == ((7, 8), None, 3)
@@ -184,15 +208,74 @@ def test_a_store_of_version_1_is_brought_up_to_date_and_nothing_is_lost(tmp_path
         assert store.weights("hw") == {"alice": b"weights"}
 
 
-def test_an_old_store_that_cannot_be_written_is_named(tmp_path: Path) -> None:
-    old_store(tmp_path / "harness.db")
+def test_an_old_store_that_cannot_be_written_is_named(tmp_path: Path, sqlite_url: str) -> None:
+    old_store(sqlite_url)
     with pytest.raises(UsageError, match="readonly"):
         Store.open(f"sqlite:///file:{tmp_path / 'harness.db'}?mode=ro&uri=true", create=False)
 
 
-def test_reading_makes_no_file(tmp_path: Path, url: str) -> None:
+def test_what_was_decided_is_kept_in_its_order(store: Store) -> None:
+    moment = datetime(2026, 2, 1, 12, tzinfo=timezone(timedelta(hours=8)))
+    first = Override(at=moment, author="Dr. Li", reason="王 \x00\x1b", score=1.5)
+    second = Override(at=moment, author="TA", reason="again", status="rejected")
+    store.add_override("hw", "alice", first)
+    store.add_override("other", "alice", first)
+    store.add_override("hw", "alice", second)
+    assert store.overrides("hw") == (("alice", first), ("alice", second))
+    frozen = Event(at=moment, author="TA", kind="frozen", moment=moment)
+    store.add_event("hw", frozen)
+    store.add_event("hw", Event(at=moment, author="TA", kind="thawed"))
+    assert [each.kind for each in store.events("hw")] == ["frozen", "thawed"]
+    assert store.events("hw")[0] == frozen
+    assert store.events("other") == ()
+
+
+def test_a_store_has_secrets_of_its_own(store: Store, sqlite_url: str) -> None:
+    assert store.secret("a") == store.secret("a") != store.secret("b")
+    with closing(Store.open(f"{sqlite_url}.another")) as other:
+        assert other.secret("a") != store.secret("a")
+
+
+def test_many_processes_may_start_on_an_empty_database(url: str) -> None:
+    errors: list[BaseException] = []
+
+    def start() -> None:
+        try:
+            Store.open(url).close()
+        except BaseException as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=start) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+
+
+def test_names_of_any_alphabet_come_back(store: Store) -> None:
+    names = sorted(
+        ["王小明", "Ünï Çødé", "😀", "a'; DROP TABLE harness_attempts; --", "x" * 5000, "\u202eabc", "%s %(x)s"]
+    )
+    for name in names:
+        store.add(
+            INFO,
+            ENVIRONMENT,
+            result(name, nickname=name, digest="d", printed="\x00\ud800 is no character", notes=(name,)),
+        )
+    assert list(store.submissions("hw")) == names
+    assert [each.result.nickname for each in store.latest("hw")] == names
+    assert store.latest("hw")[0].result.printed.startswith("\x00")
+
+
+def test_a_postgresql_that_does_not_answer_is_explained(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"store postgresql\+psycopg://me:\*\*\*@/db.* cannot be used"):
+        Store.open(f"postgresql+psycopg://me:s3cret@/db?host={tmp_path}")
+
+
+def test_reading_makes_no_file(tmp_path: Path, sqlite_url: str) -> None:
     with pytest.raises(UsageError, match="no store at sqlite:///"):
-        Store.open(url, create=False)
+        Store.open(sqlite_url, create=False)
     assert list(tmp_path.iterdir()) == []
 
 
