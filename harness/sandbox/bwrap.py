@@ -8,7 +8,6 @@ where the machine has them; where it has not, a zygote serves one submission and
 from __future__ import annotations
 
 import base64
-import os
 import shutil
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from typing import Any
 from harness.errors import SandboxUnavailable
 from harness.sandbox.calls import compiled
 from harness.sandbox.visible import hidden_paths, visible_paths
-from harness.sandbox.walls import ORDINARY_USER, readable_paths
+from harness.sandbox.walls import ORDINARY_USER, readable_paths, workers_user
 from harness.worker.kernel import FULL_ABI, landlock_abi
 
 _SCRATCH_BYTES = 64 * 2**20
@@ -49,6 +48,7 @@ class BubblewrapWall:
     program: bytes | None
     """The system-call filter, if libseccomp is here."""
     landlock: bool
+    user: int | None = None
     name: str = "bwrap"
 
     @property
@@ -66,7 +66,7 @@ class BubblewrapWall:
         return [
             str(self.binary),
             *_WALLS,
-            *(_AS_ROOT if os.geteuid() == 0 else _AS_USER),
+            *(_AS_USER if self.user is None else _AS_ROOT),
             *_system_links(),
             *_mounts(tuple(visible_paths()), tuple(hidden_paths())),
             *("--ro-bind", str(room), str(_ROOM)),
@@ -81,7 +81,6 @@ class BubblewrapWall:
 
     def locks(self, room: Path) -> dict[str, Any]:  # noqa: ARG002
         return {
-            "uid": ORDINARY_USER if os.geteuid() == 0 else None,
             "capabilities": 0,
             "readable": [*map(str, readable_paths()), str(_ROOM)] if self.landlock else None,
             "seccomp": base64.b64encode(self.program).decode() if self.program is not None else None,
@@ -101,7 +100,7 @@ def bubblewrap_wall() -> BubblewrapWall:
         )
     complaints = []
     for path in _candidates():
-        wall = BubblewrapWall(path, _program(), landlock_abi() >= FULL_ABI)
+        wall = BubblewrapWall(path, _program(), landlock_abi() >= FULL_ABI, workers_user())
         complaint = _failure(wall.command([sys.executable, "-I", "-c", "pass"], Path(__file__).parent, {}))
         if complaint is None:
             return wall

@@ -36,7 +36,7 @@ class Room:
         Raises:
             HarnessError: it cannot be started, which is never a student's fault.
         """
-        _let_in(self.path, self._wall.locks(self.path)["uid"])
+        _let_in(self.path, self._wall.user)
         return Worker(self.start(), folder, usage, stopping)
 
     def start(self) -> Zygote:

@@ -32,13 +32,17 @@ class Wall(Protocol):
     def promises(self) -> str:
         """For people, in a line."""
 
+    @property
+    def user(self) -> int | None:
+        """The number of the user its workers become; None where they stay who grades."""
+
     def command(self, argv: Sequence[str], room: Path, environment: dict[str, str]) -> list[str]: ...
 
     def inside(self, room: Path) -> Path:
         """Where the workers see the room."""
 
     def locks(self, room: Path) -> dict[str, Any]:
-        """`uid`, `capabilities`, `readable` and `seccomp`, see `harness.worker.zygote.run`."""
+        """`capabilities`, `readable` and `seccomp`, see `harness.worker.zygote.run`."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class NoWall:
     name: str = "none"
     reusable: bool = True
     promises: str = "explicit choice only: limits, but no wall"
+    user: int | None = None
 
     def command(self, argv: Sequence[str], room: Path, environment: dict[str, str]) -> list[str]:  # noqa: ARG002
         return list(argv)
@@ -56,7 +61,7 @@ class NoWall:
         return room
 
     def locks(self, room: Path) -> dict[str, Any]:  # noqa: ARG002
-        return {"uid": None, "capabilities": 0, "readable": None, "seccomp": None}
+        return {"capabilities": 0, "readable": None, "seccomp": None}
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class LandlockWall:
     closed: Path | None = None
     """A folder on the way to Python that an ordinary user may not enter. Workers of root then keep the one capability
     to read in spite of permission bits; the rules still let them open nothing but what they list."""
+    user: int | None = None
     name: str = "landlock"
     reusable: bool = True
 
@@ -85,7 +91,6 @@ class LandlockWall:
 
     def locks(self, room: Path) -> dict[str, Any]:
         return {
-            "uid": ORDINARY_USER if os.geteuid() == 0 else None,
             "capabilities": READ_EVERYTHING if self.closed is not None else 0,
             "readable": [*map(str, readable_paths()), str(room)],
             "seccomp": base64.b64encode(self.program).decode(),
@@ -103,7 +108,12 @@ def landlock_wall() -> LandlockWall:
         have = f"version {abi}" if abi else "none, or it is not enabled"
         raise SandboxUnavailable(f"Landlock {FULL_ABI} is needed (Linux 6.12), this kernel has {have}")
     closed = unreachable(visible_paths()) if os.geteuid() == 0 else None
-    return LandlockWall(compiled(), closed)
+    return LandlockWall(compiled(), closed, workers_user())
+
+
+def workers_user() -> int | None:
+    """Whom workers become: never root."""
+    return ORDINARY_USER if os.geteuid() == 0 else None
 
 
 def readable_paths() -> list[Path]:

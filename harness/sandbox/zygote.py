@@ -125,7 +125,7 @@ class Zygote:
 
 
 def _start(wall: Wall, room: Path, theirs: socket.socket, said: BinaryIO) -> subprocess.Popen[bytes]:
-    settings = json.dumps({"control": theirs.fileno(), **wall.locks(room)})
+    settings = json.dumps({"control": theirs.fileno(), "uid": wall.user, **wall.locks(room)})
     command = wall.command([sys.executable, "-I", "-c", _BOOT, settings], room, dict(ENVIRONMENT))
     try:
         return subprocess.Popen(  # noqa: S603 - our own words
