@@ -59,6 +59,8 @@ class ImageRules(Value):
     """`[images]`: from a file to the network's input."""
 
     classes: Annotated[int, Field(ge=2)]
+    class_names: tuple[str, ...] = ()
+    """For reports, in the order of the labels; absent: their numbers."""
     channels: Literal[1, 3] = 3
     """Greyscale images are repeated to this many channels."""
     resize: Literal["stretch", "center_crop", "none"]
@@ -71,6 +73,12 @@ class ImageRules(Value):
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) != self.channels:
                 raise ValueError(f"{name} has {len(numbers)} numbers for {self.channels} channels")
+        return self
+
+    @model_validator(mode="after")
+    def _one_name_per_class(self) -> Self:
+        if len(self.class_names) not in (0, self.classes):
+            raise ValueError(f"class_names has {len(self.class_names)} names for {self.classes} classes")
         return self
 
 
@@ -332,5 +340,6 @@ def _options(
 def _digest(rules: AssignmentFile) -> str:
     # Comparisons across the class and what boards apply change nobody's result: tuning them makes no result stale.
     later = dict.fromkeys(("class_evaluators", "title", "ranking", "board"), True)
-    kept = rules.model_dump_json(exclude={**later, "rubric": {"rank", "manual", "cap", "late"}})
+    parts = {"images": {"class_names"}, "rubric": {"rank", "manual", "cap", "late"}}
+    kept = rules.model_dump_json(exclude={**later, **parts})
     return "sha256:" + hashlib.sha256(kept.encode()).hexdigest()

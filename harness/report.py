@@ -76,6 +76,8 @@ class ReportView(Value):
     override: Overridden | None
     """What an instructor decided, and what was there before."""
     metrics: tuple[MetricLine, ...]
+    class_names: tuple[str, ...]
+    """What the classes of the images are called; empty where they have numbers only."""
     withheld: tuple[str, ...]
     """What kinds of things only the instructor's version shows."""
 
@@ -214,6 +216,7 @@ def _view(
         points=entry.points if entry else whole.points,
         override=entry.override if entry else None,
         metrics=metric_lines(whole, rules, limits),
+        class_names=rules.images.class_names,
         withheld=(),
     )
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import tomli_w
+from pydantic import ValidationError
 
 from harness.api import Evaluation, Options, hookimpl
-from harness.assignment import Assignment, load, shipped
+from harness.assignment import Assignment, ImageRules, load, shipped
 from harness.assignment_schema import json_schema
 from harness.errors import AssignmentError, UsageError
 from harness.plugins import Plugins
@@ -252,3 +253,10 @@ def test_shipped_assignments_are_named_by_their_ids() -> None:
 def test_shipped_assignments_are_valid(name: str) -> None:
     assignment = load(name, Plugins.installed(), needs_data=False)
     assert assignment.id == name
+
+
+def test_every_class_or_none_has_a_name() -> None:
+    named = {"classes": 2, "resize": "none", "mean": [0, 0, 0], "std": [1, 1, 1], "class_names": ["cat", "dog"]}
+    assert ImageRules.model_validate(named).class_names == ("cat", "dog")
+    with pytest.raises(ValidationError, match="class_names has 1 names for 2 classes"):
+        ImageRules.model_validate({**named, "class_names": ["cat"]})

@@ -25,8 +25,8 @@ _BAR_WIDTH, _BAR_HEIGHT = 160, 16
 class Pair:
     """Images of one class that were taken for another."""
 
-    true: int
-    predicted: int
+    true: str
+    predicted: str
     count: int
     of: int
 
@@ -35,6 +35,8 @@ class Pair:
 class Confusion:
     """A confusion matrix ready to be shown."""
 
+    names: list[str]
+    """Of the classes; their numbers where they have no names."""
     rows: list[list[tuple[int, int]]]
     """(count, shade from 0 to 9) by true and predicted class; the shade is the share of the true class."""
     pairs: list[Pair]
@@ -57,26 +59,29 @@ def report_page(view: ReportView, *, board: str | None = None, facts: Sequence[s
         facts=facts,
         metrics=[(line, _drawn(line)) for line in view.metrics],
         curves=[(each, curve_chart(each)) for each in result.curves if any(series.points for series in each.series)],
-        confusion=confusion(result.confusion) if result.confusion else None,
+        confusion=confusion(result.confusion, view.class_names) if result.confusion else None,
         layers=_shares(result.layers),
     )
 
 
-def confusion(counts: Sequence[Sequence[int]]) -> Confusion:
+def confusion(counts: Sequence[Sequence[int]], names: Sequence[str] = ()) -> Confusion:
     """Shades and the commonest mistakes of a confusion matrix."""
     totals = [sum(row) for row in counts]
+    # Of another version of the assignment there may be another number of classes.
+    called = list(names) if len(names) == len(counts) else [f"{number}" for number in range(len(counts))]
     rows = [
         [(count, round(_SHADES * count / total) if total else 0) for count in row]
         for row, total in zip(counts, totals, strict=True)
     ]
-    pairs = [
-        Pair(true, predicted, count, totals[true])
+    found = [
+        (true, predicted)
         for true, row in enumerate(counts)
         for predicted, count in enumerate(row)
         if predicted != true and count
     ]
-    pairs.sort(key=lambda pair: (-pair.count / pair.of, pair.true, pair.predicted))
-    return Confusion(rows, pairs[:_PAIRS])
+    found.sort(key=lambda pair: -counts[pair[0]][pair[1]] / totals[pair[0]])
+    pairs = [Pair(called[true], called[predicted], counts[true][predicted], totals[true]) for true, predicted in found]
+    return Confusion(called, rows, pairs[:_PAIRS])
 
 
 @cache

@@ -64,8 +64,8 @@ def _round_ticks(low: float, high: float, about: int) -> list[float]:
     unit = 10.0 ** math.floor(math.log10(rough))
     step = next(unit * each for each in (1, 2, 5, 10) if unit * each >= rough * 0.7)
     first = math.ceil(low / step - 1e-9)
-    # Multiples, not sums: 0.1 added three times is not 0.3.
-    return [round(index * step, 12) for index in range(first, math.floor(high / step + 1e-9) + 1)]
+    # Multiples, not sums, and twelve figures of them: 0.1 added three times is not 0.3.
+    return [float(f"{index * step:.12g}") for index in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
 def _log_ticks(low: float, high: float, about: int) -> list[float]:
@@ -76,5 +76,5 @@ def _log_ticks(low: float, high: float, about: int) -> list[float]:
         found = [float(factor * 10.0**power) for power in powers for factor in factors]
         found = [each for each in found if low <= each <= high]
         if len(found) <= about:
-            break
-    return found
+            return found
+    return found[:: math.ceil(len(found) / about)]
