@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from harness.assignment import Assignment
+from harness.assignment import Assignment, AssignmentFile
 from harness.board import Board
-from harness.decisions import BoardState, in_force, state_after
+from harness.decisions import BoardState, Override, in_force, state_after
 from harness.errors import UsageError
-from harness.leaderboard import Facts, Making
+from harness.leaderboard import Facts, Making, overridden
 from harness.marks import read_marks
 from harness.results import Attempt
 from harness.roster import read_roster
@@ -41,6 +42,12 @@ class ClassRecord:
     attempts: tuple[Attempt, ...]
     """The one that counts of everyone on the board, with overrides applied."""
     state: BoardState
+    overrides: Mapping[str, Override]
+    rules: AssignmentFile
+
+    def decided(self, attempt: Attempt) -> Attempt:
+        """Another reading of an attempt, such as one with all details, with overrides applied."""
+        return overridden(attempt, self.overrides, self.rules)
 
 
 def class_record(store: Store, assignment: Assignment, wanted: Wanted) -> ClassRecord:
@@ -73,7 +80,7 @@ def class_record(store: Store, assignment: Assignment, wanted: Wanted) -> ClassR
         pseudonym_key=store.secret("pseudonyms").encode() if anonymous else None,
     )
     making = Making.of(attempts, assignment, facts)
-    return ClassRecord(making.board(), tuple(making.attempts), state)
+    return ClassRecord(making.board(), tuple(making.attempts), state, facts.overrides, assignment.rules)
 
 
 def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None, depth: Depth) -> tuple[Attempt, ...]:

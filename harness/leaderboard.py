@@ -94,8 +94,8 @@ class Making:
             key.model_copy(update={"metric": metric_of(key.metric, figures)}) for key in assignment.rules.ranking
         )
         rules = Rules(assignment, ranking, newest_images(known, assignment.digest))
-        overridden = {each.number: _overridden(each, facts.overrides, assignment.rules) for each in known}
-        chosen = counting(overridden.values(), rules, groups, assignment.rules.board.attempts)
+        given = {each.number: overridden(each, facts.overrides, assignment.rules) for each in known}
+        chosen = counting(given.values(), rules, groups, assignment.rules.board.attempts)
         numbers = {each.number for each in chosen}
         results = [each.result for each in chosen]
         key = facts.pseudonym_key
@@ -202,7 +202,7 @@ class Making:
         return self.assignment.rules.ranking
 
 
-def _overridden(attempt: Attempt, overrides: Mapping[str, Override], rules: AssignmentFile) -> Attempt:
+def overridden(attempt: Attempt, overrides: Mapping[str, Override], rules: AssignmentFile) -> Attempt:
     """The attempt with the status an instructor gave it, and the automatic points that follow."""
     override, result = overrides.get(attempt.result.submission), attempt.result
     if override is None or override.status is None or override.status == result.status:

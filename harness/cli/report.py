@@ -70,7 +70,8 @@ def command(
             raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
         record = class_record(store, assignment, Wanted(manual=manual, roster=roster))
     # Not everything has an attempt on the board: not what came after it was frozen, nor a team's earlier hand-ins.
-    shown = next((each for each in record.attempts if each.result.submission == submission), attempts[-1])
+    counting = {each.number for each in record.attempts}
+    shown = record.decided(next((each for each in attempts if each.number in counting), attempts[-1]))
     view = report(
         shown,
         assignment.rules,
