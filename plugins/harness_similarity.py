@@ -47,13 +47,15 @@ class Similarity:
             same.keys() | close.keys(), key=lambda pair: (_unlikeness(same.get(pair), close.get(pair)), pair)
         )
         agreements = Agreements.of(entries)
+        by_name = {each.submission: each for each in entries}
         findings = []
         for pair in pairs[: options.most]:
             found = close.get(pair)
             if found is not None and found.how == "in place":
                 found = reordered(networks[pair[0]], networks[pair[1]], matcher, found)
             around = next((each for each in usual if pair in each.pairs), None)
-            findings.append(finding(pair, same.get(pair), found, around, agreements))
+            both = by_name[pair[0]], by_name[pair[1]]
+            findings.append(finding(both, same.get(pair), found, around, agreements))
         notes = (*_compared(len(entries), usual), *_left_out(common, len(pairs) - len(findings)))
         return Comparison(findings=tuple(findings), notes=notes)
 

@@ -34,17 +34,22 @@ _SAME_RUN = (
 
 
 def finding(
-    pair: Pair, equal: Equal | None, alike: Alike | None, usual: Usual | None, agreements: Agreements
+    pair: tuple[ClassEntry, ClassEntry],
+    equal: Equal | None,
+    alike: Alike | None,
+    usual: Usual | None,
+    agreements: Agreements,
 ) -> Finding:
     """One pair that stands out."""
-    first = alike.first if alike else pair[0]
-    one, other = (f"'{clean(name, _NAME_CHARACTERS)}'" for name in sorted(pair, key=lambda name: name != first))
-    share = agreements.share(pair)
+    names = pair[0].submission, pair[1].submission
+    first = alike.first if alike else names[0]
+    one, other = (_quoted(name) for name in sorted(names, key=lambda name: name != first))
+    share = agreements.share(names)
     parts = [_equal_words(one, other, equal) if equal else "", _alike_words(one, other, alike, usual) if alike else ""]
     if share is not None:
         usually = f" (median of all pairs: {100 * agreements.median:.1f} %)" if agreements.median is not None else ""
         parts.append(f"They put {100 * share:.1f} % of the graded images into the same class{usually}.")
-    parts += [_explanation(equal, alike), _ASK]
+    parts += [_handed_in(*pair), _explanation(equal, alike), _ASK]
     evidence: dict[str, float | str] = {"found": _kind(equal, alike)}
     if alike:
         evidence["resemblance"] = round(alike.resemblance, 4)
@@ -53,7 +58,7 @@ def finding(
         evidence["equal tensors"] = f"{equal.tensors} of {equal.of}"
     if share is not None:
         evidence["same predictions"] = round(share, 4)
-    return Finding(submissions=pair, evidence=evidence, paragraph=" ".join(filter(None, parts)))
+    return Finding(submissions=names, evidence=evidence, paragraph=" ".join(filter(None, parts)))
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,17 @@ def note(usual: Usual) -> str:
         words += f"median resemblance {usual.median:.2f}; "
     most = "" if usual.most_unlisted is None else f", any other pair has at most {usual.most_unlisted:.2f}"
     return f"{words}listed from {usual.listed_from:.2f}{most}"
+
+
+def _quoted(name: str) -> str:
+    return f"'{clean(name, _NAME_CHARACTERS)}'"
+
+
+def _handed_in(one: ClassEntry, other: ClassEntry) -> str:
+    if one.submitted_at is None or other.submitted_at is None:
+        return ""
+    moments = (f"{_quoted(each.submission)} {each.submitted_at:%Y-%m-%d %H:%M %Z}".strip() for each in (one, other))
+    return f"Handed in: {', '.join(moments)}."
 
 
 def _kind(equal: Equal | None, alike: Alike | None) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
@@ -222,6 +224,13 @@ def test_agreement_is_told_beside_what_is_usual():
     )
     shorter = entry("copy", rounded(student("plain", 1)), entries[0].predictions[:10])
     assert "same predictions" not in compared([*entries, shorter]).findings[0].evidence
+
+
+def test_when_both_were_handed_in_is_told():
+    moments = {"early": datetime(2026, 1, 2, 3, 4, tzinfo=UTC), "late": datetime(2026, 1, 9, 8, 7, tzinfo=UTC)}
+    entries = [replace(entry(name, student("plain", 1)), submitted_at=moments[name]) for name in moments]
+    (finding,) = compared(entries).findings
+    assert "Handed in: 'early' 2026-01-02 03:04 UTC, 'late' 2026-01-09 08:07 UTC." in finding.paragraph
 
 
 def test_the_list_has_an_end():
