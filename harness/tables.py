@@ -49,7 +49,7 @@ def read_table(path: Path, known: Mapping[str, str], required: str) -> Table:
         UsageError: the file cannot be read.
         TableError: not a table, or one without the required column.
     """
-    lines = _lines(path)
+    lines, _ = read_lines(path)
     source = str(path)
     if not lines:
         raise TableError(source, [Problem("", "empty: a header and a line for each person are needed")])
@@ -71,8 +71,13 @@ def read_table(path: Path, known: Mapping[str, str], required: str) -> Table:
     return Table(source, tuple(filter(None, columns)), tuple(rows), problems)
 
 
-def _lines(path: Path) -> list[tuple[int, list[str]]]:
-    """Lines that are not empty, with their numbers."""
+def read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """Lines that are not empty with their numbers, cells as they are; and the delimiter.
+
+    Raises:
+        UsageError: the file cannot be read.
+        TableError: it is no CSV in UTF-8.
+    """
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -89,7 +94,7 @@ def _lines(path: Path) -> list[tuple[int, list[str]]]:
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
     try:
-        return [(reader.line_num, cells) for cells in reader if cells]
+        return [(reader.line_num, cells) for cells in reader if cells], delimiter
     except csv.Error as error:
         raise TableError(str(path), [Problem(f"line {reader.line_num}", str(error))]) from error
 
