@@ -87,7 +87,8 @@ def page_facts(row: Standing, board: Board) -> list[str]:
     facts = [f"rank {row.rank}{' (shared)' if row.tie else ''} of {len(board.standings):,}"]
     if row.distinguishable is not None:
         told = "can be told from the leader" if row.distinguishable else "cannot be told from the leader"
-        facts.append(f"{told} (p = {_p(row.p_value)})")
+        p = _p(row.p_value)
+        facts.append(f"{told} (p {p})" if p.startswith("<") else f"{told} (p = {p})")
     if row.pareto:
         facts.append("on the Pareto front")
     return facts
