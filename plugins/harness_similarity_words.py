@@ -27,6 +27,11 @@ _REORDERED = (
     "them does, or a common source that was reordered."
 )
 _CUT_OUT = "Two who prune the same handed-out network look like this too."
+_NOT_TRAINED = (
+    "Parts that nobody trained can explain this: layers of a handed-out network, layers frozen at the seed of a "
+    "handed-out notebook, or a table that code computes, such as position encodings. Trained tensors cannot be equal by "
+    "chance."
+)
 _SAME_RUN = (
     "A handed-out network that was not trained, or the same program run twice with the same seed on the same kind of "
     "machine, can explain equal numbers; training on one's own cannot."
@@ -156,5 +161,5 @@ def _explanation(equal: Equal | None, alike: Alike | None) -> str:
     if equal and (equal.file or equal.tensors == equal.of):
         return _SAME_RUN
     if alike is None:
-        return _SAME_RUN
+        return _NOT_TRAINED
     return {"in place": _SAME_START, "reordered": _REORDERED, "cut out": _CUT_OUT}[alike.how]

@@ -148,6 +148,7 @@ def test_a_borrowed_part_is_listed_with_its_share():
     # Six of ten tensors, BatchNorm's counter left out; Conv2d(3, 8, 3) with its BatchNorm holds 256 of 9,274 numbers.
     assert finding.evidence["equal tensors"] == "6 of 10"
     assert "3 % of all" in finding.paragraph
+    assert "a table that code computes" in finding.paragraph
 
 
 def test_what_most_of_the_class_has_was_handed_out():
