@@ -265,6 +265,7 @@ _ASSIGNMENT_PLACES = {
     "SubmissionRules": "`[submission]`",
     "DataRules": "`[data.<name>]`",
     "ImageRules": "`[images]`",
+    "TeacherRules": "`[teacher]`",
     "Limits": "`[limits]`",
     "Rubric": "`[rubric]`",
     "PointRule": "`[[rubric.points]]`",

@@ -6,7 +6,7 @@ protocols below. Importing this module does not import torch.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -407,6 +407,22 @@ class ModelFacts(Value):
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Teacher:
+    """The assignment's large network, measured once for all submissions."""
+
+    label: str
+    decoded: Mapping[str, Tensor]
+    facts: ModelFacts
+    macs: int | None
+    predictions: np.ndarray[Any, np.dtype[np.int64]]
+    """[N], of `Context.examples` in their order."""
+
+
+def _no_teacher() -> Teacher | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """What an evaluator may know beside the student."""
 
@@ -431,6 +447,9 @@ class Context:
     """Curves of the evaluators that ran before this one."""
     calibration: Images | None = None
     """Training images for BatchNorm's statistics: at most 1,000 of `[data.calibration]`, if the assignment has it."""
+    teacher: Callable[[], Teacher | None] = _no_teacher
+    """Measures `[teacher]` when it is first asked for; None where the assignment has none. Raises SubmissionError when
+    it cannot be used."""
     predictions: tuple[int, ...] | None = None
     """The predicted class of each example, once an evaluator that ran before this one has told."""
 

@@ -100,6 +100,22 @@ class Limits(Value):
     tensor_bytes: PositiveInt = 256 * 2**20
 
 
+class TeacherRules(Value):
+    """`[teacher]`: the large network that students' networks are compared with; the instructor's own."""
+
+    path: str
+    """The folder of its source and weights, relative to the assignment file."""
+    source: str = "model.py"
+    weights: str
+    """In that folder."""
+    entry_point: str
+    """The class or function that makes it."""
+    model_arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """Keyword arguments for it."""
+    label: str = "teacher"
+    """What tables call it."""
+
+
 class PointRule(Value):
     """`[[rubric.points]]`: points for a check, for a baseline, or for a metric's value."""
 
@@ -209,6 +225,8 @@ class AssignmentFile(Value):
     data: dict[Name, DataRules]
     images: ImageRules
     limits: Limits = Limits()
+    teacher: TeacherRules | None = None
+    """A large network to compare with."""
     baselines: dict[Name, Fraction] = Field(default_factory=dict)
     """Named accuracies, lowest first."""
     evaluators: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]

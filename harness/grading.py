@@ -47,6 +47,7 @@ from harness.sandbox import Room, Sandbox
 from harness.shared_images import SharedImages
 from harness.student import SandboxedStudent
 from harness.submission import HandIn, ReadLimits, Submission, read_submission
+from harness.teachers import Teachers
 from harness.worker.failures import failure
 
 if TYPE_CHECKING:
@@ -148,11 +149,22 @@ class Grader:
     """The assignment's data for this audience, where someone has it already."""
     data: DataSets = field(init=False)
     shared: SharedImages = field(init=False)
+    teachers: Teachers = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self, decoded: DataSets | None) -> None:
-        object.__setattr__(self, "data", decoded or DataSets(self.assignment, self.plugins, self.audience))
+        data = decoded or DataSets(self.assignment, self.plugins, self.audience)
+        object.__setattr__(self, "data", data)
         object.__setattr__(self, "shared", SharedImages(self.image_seed))
+        teachers = Teachers(
+            self.assignment,
+            self.sandbox,
+            self.shared,
+            format_modules=self.plugins.weight_format_modules,
+            images=lambda size: data.test(size)[0].images,
+            stopping=self.stopping,
+        )
+        object.__setattr__(self, "teachers", teachers)
 
     def grade(self, hand_in: HandIn) -> Result | None:
         """Grade one hand-in; None when `skip` said so or the run is being stopped."""
@@ -300,6 +312,7 @@ class Grader:
             limit_seconds=rules.limits.request_seconds,
             curves=tuple(found.curves),
             calibration=self.data.calibration(input_size),
+            teacher=lambda: self.teachers.at(input_size),
             predictions=found.predictions,
         )
 

@@ -64,8 +64,7 @@ class Ruler:
         total = len(graded.labels)
         if images is None or images >= total:
             return cls(student, graded)
-        chosen = np.arange(images, dtype=np.int64) * total // images
-        return cls(student, subset(graded, chosen))
+        return cls(student, subset(graded, evenly(total, images)))
 
     def accuracy(self, weights: Mapping[str, Tensor] | None = None, network: Network | None = None) -> Metric:
         """Of `network`, or of the student's own; raises SubmissionError when the forward pass fails."""
@@ -84,6 +83,12 @@ class Ruler:
         beside = {"sparsity": 1 - left / stored, "bytes": state_bytes(student, weights, aliases)}
         macs = self.counted.macs(shrunk.network)
         return Point(left, self.accuracy(weights, shrunk.network), beside | ({} if macs is None else {"macs": macs}))
+
+
+def evenly(total: int, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    """The numbers floor(i · total / count), or all of them where there are no more."""
+    count = min(count, total)
+    return np.arange(count, dtype=np.int64) * total // count
 
 
 def subset(examples: Examples, chosen: np.ndarray[Any, np.dtype[np.int64]]) -> Examples:

@@ -18,7 +18,7 @@ LAYERS = (
     {"resources", "text", "plugins", "results"},
     {"assignment_mistakes", "assignment", "submission", "rubric"},
     {"sandbox", "student", "store", "kept"},
-    {"grading", "leaderboard", "class_board", "report", "report_markdown", "web", "plots", "comparing"},
+    {"grading", "teachers", "leaderboard", "class_board", "report", "report_markdown", "web", "plots", "comparing"},
     {"cli", "notebook"},
 )
 # Where the modules belong that no line above names: readers and helpers, above the contracts and below the sandbox.
