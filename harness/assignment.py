@@ -106,8 +106,9 @@ class TeacherRules(Value):
     path: str
     """The folder of its source and weights, relative to the assignment file."""
     source: str = "model.py"
+    """Its source, in that folder."""
     weights: str
-    """In that folder."""
+    """Its weights, in that folder."""
     entry_point: str
     """The class or function that makes it."""
     model_arguments: dict[str, JsonValue] = Field(default_factory=dict)
