@@ -13,12 +13,11 @@ from harness.assignment import Assignment, AssignmentFile
 from harness.board import Entry, Overridden
 from harness.plugins import Plugins
 from harness.results import AssignmentInfo, Attempt, Environment, PointLine, Report, Result, describe_status
-from harness.scoring import most, total
+from harness.scoring import DECIDED, lines_for_student, most, total
 from harness.text import clean
 
 MARKS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
 VERDICTS: dict[Verdict, str] = {"passed": "passed", "failed": "failed", "could_not_check": "could not be checked"}
-_DECIDED = "an instructor set this {}"
 STAND_IN = "Graded on stand-in data, synthetic images that only look like the real ones: these points mean nothing."
 
 
@@ -143,7 +142,11 @@ def report(
         return view
     shown = audiences.for_student(attempt.result, rules, published=published)
     shown = shown.model_copy(update=_decided(entry))
-    lines = None if entry is None else _for_student(entry, private=audiences.holds_private(rules) and not published)
+    lines = (
+        None
+        if entry is None
+        else lines_for_student(entry.points, private=audiences.holds_private(rules) and not published)
+    )
     return _narrowed(view, rules, shown, lines)
 
 
@@ -239,20 +242,11 @@ def _narrowed(view: ReportView, rules: AssignmentFile, shown: Result, lines: Seq
     )
 
 
-def _for_student(entry: Entry, *, private: bool) -> list[PointLine]:
-    """The lines of one's own score. What goes by the sum of all lines would tell about private ones among them."""
-    shown = [line for line in entry.points if line.public or line.kind == "manual" or not private]
-    return [
-        line.model_copy(update={"reason": _DECIDED.format("score")}) if line.kind == "override" else line
-        for line in shown
-    ]
-
-
 def _decided(entry: Entry | None) -> dict[str, str | None]:
     """The reason of a status that an instructor set; why is for the two of them to talk about."""
     if entry is None or entry.override is None or entry.override.old_status == entry.status:
         return {}
-    return {"reason": _DECIDED.format("status"), "hint": None}
+    return {"reason": DECIDED.format("status"), "hint": None}
 
 
 def _is_compared(name: str) -> bool:

@@ -15,6 +15,7 @@ from harness.decisions import Override
 from harness.results import PointLine, Result
 
 LineKind = Literal["automatic", "rank", "manual", "cap", "late", "override"]
+DECIDED = "an instructor set this {}"
 _DAY = timedelta(days=1)
 # Points are shown to six figures; further ones are only what floating-point sums leave.
 _DECIMALS = 6
@@ -74,6 +75,19 @@ def most(rules: AssignmentFile, lines: Sequence[PointLine]) -> float:
     """The most they could be."""
     together = round(math.fsum(line.max_points for line in lines), _DECIMALS)
     return together if rules.rubric.cap is None else min(together, rules.rubric.cap)
+
+
+def lines_for_student(lines: Sequence[ScoreLine], *, private: bool) -> list[ScoreLine]:
+    """The lines of one's own score. What goes by the sum of all lines would tell about private ones among them.
+
+    Args:
+        private: some images are private, and what they decide is not published.
+    """
+    shown = [line for line in lines if line.public or line.kind == "manual" or not private]
+    return [
+        line.model_copy(update={"reason": DECIDED.format("score")}) if line.kind == "override" else line
+        for line in shown
+    ]
 
 
 def late_days(policy: LatePolicy | None, submitted_at: datetime | None) -> int | None:
