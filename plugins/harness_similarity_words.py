@@ -28,9 +28,9 @@ _REORDERED = (
 )
 _CUT_OUT = "Two who prune the same handed-out network look like this too."
 _NOT_TRAINED = (
-    "Parts that nobody trained can explain this: layers of a handed-out network, layers frozen at the seed of a "
-    "handed-out notebook, or a table that code computes, such as position encodings. Trained tensors cannot be equal by "
-    "chance."
+    "Parts that nobody trained can explain equal tensors: layers of a handed-out network, layers frozen at the seed of "
+    "a handed-out notebook, or a table that code computes, such as position encodings. Trained tensors are never equal "
+    "by chance."
 )
 _SAME_RUN = (
     "A handed-out network that was not trained, or the same program run twice with the same seed on the same kind of "
@@ -162,4 +162,6 @@ def _explanation(equal: Equal | None, alike: Alike | None) -> str:
         return _SAME_RUN
     if alike is None:
         return _NOT_TRAINED
+    if equal and alike.how == "in place":
+        return f"{_SAME_START} {_NOT_TRAINED}"
     return {"in place": _SAME_START, "reordered": _REORDERED, "cut out": _CUT_OUT}[alike.how]
