@@ -96,6 +96,33 @@ def tensor_bytes(tensor: Tensor, bits: int) -> bytes:
     return min(_encoded(flat, bits), sparse, key=len)
 
 
+def micronet_parameters(student: Stored) -> float:
+    """Storage as the MicroNet challenge counts it: values of 32 bits, narrower ones as the fraction of one they are.
+
+    Pruned tensors are their values that are not zero and a bitmask; step counters are not needed for inference. Where
+    nothing is quantised below 16 bits, everything counts as if it had 16
+    (https://micronet-challenge.github.io/scoring_and_submission, "Parameter Storage").
+    """
+    said = stored_bits(student)
+    tensors = {name: each for name, each in handed_in(student).items() if not name.endswith("num_batches_tracked")}
+    widths = {name: _true_bits(each, said.get(name, own_bits(each))) for name, each in tensors.items()}
+    free = min(widths.values(), default=16) >= 16
+    bits = 0
+    for name, each in tensors.items():
+        width, kept = 16 if free else widths[name], int((each != 0).sum())
+        bits += min(each.numel() * width, each.numel() + kept * width)
+    return bits / 32
+
+
+def _true_bits(tensor: Tensor, claimed: int) -> int:
+    """The claimed width if all values that are not zero fit it."""
+    import torch
+
+    if claimed < 16 and len(torch.unique(tensor[tensor != 0])) > 2**claimed:
+        return own_bits(tensor)
+    return claimed
+
+
 def own_bits(tensor: Tensor) -> int:
     """Width of a value in memory."""
     return 8 * tensor.element_size()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import ClassVar, Literal
 
-from harness_canonical import canonical, handed_in, zstd_size
+from harness_canonical import canonical, handed_in, micronet_parameters, zstd_size
 
 from harness.api import (
     Check,
@@ -27,6 +27,9 @@ class SizeOptions(Options):
     """Largest allowed size in bytes; absent: size is measured but not limited."""
     measure: Literal["stored", "canonical", "zstd"] = "stored"
     """The size that `limit_bytes` limits: the weights file, or one of the two that do not depend on its format."""
+    micronet_reference: PositiveInt | None = None
+    """Parameters of the network that `micronet_storage` is a share of, such as 36_500_000, the WideResNet-28-10 of the
+    MicroNet challenge's CIFAR-100 track; absent: it is not measured."""
 
 
 class ModelSize:
@@ -34,12 +37,13 @@ class ModelSize:
 
     `stored_bytes` is the weights file as handed in, byte for byte. `canonical_bytes` is what its tensors need: each
     value in the width it had in the file, or a mask of one bit per value and the values that are not zero, where that
-    is smaller. `zstd_bytes` is the same, compressed. docs/curves.md defines both.
+    is smaller. `zstd_bytes` is the same, compressed. `micronet_storage`, on request, is the storage half of MicroNet's
+    score. docs/curves.md defines them.
     """
 
     name = "model_size"
     Options: ClassVar[type[Options]] = SizeOptions
-    provides = frozenset({"stored_bytes", "canonical_bytes", "zstd_bytes", "weights_size"})
+    provides = frozenset({"stored_bytes", "canonical_bytes", "zstd_bytes", "micronet_storage", "weights_size"})
 
     def limits(self, options: SizeOptions) -> Mapping[str, float]:
         return {} if options.limit_bytes is None else {f"{options.measure}_bytes": options.limit_bytes}
@@ -51,6 +55,9 @@ class ModelSize:
         metrics = {
             f"{name}_bytes": Metric(value=size, unit="bytes", higher_is_better=False) for name, size in sizes.items()
         }
+        if options.micronet_reference is not None:
+            share = micronet_parameters(student) / options.micronet_reference
+            metrics["micronet_storage"] = Metric(value=share, unit="", higher_is_better=False)
         if options.limit_bytes is None:
             return Evaluation(metrics=metrics)
         return Evaluation(metrics=metrics, checks=(_check(sizes[options.measure], options, student),))

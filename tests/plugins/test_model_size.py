@@ -39,7 +39,7 @@ def evaluated(size: int, limit: int | None, elements: int = 100, measure="stored
 def test_without_a_limit_the_size_is_only_measured():
     found = evaluated(387_480, None)
     assert found.checks == ()
-    assert found.metrics.keys() | {"weights_size"} == ModelSize.provides
+    assert found.metrics.keys() | {"weights_size", "micronet_storage"} == ModelSize.provides
     metric = found.metrics["stored_bytes"]
     assert (metric.value, metric.unit, metric.higher_is_better) == (387_480, "bytes", False)
 
@@ -169,3 +169,29 @@ def test_names_the_network_wraps_are_found_too():
     assert stored_bits(given) == {"net.weight": 16, "net.bias": 32}
     assert stored_bits(student({"weight": torch.ones(4)}, {})) == {}
     assert stored_bits(student({}, {})) == {}
+
+
+def micronet(tensors, bits=None, reference=1):
+    found = ModelSize().evaluate(student(tensors, bits), context(SizeOptions(micronet_reference=reference)))
+    return found.metrics["micronet_storage"].value
+
+
+def test_micronet_counts_fractions_of_32_bit_values():
+    levels = torch.arange(256.0).repeat(2)
+    # 512 values of 8 bits are 128 parameters; beside something narrow, 32 bits stay 32: 10 more; the counter is not needed
+    tensors = {"w": levels, "b": torch.rand(10), "bn.num_batches_tracked": torch.tensor(3)}
+    # one of the levels is zero, so a mask does not pay: 512 + 510 · 8 > 512 · 8
+    assert micronet(tensors, {"w": 8}) == 128 + 10
+    # nothing narrow: all may be counted as 16 bits
+    assert micronet(tensors) == (512 + 10) / 2
+    # the claim of 8 bits does not hold, so 16 it is
+    assert micronet({"w": torch.rand(1000)}, {"w": 8}) == 500
+    # pruned: a bit each, and 10 values of 16 bits
+    pruned = torch.cat([torch.zeros(990), torch.rand(10) + 1])
+    assert micronet({"w": pruned}) == (1000 + 160) / 32
+
+
+def test_micronet_score_of_a_published_entry():
+    """github.com/mhariat/MicroNet: 0.3445 million parameters on CIFAR-100, storage 0.3445 / 36.5 of the score 0.0467."""
+    parameters = 2 * 344_500  # at the free 16 bits
+    assert micronet({"w": torch.ones(parameters)}, reference=36_500_000) == pytest.approx(0.3445 / 36.5)
