@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -91,13 +92,14 @@ class Json:
     name = "json"
 
     def render(self, board: Board) -> dict[str, str]:
-        # The names and reasons were written by students; JSON escapes control characters only below U+0020.
+        # Names and reasons were written by students. Plain ASCII: pydantic's own JSON leaves characters that reverse or
+        # hide text as they are.
         standings = tuple(row.model_copy(update={"name": clean(row.name)}) for row in board.standings)
         unranked = tuple(
             row.model_copy(update={"name": clean(row.name), "reason": clean(row.reason)}) for row in board.unranked
         )
         cleaned = board.model_copy(update={"standings": standings, "unranked": unranked})
-        return {"leaderboard.json": cleaned.model_dump_json(indent=1) + "\n"}
+        return {"leaderboard.json": json.dumps(cleaned.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"}
 
 
 def _of_both(row: Standing | Unranked) -> dict[str, Any]:

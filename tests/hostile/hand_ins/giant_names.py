@@ -1,0 +1,11 @@
+# Calls a parameter by a name of twenty million characters.
+# expect: crashed
+# reason: wrote over its own answers
+import torch
+from attack import Honest
+
+
+class StudentNet(Honest):
+    def __init__(self):
+        super().__init__()
+        self._parameters["x" * 20_000_000] = torch.nn.Parameter(torch.zeros(1))

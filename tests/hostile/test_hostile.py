@@ -1,0 +1,88 @@
+"""Hostile hand-ins: each must come to its own end, own up to nothing, and leave everyone else alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from hostile_class import HONEST, HONEST_ACCURACY, Attack, attacks
+from hostile_gaps import KNOWN_GAPS
+
+ATTACKS = attacks()
+
+pytestmark = pytest.mark.timeout(500)
+
+
+def test_there_are_enough():
+    assert len(ATTACKS) >= 55
+
+
+@pytest.mark.parametrize("attack", ATTACKS, ids=lambda each: each.name)
+def test_attack(attack: Attack, outcome: dict[str, Any], arena, request):
+    gap = KNOWN_GAPS.get(arena.backend, {}).get(attack.name)
+    if gap is not None:
+        request.applymarker(pytest.mark.xfail(reason=gap, strict=True))
+    result = outcome["results"][attack.assignment][attack.name]
+    said = result["printed"] + (result["reason"] or "") + "".join(result["notes"])
+    assert "BREACH" not in said
+    assert outcome["secret"] not in said
+    assert result["status"] in attack.statuses, result["reason"]
+    if result["status"] == "graded":
+        assert result["reason"] is None
+        _judge(attack, result)
+    elif attack.reason:
+        assert re.search(attack.reason, result["reason"]), result["reason"]
+
+
+def _judge(attack: Attack, result: dict[str, Any]) -> None:
+    verdicts = {check["name"]: check["verdict"] for check in result["checks"]}
+    for name, allowed in attack.checks:
+        assert verdicts[name] in allowed
+    if attack.says_so:
+        # It was really carried out.
+        assert "attacked" in result["printed"]
+    accuracy = result["metrics"]["accuracy"]["value"]
+    if attack.accuracy == "honest":
+        assert accuracy == HONEST_ACCURACY
+    elif attack.accuracy != "any":
+        assert accuracy <= attack.accuracy
+
+
+def test_honest_neighbours_are_unharmed(outcome):
+    honest = [
+        *(outcome["results"]["main"][name] for name in (*HONEST, "neighbour")),
+        outcome["results"]["kd"]["kd_honest"],
+    ]
+    for result in honest:
+        assert (result["status"], result["reason"]) == ("graded", None), result["submission"]
+        assert result["metrics"]["accuracy"]["value"] == HONEST_ACCURACY
+        assert {check["verdict"] for check in result["checks"]} == {"passed"}, result["checks"]
+
+
+def test_everyone_is_graded_once(outcome):
+    expected = {each.name for each in ATTACKS if each.assignment == "main"} | {*HONEST, "neighbour"}
+    assert set(outcome["results"]["main"]) == expected
+
+
+def test_nothing_outside_has_changed(outcome):
+    assert outcome["changed"] == {}
+
+
+def test_nobody_was_contacted(outcome):
+    assert outcome["contacts"] == []
+
+
+def test_nobody_survives(outcome):
+    assert outcome["survivors"] == []
+
+
+def test_the_grader_itself_ran_nothing_of_theirs(outcome):
+    assert "BREACH" not in outcome["said"]
+
+
+def test_nobody_outlives_a_killed_grader(arena):
+    outcome = arena.run("kill")
+    assert outcome["building"] == 2
+    assert outcome["before"] >= 2  # there was somebody to survive
+    assert outcome["survivors"] == []
