@@ -1,82 +1,15 @@
-"""One run of grading per backend and kind of user; the tests look at what came of it."""
+"""The runs that the tests look at; each is made once, when the first test asks for it."""
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-
-from harness.sandbox import NAMES
-
-SUPPORT = Path(__file__).parents[1] / "support"
-BACKENDS = [name for name in NAMES if name not in {"auto", "none"}]
-USERS = ["root", "ordinary"] if os.getuid() == 0 else ["ordinary"]
-_ORDINARY_UID = 54321
-_RUN_SECONDS = 400
+from hostile_arena import ARENAS, Arena
 
 
-class Arena:
-    """Runs `hostile_run.py` as one user with one sandbox, once per mode, and keeps what it left until the end."""
-
-    def __init__(self, backend: str, user: str) -> None:
-        self.backend, self.user = backend, user
-        self.uid = _ORDINARY_UID if user == "ordinary" and os.getuid() == 0 else os.getuid()
-        self._done: dict[str, Any] = {}
-        self._folders: list[Path] = []
-
-    def run(self, mode: str) -> dict[str, Any]:
-        """The outcome, computed once; skips where the sandbox does not work."""
-        if mode not in self._done:
-            self._done[mode] = self._outcome(mode)
-        outcome = self._done[mode]
-        if isinstance(outcome, str):
-            (pytest.fail if os.environ.get("HARNESS_REQUIRE_ALL") == "1" else pytest.skip)(outcome)
-        return outcome
-
-    def folder(self) -> Path:
-        """An empty one that its user may write to, short enough for a Unix socket."""
-        folder = Path(tempfile.mkdtemp(prefix="hostile-", dir="/tmp"))
-        self._folders.append(folder)
-        os.chown(folder, self.uid, self.uid) if self.uid != os.getuid() else None
-        folder.chmod(0o755)
-        return folder
-
-    def close(self) -> None:
-        for each in self._folders:
-            shutil.rmtree(each, ignore_errors=True)
-
-    def _outcome(self, mode: str) -> dict[str, Any] | str:
-        folder = self.folder()
-        # A machine that refuses namespaces is what the level without them is for.
-        wanted = {"uid": self.uid, "namespaces": self.backend != "landlock", "readable": []}
-        command = [sys.executable, SUPPORT / "hostile_user.py", json.dumps(wanted)]
-        command += [SUPPORT / "hostile_run.py", mode, folder, self.backend]
-        environment = {**os.environ, "HOSTILE_PARENT": "a secret of whoever started the grader", "USER": "hostile"}
-        done = subprocess.run(
-            [*map(str, command)],
-            check=False,
-            env=environment,
-            cwd="/",
-            capture_output=True,
-            text=True,
-            timeout=_RUN_SECONDS,
-        )
-        if done.returncode in {3, 4}:
-            return f"{self.backend} as {self.user}: {done.stderr.strip()}"
-        assert done.returncode == 0, done.stderr[-4000:]
-        outcome: dict[str, Any] = json.loads((folder / "outcome.json").read_text())
-        return {**outcome, "folder": folder, "said": done.stdout + done.stderr}
-
-
-@pytest.fixture(scope="session", params=[(backend, user) for backend in BACKENDS for user in USERS], ids="-".join)
+@pytest.fixture(scope="session", params=ARENAS, ids="-".join)
 def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
     arena = Arena(*request.param)
     yield arena

@@ -9,6 +9,7 @@ from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
+from hostile_arena import ARENAS
 from hostile_crafted import EVIL_NAME
 
 from harness.assignment import load
@@ -18,17 +19,19 @@ from harness.plugins import Plugins
 from harness.results import Result
 from harness.store import Store
 
-pytestmark = pytest.mark.timeout(500)
+# What is shown does not depend on the sandbox: one run is enough.
+pytestmark = [pytest.mark.timeout(500), pytest.mark.parametrize("arena", ARENAS[:1], ids="-".join, indirect=True)]
 
 EVIL = ["terminal_text", "evil_names", "giant_error", "print_gigabytes"]
 
 
-@pytest.fixture
-def shown(outcome, tmp_path):
+@pytest.fixture(scope="module")
+def shown(arena, tmp_path_factory):
     """Runs a command on a store of everything that was graded."""
+    outcome = arena.run("grade")
     path = str(outcome["folder"] / "main.toml")
     assignment = load(path, Plugins.installed())
-    url = f"sqlite:///{tmp_path}/h.db"
+    url = f"sqlite:///{tmp_path_factory.mktemp('store')}/h.db"
     with closing(Store.open(url)) as store:
         for result in outcome["results"]["main"].values():
             store.add(assignment.info, environment("bwrap"), Result.model_validate(result))
