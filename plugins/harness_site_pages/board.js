@@ -10,6 +10,9 @@
     const filter = document.getElementById("filter");
     const front = document.getElementById("front");
     const count = document.getElementById("count");
+    const more = document.getElementById("more");
+    // Browsers take seconds to lay out more rows than anyone reads.
+    let most = 500;
     const words = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" });
     const folded = (text) => text.normalize("NFKC").toLowerCase();
     for (const each of people) each.text = folded(each.row.cells[1].textContent);
@@ -40,9 +43,7 @@
     };
 
     // Baselines are lines between ranks: in any other order they would separate nothing.
-    let ranked = true;
     const show = (inOrder) => {
-      ranked = inOrder;
       const order = inOrder ? rows : people;
       body.replaceChildren(...order.map((each) => each.row));
       narrow();
@@ -51,15 +52,17 @@
     const narrow = () => {
       const wanted = folded(filter.value.trim());
       const best = front !== null && front.checked;
-      let shown = 0;
+      let fitting = 0;
       for (const each of people) {
         const fits = each.text.includes(wanted) && (!best || each.row.className === "best");
-        each.row.hidden = !fits;
-        shown += fits;
+        fitting += fits;
+        each.row.hidden = !fits || fitting > most;
       }
-      const all = shown === people.length;
-      for (const each of rows) if (each.baseline) each.row.hidden = !all;
-      count.textContent = all ? "" : `${shown} of ${people.length} shown`;
+      const shown = Math.min(fitting, most);
+      const everyone = fitting === people.length;
+      for (const each of rows) if (each.baseline) each.row.hidden = !everyone;
+      more.hidden = fitting <= most;
+      count.textContent = shown === people.length ? "" : `${shown} of ${people.length} shown`;
     };
 
     headers.forEach((header, index) => {
@@ -72,6 +75,11 @@
       });
     });
     filter.addEventListener("input", narrow);
+    more.addEventListener("click", () => {
+      most = Infinity;
+      narrow();
+      filter.focus();
+    });
     if (front) front.addEventListener("change", narrow);
     narrow();
   }

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from site_fakes import EVIL, NAMES
+from site_fakes import EVIL, NAMES, plain_class, site_of
 
 from harness.text import clean
 
@@ -147,6 +147,30 @@ def test_everything_works_without_a_mouse(board: Any, keys: Any) -> None:
     assert "filter" in reached
     assert any(each.startswith("parameters") for each in reached)
     assert NAMES[0] in reached
+
+
+def test_a_long_board_begins_short_and_sorts_and_filters_all_of_it(board: Any, site: Path) -> None:
+    (site / "long.html").write_text(site_of(plain_class(700))[1]["index.html"], encoding="utf-8")
+    board.get((site / "long.html").as_uri())
+
+    def shown() -> int:
+        return board.execute_script("return document.querySelectorAll('#ranking tbody tr:not([hidden])').length")
+
+    baselines = 2
+    assert shown() == 500 + baselines
+    assert board.find_element("id", "count").text == "500 of 700 shown"
+    press(board, "accuracy")
+    press(board, "accuracy")
+    assert board.find_element("css selector", "#ranking tbody td small").text == "49.00–96.00 %"
+    # The last of the board comes first now, although it was not shown before.
+    assert board.find_element("css selector", "#ranking tbody td").text == "700"
+    board.find_element("id", "filter").send_keys("student-0069")
+    assert shown() == 10
+    board.find_element("id", "filter").clear()
+    board.find_element("id", "filter").send_keys(" ")
+    board.find_element("id", "more").click()
+    assert shown() == 700
+    assert not board.find_element("id", "more").is_displayed()
 
 
 def test_hostile_names_stay_text(board: Any, site: Path) -> None:
