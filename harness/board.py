@@ -255,4 +255,4 @@ def _public_id(row: Entry) -> str | None:
     if row.submission is None:
         return None
     shown = clean(row.submission, 120)
-    return row.submission if row.name == shown or row.name.endswith(f" ({shown})") else None
+    return row.submission if row.name == shown else None

@@ -6,6 +6,7 @@ import base64
 import hmac
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from itertools import count
 
 from harness.results import Result
 from harness.text import clean
@@ -17,17 +18,28 @@ _PSEUDONYM_LETTERS = 10
 
 
 def nicknames(results: Sequence[Result]) -> dict[str, str]:
-    """Submission id -> the name to show; a nickname that another row also answers to gets its id beside it."""
+    """Submission id -> the name to show, which no other row has, nor any other submission as its id.
+
+    A nickname that is taken gets a number. An id instead would tell whose it is: choosing someone's nickname would
+    unmask them.
+    """
+    ids = {each.submission: clean(each.submission, _ID_CHARACTERS) for each in results}
     wanted = {
-        each.submission: clean(each.nickname or "", _NICKNAME_CHARACTERS) or clean(each.submission, _ID_CHARACTERS)
-        for each in results
+        each.submission: clean(each.nickname or "", _NICKNAME_CHARACTERS) or ids[each.submission] for each in results
     }
     uses = Counter(name.casefold() for name in wanted.values())
-    taken = {clean(each.submission, _ID_CHARACTERS).casefold(): each.submission for each in results}
+    owners = {shown.casefold(): submission for submission, shown in ids.items()}
+    taken = {*uses, *owners}
     names = {}
     for submission, name in wanted.items():
-        unique = uses[name.casefold()] == 1 and taken.get(name.casefold(), submission) == submission
-        names[submission] = name if unique else f"{name} ({clean(submission, _ID_CHARACTERS)})"
+        key = name.casefold()
+        own = owners.get(key, submission) == submission
+        if own and (uses[key] == 1 or name == ids[submission]):
+            names[submission] = name
+        else:
+            numbered = (f"{name} ({number})" for number in count(1))
+            names[submission] = next(each for each in numbered if each.casefold() not in taken)
+            taken.add(names[submission].casefold())
     return names
 
 

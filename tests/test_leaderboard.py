@@ -101,14 +101,39 @@ def test_the_class_sees_nicknames_and_no_exception_texts() -> None:
     ]
 
 
-def test_nobody_takes_the_name_of_another() -> None:
+def test_nobody_takes_the_name_of_another_or_unmasks_them() -> None:
     board = standings(
         attempts(
-            result("alice"), result("mallory", nickname="Alice"), result("x", nickname="N"), result("y", nickname="n")
+            result("alice"),
+            result("mallory", nickname="Alice"),
+            result("x", nickname="N"),
+            result("y", nickname="n"),
+            result("z", nickname="n (1)"),
+            result("hidden", nickname="Nick"),
+            result("spy", nickname="hidden"),
         ),
         assignment(),
     )
-    assert sorted(row.name for row in board.standings) == ["Alice (mallory)", "N (x)", "alice (alice)", "n (y)"]
+    assert {row.submission: row.name for row in board.standings} == {
+        "alice": "alice",
+        "mallory": "Alice (1)",
+        "x": "N (2)",
+        "y": "n (3)",
+        "z": "n (1)",
+        "hidden": "Nick",
+        "spy": "hidden (1)",
+    }
+    assert {row.submission for row in board.for_class().standings} == {"alice", None}
+
+
+ids = st.text(st.sampled_from("aAbß (1)\u202e王"), min_size=1, max_size=4)
+
+
+@given(st.dictionaries(ids, st.none() | ids, max_size=8))
+def test_names_are_unique_whatever_they_are(chosen: dict[str, str | None]) -> None:
+    rows = [result(submission, nickname=nickname) for submission, nickname in chosen.items()]
+    names = [row.name for row in standings(attempts(*rows), assignment()).standings]
+    assert len({name.casefold() for name in names}) == len(names)
 
 
 def bits(right: str) -> Correct:
