@@ -331,7 +331,7 @@ class Student(Network, Protocol):
     def without_channels(
         self, order: ChannelOrder, keep: float, weights: Mapping[str, Tensor] | None = None
     ) -> Network:
-        """A copy that keeps int(keep · C) of every C channels, 0 < keep ≤ 1; the classifier keeps its outputs.
+        """A copy that keeps int(keep · C) of every C channels, at least one; the classifier keeps its outputs.
 
         The worker removes them; that its tensors hold nothing but values that were sent is checked.
 

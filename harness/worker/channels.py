@@ -22,7 +22,7 @@ Method = Literal["l1", "gamma"]
 
 
 def without_channels(model: Model, method: str, keep: float, classes: int) -> Model:
-    """A copy of the network, as it is loaded, that has int(keep · C) of every C channels.
+    """A copy of the network, as it is loaded, that has int(keep · C) of every C channels, and at least one.
 
     Args:
         method: `l1` goes by the L1 norm of the group's weights (Torch-Pruning's MagnitudeImportance), `gamma` by the
@@ -92,6 +92,26 @@ def _prune(model: Model, module: nn.Module, method: str, keep: float, classes: i
     for group in pruner.step(interactive=True):
         group.prune()
         groups += 1
+    return groups + _keep_one(pruner, keep)
+
+
+def _keep_one(pruner: Any, keep: float) -> int:
+    """Cut to one channel the groups of which none would be left: Torch-Pruning leaves those as they are.
+
+    Without that a network would grow again where `keep` gets too small for its narrow layers.
+    """
+    graph, groups = pruner.DG, 0
+    whole = [group[0] for group in graph.get_all_groups(ignored_layers=pruner.ignored_layers)]
+    for layer, root in ((item.dep.target.module, item.dep.handler) for item in whole):
+        count = graph.get_out_channels(layer)
+        untouched = count == pruner.layer_init_out_ch.get(layer) and int(count * keep) == 0 and count > 1
+        full = graph.get_pruning_group(layer, root, list(range(count)))
+        if not untouched or pruner._get_channel_groups(full) > 1:  # noqa: SLF001 - there is no public way to ask
+            continue
+        scores = pruner.estimate_importance(full)
+        if scores is not None:
+            graph.get_pruning_group(layer, root, scores.argsort()[:-1].tolist()).prune()
+            groups += 1
     return groups
 
 

@@ -64,6 +64,17 @@ def test_gamma_is_signed_and_descending():
     assert pruned[7].weight.shape == (10, 15 * 4)
 
 
+@pytest.mark.parametrize("method", ["l1", "gamma"])
+def test_at_least_one_channel_stays(method):
+    module = plain()
+    nn.init.normal_(module[1].weight)
+    nn.init.normal_(module[4].weight)
+    pruned = without_channels(Model(module, (3, 32, 32)), method, 0.055, 10).module
+    assert (pruned[0].out_channels, pruned[3].out_channels) == (1, 1)  # int(0.055 · 16) = 0, int(0.055 · 20) = 1
+    if method == "gamma":
+        assert pruned[1].weight == module[1].weight.max()
+
+
 def test_layers_without_batchnorm_are_left_alone_by_gamma():
     module = nn.Sequential(
         nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Conv2d(8, 8, 3), nn.ReLU(),
