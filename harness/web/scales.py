@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+_LEAST, _MOST = 1e-12, 1e15
+
 
 @dataclass(frozen=True, slots=True)
 class Scale:
@@ -18,15 +20,9 @@ class Scale:
     logarithmic: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high, at = (
-            (math.log(each) for each in (self.low, self.high, value))
-            if self.logarithmic
-            else (
-                self.low,
-                self.high,
-                value,
-            )
-        )
+        low, high, at = self.low, self.high, _held(value)
+        if self.logarithmic:
+            low, high, at = math.log(low), math.log(high), math.log(max(at, _LEAST))
         return round(self.start + (self.end - self.start) * (at - low) / (high - low), 1)
 
     def ticks(self, about: int) -> list[float]:
@@ -45,18 +41,24 @@ def spanning(values: Iterable[float], *, start: float, end: float, share: float 
 
 def spanning_logs(values: Iterable[float], *, start: float, end: float, share: float = 0.06) -> Scale:
     """A logarithmic axis around positive values."""
-    low, high = map(math.log, _range(values))
+    low, high = _range(math.log(max(_held(each), _LEAST)) for each in values)
     room = (high - low) * share
     return Scale(math.exp(low - room), math.exp(high + room), start, end, logarithmic=True)
 
 
 def _range(values: Iterable[float]) -> tuple[float, float]:
-    known = list(values)
+    known = [_held(each) for each in values]
     low, high = min(known), max(known)
-    if low == high:
-        room = abs(low) * 0.1 or 1.0
+    largest = max(abs(low), abs(high))
+    if high - low <= _LEAST * max(1.0, largest):
+        room = largest * 0.1 if largest > _LEAST else 1.0
         return low - room, high + room
     return low, high
+
+
+def _held(value: float) -> float:
+    """Numbers that no network has may come from a student's files; they stop no page from being drawn."""
+    return min(max(value, -_MOST), _MOST)
 
 
 def _round_ticks(low: float, high: float, about: int) -> list[float]:

@@ -7,7 +7,7 @@ from typing import Any
 import harness_site
 from result_fakes import assignment, attempts, count, metric, result, rules
 
-from harness.api import Check, Curve, Layer, Series, SiteWriter
+from harness.api import Check, Curve, Layer, Row, Series, SiteWriter, Table
 from harness.board import Board
 from harness.leaderboard import standings
 from harness.plugins import Plugins
@@ -37,7 +37,11 @@ def hostile_result(index: int, name: str = EVIL) -> Result:
         checks=(Check.passed("parameter_limit", name, name), Check.failed(name, name, name)),
         points=(PointLine(name=name, points=1, max_points=2, reason=name),),
         layers=(Layer(name=name, kind=name, output=(1, 8), parameters=80 + index),),
-        curves=curves(0.95 - index / 100, name),
+        curves=(
+            *curves(0.95 - index / 100, name),
+            Curve(name=name, x=name, y=name, series=(Series(label=name, points=((1.0, 2.0),)),)),
+        ),
+        tables=(Table(name=name, columns=(name,), rows=(Row(label=name, cells=(count(7, name),)),)),),
         confusion=((8, 2), (1, 9)),
         printed="PRINTED",
     )

@@ -38,7 +38,7 @@ def test_equal_ratios_are_equal_distances() -> None:
     assert [scale(value) for value in (1, 10, 100, 1_000)] == [0, 100, 200, 300]
 
 
-numbers = st.floats(-1e9, 1e9, allow_nan=False)
+numbers = st.floats(allow_nan=False, allow_infinity=False)
 
 
 @given(st.lists(numbers, min_size=1, max_size=5))
@@ -46,10 +46,12 @@ def test_every_value_is_inside_its_axis(values: list[float]) -> None:
     scale = spanning(values, start=60, end=460)
     assert all(60 <= scale(value) <= 460 for value in values)
     room = 1e-6 * max(abs(scale.low), abs(scale.high))
-    assert all(scale.low - room <= tick <= scale.high + room for tick in scale.ticks(5))
+    ticks = scale.ticks(5)
+    assert all(scale.low - room <= tick <= scale.high + room for tick in ticks)
+    assert 1 <= len(ticks) <= 9
 
 
-@given(st.lists(st.floats(1e-3, 1e12), min_size=1, max_size=5))
+@given(st.lists(st.floats(min_value=0, exclude_min=True, allow_infinity=False), min_size=1, max_size=5))
 def test_every_positive_value_is_inside_its_logarithmic_axis(values: list[float]) -> None:
     scale = spanning_logs(values, start=300, end=10)
     assert all(10 <= scale(value) <= 300 for value in values)
