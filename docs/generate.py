@@ -23,7 +23,7 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from harness import api, assignment, hookspecs, results, settings
+from harness import api, assignment, board, hookspecs, results, roster, scoring, settings
 from harness.cli import COMMANDS, main
 from harness.plugins import MEMBERS, Plugins
 
@@ -113,6 +113,32 @@ _MEANINGS = {
     "Result.members": "From submission.toml.",
     "Result.submitted_at": "From submission.toml, else the newest file's time.",
     "Result.seconds": "Wall-clock time it took to grade.",
+    "Overridden.at": "When.",
+    "Overridden.author": "Who.",
+    "Overridden.reason": "Why.",
+    "Overridden.old_status": "The status that was found.",
+    "Overridden.old_score": "The score without it.",
+    "Entry.status": "See [statuses](#statuses).",
+    "Entry.max_score": "The most it could be.",
+    "Entry.failed_checks": "Names of checks that failed.",
+    "Entry.submitted_at": "When it was handed in; absent on the class's board.",
+    "Unranked.reason": "Why it has no place.",
+    "ScoreLine.kind": "Where it comes from.",
+    "Baseline.name": "Its name.",
+    "Baseline.accuracy": "The accuracy to reach.",
+    "Axes.x": "The metric along x.",
+    "Axes.y": "The metric along y.",
+    "Axes.x_higher_is_better": "Its direction.",
+    "Axes.y_higher_is_better": "Its direction.",
+    "Person.name": "As the roster has it, else the id.",
+    "Person.email": "As the roster has it.",
+    "Person.team": "Those with the same team share a hand-in.",
+    "Board.board_version": "The version of this format.",
+    "Board.assignment": "As in results.",
+    "Board.title": "Of the assignment.",
+    "Board.figures": "Whose images it ranks by.",
+    "Board.standings": "Those that have a place, the first one first.",
+    "Board.unranked": "Those that have none.",
     "PointLine.name": "What the points are for.",
     "PointLine.points": "Points given.",
     "PointLine.max_points": "Points there were.",
@@ -231,6 +257,15 @@ def result_keys() -> str:
     return _joined(parts)
 
 
+def board_keys() -> str:
+    """Every key of the leaderboard's JSON."""
+    parts = []
+    for model, (module, place) in _BOARD_PLACES.items():
+        places = {each: where for each, (_, where) in _BOARD_PLACES.items()}
+        parts += [f"### {place}", _table(getattr(module, model), places, defaults=False)]
+    return _joined(parts)
+
+
 def statuses() -> str:
     """The closed vocabulary of statuses, in everyone's words."""
     rows = [(f"`{status}`", results.describe_status(status)) for status in results.STATUSES]
@@ -291,6 +326,18 @@ _RESULT_PLACES: dict[str, tuple[ModuleType, str]] = {
 }
 
 
+_BOARD_PLACES: dict[str, tuple[ModuleType, str]] = {
+    "Board": (board, "The board"),
+    "Standing": (board, "`standings[]`"),
+    "Unranked": (board, "`unranked[]`"),
+    "ScoreLine": (scoring, "`points[]` of a row"),
+    "Overridden": (board, "`override` of a row"),
+    "Baseline": (board, "`baselines[]`"),
+    "Axes": (board, "`pareto`"),
+    "Person": (roster, "`people[]` and `missing[]`"),
+}
+
+
 @cache
 def _plugins() -> Plugins:
     """Our own plugins, whatever else is installed."""
@@ -327,7 +374,8 @@ def _table(model: type[BaseModel], places: Mapping[str, str], *, defaults: bool 
 
 
 def _meaning(model: type[BaseModel], name: str, docs: Mapping[str, str]) -> str:
-    key = f"{model.__name__}.{name}"
+    # A field is explained where it is defined.
+    key = next(f"{each.__name__}.{name}" for each in model.__mro__ if name in vars(each).get("__annotations__", {}))
     if (name in docs) == (key in _MEANINGS):
         both = "twice, in its model and in docs/generate.py" if name in docs else "nowhere"
         raise LookupError(f"{key} is explained {both}")
@@ -408,9 +456,10 @@ def _plain(value: Any) -> str:
 
 def _attribute_docs(model: type[BaseModel]) -> dict[str, str]:
     """The strings that follow a model's fields in its source."""
-    body = _class(sys.modules[model.__module__], model.__name__).body
     docs = {}
-    for statement, following in pairwise(body):
+    bases = [each for each in model.__mro__ if issubclass(each, BaseModel) and each is not BaseModel]
+    bodies = [_class(sys.modules[each.__module__], each.__name__).body for each in reversed(bases)]
+    for statement, following in (pair for body in bodies for pair in pairwise(body)):
         match statement, following:
             case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
                 docs[name] = inspect.cleandoc(text)
