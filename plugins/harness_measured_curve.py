@@ -37,6 +37,8 @@ _NAME = "measured_curve"
 class MeasuredOptions(Options):
     """`[evaluators.measured_curve]`."""
 
+    most: PositiveInt = 20
+    """Measure at most so many checkpoints of a submission; each costs one pass over the images."""
     images: PositiveInt | None = None
     """Measure on this many of the graded images, evenly spaced, to save time; absent: on all."""
 
@@ -55,17 +57,19 @@ class MeasuredCurve:
         ruler = Ruler.of(student, context, context.options.images)
         lines: list[Series] = []
         problems: list[str] = []
+        left = context.options.most
         for label, checkpoints in student.checkpoints.items():
             points = []
-            for each in checkpoints:
+            for each in checkpoints[:left]:
                 try:
                     points.append(_point(ruler, each))
                 except SubmissionError as error:
                     problems.append(f"{clean(each.file, 80)}: {error}")
+            left -= len(checkpoints[:left])
             if points:
                 lines.append(series(label, points))
         curve = Curve(name="measured", x="parameters", y="accuracy", series=tuple(lines))
-        return Evaluation(checks=_checks(student, problems), curves=(curve,) if lines else ())
+        return Evaluation(checks=_checks(student, problems, context.options.most), curves=(curve,) if lines else ())
 
 
 def _point(ruler: Ruler, checkpoint: Checkpoint) -> Point:
@@ -76,13 +80,15 @@ def _point(ruler: Ruler, checkpoint: Checkpoint) -> Point:
     return Point(x, ruler.accuracy(network=network), beside | ({} if macs is None else {"macs": macs}))
 
 
-def _checks(student: Student, problems: list[str]) -> tuple[Check, ...]:
+def _checks(student: Student, problems: list[str], most: int) -> tuple[Check, ...]:
     count = sum(map(len, student.checkpoints.values()))
+    if count > most:
+        problems = [*problems, f"{count - most} more than the {most} that are measured"]
     if not count:
         hint = 'list the weights of your curve in submission.toml: [checkpoints] "rate 0.95" = ["one.pt", "two.pt"]'
         return (Check.could_not_check(_NAME, "no checkpoints are listed", hint),)
     if problems:
-        return (Check.could_not_check(_NAME, f"{len(problems)} of {count} checkpoints: {'; '.join(problems)}"),)
+        return (Check.could_not_check(_NAME, f"of {count} checkpoints: {'; '.join(problems)}"),)
     return (Check.passed(_NAME, f"{count} checkpoints measured"),)
 
 

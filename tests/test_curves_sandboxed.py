@@ -94,5 +94,5 @@ def test_metrics_and_curves_reach_the_result(graded):
     assert {"pruning_auc", "compression_within_1pp", "compression_within_2pp"} <= result.metrics.keys()
     written = json.loads(result.to_json())
     assert [each["name"] for each in written["curves"]] == ["pruning", "quantization"]
-    assert written["curves"][0]["series"][0].keys() == {"label", "points", "low", "high", "sparsity"}
+    assert written["curves"][0]["series"][0].keys() == {"label", "points", "low", "high", "sparsity", "bytes", "macs"}
     assert written["curves"][1]["series"][0]["bits"] == [32, 16, 8, 2]

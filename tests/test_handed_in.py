@@ -98,7 +98,7 @@ def test_good_checkpoints_are_measured_and_bad_ones_named(tmp_path, sandbox):
     assert other.points == ((772, pytest.approx(accuracy(made("Other"), examples), abs=one)),)
     (check,) = [each for each in result.checks if each.name == "measured_curve"]
     assert check.verdict == "could_not_check"
-    assert check.reason.startswith("4 of 8 checkpoints: points/narrow.pt: ")
+    assert check.reason.startswith("of 8 checkpoints: points/narrow.pt: ")
     for said in ("NaN or infinite numbers in 'conv.bias'", "points/rubbish.pt: ", "Nobody"):
         assert said in check.reason
     assert result.metrics["accuracy"].value == pytest.approx(accuracy(made(), examples), abs=one)
@@ -113,6 +113,15 @@ def test_without_checkpoints_the_student_learns_how_to_list_them(tmp_path):
     assert check.verdict == "could_not_check"
     assert "[checkpoints]" in check.hint
     assert result.curves == ()
+
+
+def test_no_more_checkpoints_than_the_assignment_pays_for(tmp_path):
+    assignment = small_assignment(tmp_path / "assignment", ["measured_curve"])
+    assignment = replace(assignment, options={"measured_curve": MeasuredOptions(most=1)})
+    result = graded(assignment, [handed_in(tmp_path / "one")], sandbox_called("none"))["one"]
+    (line,) = result.curves[0].series
+    assert len(line.points) == 1
+    assert result.checks[0].reason == "of 8 checkpoints: 7 more than the 1 that are measured"
 
 
 def test_settings_take_names_and_tables():
