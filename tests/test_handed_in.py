@@ -116,7 +116,7 @@ def test_without_checkpoints_the_student_learns_how_to_list_them(tmp_path):
 
 
 def test_no_more_checkpoints_than_the_assignment_pays_for(tmp_path):
-    assignment = small_assignment(tmp_path / "assignment", ["measured_curve"])
+    assignment = small_assignment(tmp_path / "assignment", ["accuracy", "measured_curve"])
     assignment = replace(assignment, options={"measured_curve": MeasuredOptions(most=1)})
     result = graded(assignment, [handed_in(tmp_path / "one")], sandbox_called("none"))["one"]
     (line,) = result.curves[0].series
