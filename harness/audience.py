@@ -31,6 +31,9 @@ _ABOUT_NO_IMAGE = frozenset(
         "macs",
         "macs_torchinfo",
         "micronet_storage",
+        "smaller_than_teacher",
+        "speedup_structured",
+        "speedup_unstructured",
     }
 )
 # Where data is split, this check goes by the public part.
