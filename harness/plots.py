@@ -9,7 +9,7 @@ import io
 import warnings
 from collections.abc import Iterable, Sequence
 from itertools import chain, pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Group, RenderableType
 from rich.text import Text
@@ -19,7 +19,7 @@ from harness.text import clean
 from harness.web.scales import Scale, spanning, spanning_logs
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 _LOG_FROM = 5
 """x spans more than this ratio: logarithmic."""
@@ -65,17 +65,17 @@ def svg(curve: Curve) -> str:
     # Text stays text: it can be searched, and the reader's machine may have the fonts that this one lacks.
     with rc_context({"svg.hashsalt": "harness", "svg.fonttype": "none"}), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-        axes = figure.add_subplot()
-        _draw(axes, curve)
+        figure = Figure(figsize=(6.4, 3.8 + 0.25 * len(curve.series)), layout="constrained")
+        _draw(figure, curve)
         content = io.StringIO()
         figure.savefig(content, format="svg", metadata={"Date": None})
     return content.getvalue()
 
 
-def _draw(axes: Axes, curve: Curve) -> None:
+def _draw(figure: Figure, curve: Curve) -> None:
+    axes = figure.add_subplot()
     shown = [each for each in curve.series if each.points]
-    handles = []
+    handles: list[Any] = []
     for index, series in enumerate(shown):
         xs, ys = zip(*series.points, strict=True)
         bars = None
@@ -101,7 +101,8 @@ def _draw(axes: Axes, curve: Curve) -> None:
     axes.set_title(clean(curve.name), parse_math=False)
     if handles:
         # A leading space: matplotlib hides labels that begin with an underscore.
-        legend = axes.legend(handles, [f" {_label(each)}" for each in shown])
+        labels = [f" {_label(each)}" for each in shown]
+        legend = figure.legend(handles=handles, labels=labels, loc="outside lower center", frameon=False)
         for text in legend.get_texts():
             text.set_parse_math(False)
 
