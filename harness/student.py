@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from harness.assignment import Assignment
     from harness.submission import Submission
 
+_MOST_NOTES = 40
+_NOTE_CHARACTERS = 1000
+
 
 @dataclass
 class SandboxedStudent(Asked):
@@ -145,7 +148,8 @@ class SandboxedStudent(Asked):
             self.weights = for_model(self.decoded, state)
         described = self._describe(state)
         with nonsense_refused():
-            self.notes += [*read.facts["notes"], *fitted]
+            self._note(read)
+            self.notes += fitted
             said = {
                 **built.facts,
                 **described.facts,
@@ -330,5 +334,8 @@ class SandboxedStudent(Asked):
         )
 
     def _note(self, reply: Reply) -> None:
+        """Keep new notes, few and short: a worker may send megabytes of them with every answer."""
         with nonsense_refused():
-            self.notes += [each for each in map(str, reply.facts["notes"]) if each not in self.notes]
+            said = [str(each)[:_NOTE_CHARACTERS] for each in reply.facts["notes"][:_MOST_NOTES]]
+            self.notes += [each for each in dict.fromkeys(said) if each not in self.notes]
+            del self.notes[_MOST_NOTES:]

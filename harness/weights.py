@@ -62,10 +62,21 @@ def twins(tensors: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> 
 def renamed(
     groups: Sequence[Sequence[str]], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
 ) -> list[list[str]]:
-    """Groups of names of one file, under the names its tensors got when they were matched to the model."""
+    """Groups of names of one file, under the names its tensors got when they were matched to the model.
+
+    A worker says which names are shared: a name that comes again is left out, or a tensor could be its own second name
+    and would not count.
+    """
     names = {id(tensor): name for name, tensor in after.items()}
     new = {name: names[id(tensor)] for name, tensor in before.items() if id(tensor) in names}
-    return [[new[name] for name in group if name in new] for group in groups]
+    seen: set[str] = set()
+    disjoint = []
+    for group in groups:
+        found = [new[name] for name in dict.fromkeys(group) if name in new and name not in seen]
+        seen.update(group)
+        if len(found) > 1:
+            disjoint.append(found)
+    return disjoint
 
 
 def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, Tensor]:

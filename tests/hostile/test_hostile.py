@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -27,6 +28,7 @@ def test_attack(attack: Attack, outcome: dict[str, Any], arena, request):
     said = result["printed"] + (result["reason"] or "") + "".join(result["notes"])
     assert "BREACH" not in said
     assert outcome["secret"] not in said
+    assert len(json.dumps(result)) < 200_000
     assert result["status"] in attack.statuses, result["reason"]
     if result["status"] == "graded":
         assert result["reason"] is None
@@ -63,6 +65,12 @@ def test_honest_neighbours_are_unharmed(outcome):
 def test_everyone_is_graded_once(outcome):
     expected = {each.name for each in ATTACKS if each.assignment == "main"} | {*HONEST, "neighbour"}
     assert set(outcome["results"]["main"]) == expected
+
+
+def test_the_level_is_what_it_says(arena, outcome):
+    assert outcome["sandbox"] == arena.backend
+    # Where namespaces are refused, the strongest that works is the level without them.
+    assert outcome["auto"] == arena.backend
 
 
 def test_nothing_outside_has_changed(outcome):

@@ -39,6 +39,9 @@ def main() -> None:
     mode, folder, name = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     # Whatever leaves its parent becomes ours, so that no survivor can hide.
     ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    if mode == "kill":
+        _write(folder, _kill(folder, name))
+        return
     try:
         sandbox = choose(name)
     except SandboxUnavailable as error:
@@ -46,13 +49,12 @@ def main() -> None:
         sys.exit(3)
     match mode:
         case "grade":
-            outcome = _grade(folder, sandbox)
-        case "kill":
-            sandbox.close()  # it was only asked whether it works
-            outcome = _kill(folder, name)
+            _write(folder, _grade(folder, sandbox))
         case "victim":
             _report(folder / "victims.toml", folder / "class" / "victims", sandbox, _tell)
-            return
+
+
+def _write(folder: Path, outcome: dict[str, Any]) -> None:
     (folder / "outcome.json").write_text(json.dumps(outcome))
 
 
@@ -72,6 +74,7 @@ def _grade(folder: Path, sandbox: Sandbox) -> dict[str, Any]:
         return {
             "user": os.getuid(),
             "sandbox": sandbox.name,
+            "auto": choose("auto").name,
             "results": results,
             "secret": canaries.hidden,
             "contacts": canaries.contacts,
@@ -111,6 +114,8 @@ def _kill(folder: Path, name: str) -> dict[str, Any]:
         building = 0
         while building < len(VICTIMS) and (line := grader.stdout.readline()):
             building += line.rstrip().endswith("building")
+        if not building:
+            sys.exit(grader.wait())
         time.sleep(1.5)  # until each is where nothing but a kill ends it
         before = psutil.Process().children(recursive=True)
         grader.kill()

@@ -1,13 +1,11 @@
 # Overwrites the images that all submissions share, through every descriptor and a changed protection.
 # expect: graded
-import fcntl
 import mmap
 import os
 import sys
 
 from attack import Honest, attempt, say, syscall
 
-F_ADD_SEALS, F_GET_SEALS = 1033, 1034
 FALLOCATE, MPROTECT = 285, 10
 
 
@@ -31,12 +29,11 @@ class StudentNet(Honest):
         for descriptor in range(3, 64):
             try:
                 length = os.fstat(descriptor).st_size
-                seals = fcntl.fcntl(descriptor, F_GET_SEALS)
             except OSError:
                 continue
             # The space for logits may be written; what is as long as the images may not.
-            if length >= size > 0 and not 0 < length < 8192:
-                say(f"descriptor {descriptor}: {length} bytes, seals {seals:#x}")
+            if length >= size > 0:
+                say(f"descriptor {descriptor}: {length} bytes")
                 attempt("write", os.pwrite, descriptor, b"\xff" * 64, 0)
                 attempt("map writable", mmap.mmap, descriptor, length, mmap.MAP_SHARED, mmap.PROT_WRITE)
                 attempt("shrink", os.ftruncate, descriptor, 0)

@@ -14,9 +14,10 @@ class StudentNet(Honest):
             StudentNet.tried = True
             for descriptor in range(3, 64):
                 try:
-                    fcntl.fcntl(descriptor, 1034)
                     size = os.fstat(descriptor).st_size
                 except OSError:
+                    continue
+                if not size:
                     continue
                 say(f"descriptor {descriptor} has {size} bytes")
                 attempt("shrink", os.ftruncate, descriptor, 0)
