@@ -153,7 +153,8 @@ def checked_cut(cut: Weights, sent: Weights) -> Weights:
 
 def _part_of(cut: Tensor, whole: Tensor) -> bool:
     smaller = cut.dim() == whole.dim() and all(a <= b for a, b in zip(cut.shape, whole.shape, strict=True))
-    return smaller and bool(torch.isin(cut.double(), whole.double()).all())
+    # In the network's own precision: a file may hold more digits than the network keeps.
+    return smaller and bool(torch.isin(cut, whole.to(cut.dtype)).all())
 
 
 def _check_statistics(found: Weights, sent: Weights) -> None:

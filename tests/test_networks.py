@@ -166,6 +166,8 @@ def test_a_cut_holds_what_was_sent_and_nothing_else():
     sent = {"a": torch.arange(6.0).view(2, 3), "b": torch.tensor(3)}
     good = {"a": torch.tensor([[0.0, 2.0]]), "b": torch.tensor(3)}
     assert torch.equal(checked_cut(good, sent)["a"], good["a"])
+    precise = {"a": torch.tensor([0.1, 0.2], dtype=torch.float64)}
+    assert checked_cut({"a": precise["a"][:1].float()}, precise)["a"].dtype == torch.float32
     wrong: list[dict[str, torch.Tensor]] = [
         {"b": good["b"]},
         {**good, "a": torch.tensor([[0.0, 7.0]])},
