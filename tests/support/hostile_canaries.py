@@ -149,7 +149,7 @@ class Canaries:
             self._stack.callback(_libc.syscall, _MQ_UNLINK, name)
 
     def _start_process(self) -> None:
-        code = "import signal\nsignal.pause()"
+        code = "import signal\nsignal.alarm(900)\nsignal.pause()"  # ends by itself should the run be killed
         environment = {"HOSTILE_CANARY": self.secret("process")}
         self.process = subprocess.Popen(
             [sys.executable, "-I", "-c", code], env=environment, cwd=self.outside, start_new_session=True
