@@ -63,17 +63,22 @@ def lines_chart(drawn: Sequence[Drawn], title: str, x_name: str, y_name: str, si
     lows = chain.from_iterable(each.low for each in everything)
     highs = chain.from_iterable(each.high for each in everything)
     y = spanning([*(at for each in everything for _, at in each.points), *lows, *highs], start=size.y[0], end=size.y[1])
-    groups = [
-        element(
-            "g",
-            whiskers(_ends(each.series, x, y)) if each.series.low else "",
-            line([(x(at), y(value)) for at, value in each.series.points], each.style),
-            element("title", clean(each.series.label, 80)),
-            class_=" ".join(filter(None, (colour(each.style), each.group, "off" if each.hidden else None))),
-        )
-        for each in drawn
-    ]
-    return frame(title, size, axes(x, y, x_name, y_name, size), *groups)
+    return frame(title, size, axes(x, y, x_name, y_name, size), *(_group(each, x, y) for each in drawn))
+
+
+def _group(drawn: Drawn, x: Scale, y: Scale) -> Markup:
+    """One series: its intervals, line, marks and name."""
+    series = drawn.series
+    across = x.places(at for at, _ in series.points)
+    up = y.places(value for _, value in series.points)
+    ends = zip(across, y.places(series.low), y.places(series.high), strict=True) if series.low else ()
+    return element(
+        "g",
+        whiskers(ends) if series.low else "",
+        line(list(zip(across, up, strict=True)), drawn.style),
+        element("title", clean(series.label, 80)),
+        class_=" ".join(filter(None, (colour(drawn.style), drawn.group, "off" if drawn.hidden else None))),
+    )
 
 
 def x_axis(values: Iterable[float], size: Size) -> Scale:
@@ -131,8 +136,3 @@ def _writer(name: str, ticks: Sequence[float]) -> Callable[[float], str]:
 
 def _is_whole(value: float) -> bool:
     return abs(value - round(value)) < 1e-6
-
-
-def _ends(series: Series, x: Scale, y: Scale) -> list[tuple[float, float, float]]:
-    ends = zip(series.points, series.low, series.high, strict=True)
-    return [(x(at), y(low), y(high)) for (at, _), low, high in ends]

@@ -20,10 +20,15 @@ class Scale:
     logarithmic: bool = False
 
     def __call__(self, value: float) -> float:
-        low, high, at = self.low, self.high, _held(value)
+        return self.places((value,))[0]
+
+    def places(self, values: Iterable[float]) -> list[float]:
+        """Where each value is. Much faster than one by one: a class's site has millions."""
+        low, high, held = self.low, self.high, [_held(each) for each in values]
         if self.logarithmic:
-            low, high, at = math.log(low), math.log(high), math.log(max(at, _LEAST))
-        return round(self.start + (self.end - self.start) * (at - low) / (high - low), 1)
+            low, high, held = math.log(low), math.log(high), [math.log(max(each, _LEAST)) for each in held]
+        start, length, span = self.start, self.end - self.start, high - low
+        return [round(start + length * (each - low) / span, 1) for each in held]
 
     def ticks(self, about: int) -> list[float]:
         """Round values inside the axis, some `about` of them."""
@@ -58,7 +63,7 @@ def _range(values: Iterable[float]) -> tuple[float, float]:
 
 def _held(value: float) -> float:
     """Numbers that no network has may come from a student's files; they stop no page from being drawn."""
-    return min(max(value, -_MOST), _MOST)
+    return value if -_MOST <= value <= _MOST else min(max(value, -_MOST), _MOST)
 
 
 def _round_ticks(low: float, high: float, about: int) -> list[float]:
