@@ -1,4 +1,4 @@
-"""How long a board of 10,000 submissions of 10,000 images takes, from the store to each text format, and its size.
+"""How long a board of 10,000 submissions of 10,000 images takes, from the store to each format, and its size.
 
     python benchmarks/board_size.py [--rows 10000]
 
@@ -8,13 +8,17 @@ Results are synthetic, with what real ones carry: predictions, bits, checks, a p
 from __future__ import annotations
 
 import argparse
+import os
 import random
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import mean
 
 import numpy as np
 import sqlalchemy as sa
@@ -60,13 +64,30 @@ def main() -> None:
             paper = console()
             with paper.capture():
                 paper.print(board_table(board))
+        del record, board
+        site(f"sqlite:///{folder}/harness.db", Path(folder, "site"))
+
+
+def site(store: str, out: Path) -> None:
+    """The command as a class's instructor types it: start, read, rank, a page per submission, write."""
+    with timed("site"):
+        command = ["leaderboard", ASSIGNMENT, "--store", store, "--format", "html", "--out", str(out)]
+        code = f"from harness.cli import main; main({command!r})"
+        subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
+    index = (out / "index.html").stat().st_size
+    pages = [page.stat().st_size for page in (out / "submissions").iterdir()]
+    print(f"  index.html {index / 1e6:.1f} MB; {len(pages):,} pages of {mean(pages) / 1e3:.1f} kB", end="")
+    print(f" ({max(pages) / 1e3:.1f} at most); {(index + sum(pages)) / 1e6:.0f} MB together")
 
 
 @contextmanager
 def timed(what: str) -> Iterator[None]:
-    started = time.perf_counter()
+    """Seconds by the clock, and of processors, which other work on the machine changes less."""
+    started, before = time.perf_counter(), os.times()
     yield
-    print(f"{what}: {time.perf_counter() - started:.2f} s")
+    seconds = time.perf_counter() - started
+    used = sum(os.times()[:4]) - sum(before[:4])
+    print(f"{what}: {seconds:.2f} s ({used:.2f} s of CPU)", flush=True)
 
 
 def synthetic(index: int) -> Result:

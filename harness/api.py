@@ -6,7 +6,7 @@ protocols below. Importing this module does not import torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -594,8 +594,8 @@ class Writer(Protocol):
 class SiteWriter(Protocol):
     """A writer that also wants the report of every submission, as whoever reads the board may see it."""
 
-    def render_site(self, board: Board, reports: Mapping[str, ReportView]) -> dict[str, str]:
-        """Path below the site's folder -> text.
+    def render_site(self, board: Board, reports: Mapping[str, ReportView]) -> Iterable[tuple[str, str]]:
+        """(path below the site's folder, text) of every file; made one by one, for a class's may not fit into memory.
 
         Args:
             reports: by the `name` of the board's rows, ranked and not; each is about the attempt on the board.

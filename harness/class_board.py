@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -50,6 +52,20 @@ class ClassRecord:
         return overridden(attempt, self.overrides, self.rules)
 
 
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection: it would look at millions of objects again and again, and all of them stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
+
+
+@_uncollected()
 def class_record(store: Store, assignment: Assignment, wanted: Wanted) -> ClassRecord:
     """The instructor's board; `Board.for_class` is what the class may see.
 

@@ -7,7 +7,7 @@ hash of the name that the board has for it, so that a link stays what it is when
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from jinja2 import Environment
 
 from harness.api import Writer, hookimpl
 from harness.board import Board, used_marks
+from harness.parallel import mapped
 from harness.report import ReportView
 from harness.web import page, report_page, templates
 
@@ -31,16 +32,18 @@ class Html:
     name = "html"
 
     def render(self, board: Board) -> dict[str, str]:
-        return self.render_site(board, {})
+        return dict(self.render_site(board, {}))
 
-    def render_site(self, board: Board, reports: Mapping[str, ReportView]) -> dict[str, str]:
+    def render_site(self, board: Board, reports: Mapping[str, ReportView]) -> Iterator[tuple[str, str]]:
         names = [row.name for row in board.entries if row.name in reports]
         links = {name: page_path(name) for name in names}
         facts = {row.name: page_facts(row, board) for row in board.standings}
-        files = {_BOARD: board_page(board, reports, links)}
-        for name in names:
-            files[links[name]] = report_page(reports[name], board=f"../{_BOARD}", facts=facts.get(name, ()))
-        return files
+        yield _BOARD, board_page(board, reports, links)
+
+        def rendered(name: str) -> str:
+            return report_page(reports[name], board=f"../{_BOARD}", facts=facts.get(name, ()))
+
+        yield from zip(links.values(), mapped(rendered, list(links)), strict=True)
 
 
 def page_path(name: str) -> str:

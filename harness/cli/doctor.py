@@ -19,7 +19,7 @@ def command() -> None:
     from rich.text import Text
 
     from harness.cli.display import console, plain_grid, safe
-    from harness.cli.grade import usable_cpus
+    from harness.parallel import usable_cpus
     from harness.sandbox import choose, describe
 
     rows = [("python", True, platform.python_version()), *(_package(name) for name in _PACKAGES)]

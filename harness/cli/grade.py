@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -71,6 +70,7 @@ def command(
     from harness.class_board import Wanted, class_record
     from harness.cli.display import board_table, console
     from harness.grading import DataSets, environment
+    from harness.parallel import usable_cpus
     from harness.results import Report
     from harness.sandbox import choose
     from harness.store import Store
@@ -170,13 +170,3 @@ class Run:
             image_seed=self.store.secret("image order"),
         )
         yield from graded
-
-
-def usable_cpus() -> int:
-    """CPUs this process may run on, and may use in full under a container's quota (cgroup v2)."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text(encoding="ascii").split()
-        return max(1, min(allowed, int(quota) // int(period)))
-    except (OSError, ValueError):  # no cgroup v2, or the quota is "max"
-        return allowed

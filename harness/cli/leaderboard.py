@@ -12,6 +12,7 @@ from harness.cli.options import (
     assignment_argument,
     data_option,
     deliver,
+    deliver_site,
     load_assignment,
     manual_option,
     out_option,
@@ -92,7 +93,7 @@ def command(
     writer = plugins.writers[format_name]
     if isinstance(writer, SiteWriter):
         reports = _reports(record, shown, assignment, plugins, everything=ids)
-        deliver(writer.render_site(shown, reports), out, folder=True)
+        deliver_site(writer.render_site(shown, reports), out)
     else:
         deliver(writer.render(shown), out)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -113,26 +113,40 @@ def write_text(path: Path, text: str) -> None:
         raise UsageError(f"{path}: cannot be written: {error.strerror}") from error
 
 
-def deliver(files: dict[str, str], out: Path | None, *, folder: bool = False) -> None:
-    """Files to the terminal or to `out`: a folder when it is one, when there are several files, or when told so."""
-    if out is None:
-        if len(files) > 1:
-            raise UsageError("this format makes several files: name a folder with --out")
-        for text in files.values():
-            click.echo(text, nl=False)
+def deliver(files: dict[str, str], out: Path | None) -> None:
+    """Files to the terminal or to `out`, a folder when it is one or there are several files."""
+    if len(files) > 1 or (out is not None and out.is_dir()):
+        deliver_site(files.items(), out)
         return
-    folder = folder or out.is_dir() or len(files) > 1
-    for name, text in files.items():
-        target = out / name if folder else out
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from error
-        write_text(target, text)
-        if len(files) <= _FILES_NAMED:
+    for text in files.values():
+        if out is None:
+            click.echo(text, nl=False)
+        else:
+            _write(out, text)
+            click.echo(f"wrote {out}", err=True)
+
+
+def deliver_site(files: Iterable[tuple[str, str]], out: Path | None) -> None:
+    """(path, text) of files to a folder, each as soon as it is made."""
+    if out is None:
+        raise UsageError("this format makes several files: name a folder with --out")
+    written = []
+    for name, text in files:
+        _write(out / name, text)
+        written.append(out / name)
+    if len(written) > _FILES_NAMED:
+        click.echo(f"wrote {len(written):,} files to {out}", err=True)
+    else:
+        for target in written:
             click.echo(f"wrote {target}", err=True)
-    if len(files) > _FILES_NAMED:
-        click.echo(f"wrote {len(files):,} files to {out}", err=True)
+
+
+def _write(target: Path, text: str) -> None:
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from error
+    write_text(target, text)
 
 
 def write_json(target: str | None, text: str) -> None:

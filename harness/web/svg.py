@@ -55,8 +55,9 @@ def label(x: float, y: float, text: str, *, anchor: str = "start", class_: str =
 def line(places: Sequence[Place], style: int) -> Markup:
     """A line through places and a mark on each, in the style of that number."""
     dash = _DASHES[style % len(_DASHES)]
-    path = element("path", d=polyline(places), class_="line", stroke_dasharray=dash or None)
-    return path + element("path", d="".join(f"M{x} {y}{mark(style)}" for x, y in places), class_="mark")
+    written, shape = [f"{x} {y}" for x, y in places], mark(style)
+    path = element("path", d=f"M{'L'.join(written)}", class_="line", stroke_dasharray=dash or None)
+    return path + element("path", d="".join([f"M{each}{shape}" for each in written]), class_="mark")
 
 
 def colour(style: int) -> str:
@@ -87,11 +88,6 @@ def swatch(style: int) -> Markup:
     )
 
 
-def polyline(places: Iterable[Place]) -> str:
-    """Path data through all places."""
-    return "M" + "L".join(f"{x} {y}" for x, y in places)
-
-
 def whiskers(ends: Iterable[tuple[float, float, float]]) -> Markup:
     """Vertical lines (x, from, to), as one path."""
-    return element("path", d="".join(f"M{x} {low}V{high}" for x, low, high in ends), class_="whisker")
+    return element("path", d="".join([f"M{x} {low}V{high}" for x, low, high in ends]), class_="whisker")

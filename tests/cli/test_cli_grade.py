@@ -12,7 +12,6 @@ from cli_fakes import HW, FakeGrading
 from click.testing import Result as Run
 from result_fakes import result
 
-from harness.cli.grade import usable_cpus
 from harness.cli.progress import GradeState, duration
 from harness.results import Report
 from harness.store import Store
@@ -163,7 +162,3 @@ def test_time_left_follows_the_pace() -> None:
     assert state.done == 2
     assert state.seconds_left() == 15.0
     assert [duration(each) for each in (8, 125, 4800)] == ["8 s", "2 min 05 s", "1 h 20 min"]
-
-
-def test_usable_cpus() -> None:
-    assert usable_cpus() >= 1

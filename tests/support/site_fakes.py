@@ -67,7 +67,7 @@ def site_of(outcomes: list[Result], **changes: Any) -> tuple[Board, dict[str, st
     }
     writer = Plugins.of(harness_site).writers["html"]
     assert isinstance(writer, SiteWriter)
-    return board.for_class(), writer.render_site(board.for_class(), reports)
+    return board.for_class(), dict(writer.render_site(board.for_class(), reports))
 
 
 def plain_class(size: int) -> list[Result]:
