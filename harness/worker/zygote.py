@@ -22,6 +22,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,10 @@ def _prepare() -> None:
         importlib.import_module(name)
     with contextlib.suppress(Exception):  # students may do without it
         import_torchvision()
+    # Behind Landlock a folder that holds more than plugins cannot be listed, so a worker could not find them any more.
+    for plugin in entry_points(group="harness"):
+        with contextlib.suppress(Exception):  # the grader has loaded them, and has told what is wrong with them
+            plugin.load()
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 4)).eval()
     with torch.inference_mode():
         network(torch.zeros(2, 3, 8, 8).contiguous(memory_format=torch.channels_last))

@@ -37,18 +37,19 @@ def _show_what_is_needed(more: Iterable[str]) -> None:
     needed = {Path(each) for each in (sys.prefix, sys.base_prefix, *sys.path[1:], *more) if Path(each).exists()}
     needed |= {Path(__file__).parents[2], Path(sys.executable).resolve().parent}
     shut = {ancestor for path in needed for ancestor in _shut_ancestors(path)}
-    outermost = sorted(each for each in shut if not any(parent in shut for parent in each.parents))
-    if not outermost:
+    if not shut:
         return
     _checked("a mount namespace", _libc.unshare(_CLONE_NEWNS))
     _mount(b"none", Path("/"), None, _MS_REC | _MS_PRIVATE)
-    covered = [path for path in sorted(needed) if any(path.is_relative_to(each) for each in outermost)]
+    covered = {path for path in needed if any(path.is_relative_to(each) for each in shut)}
     inside = {path: os.open(path, os.O_PATH) for path in covered}
-    for each in outermost:
-        _mount(b"tmpfs", each, b"tmpfs", 0)
-    for path, descriptor in inside.items():
+    # From the outside in: what is shut becomes an empty folder, and what is needed is put back where it was.
+    for path in sorted(shut | covered):
         path.mkdir(parents=True, exist_ok=True)
-        _mount(f"/proc/self/fd/{descriptor}".encode(), path, None, _MS_BIND | _MS_REC)
+        if path in shut:
+            _mount(b"tmpfs", path, b"tmpfs", 0)
+        if path in covered:
+            _mount(f"/proc/self/fd/{inside[path]}".encode(), path, None, _MS_BIND | _MS_REC)
 
 
 def _shut_ancestors(path: Path) -> Iterator[Path]:
