@@ -65,17 +65,18 @@ def main() -> None:
             with paper.capture():
                 paper.print(board_table(board))
         del record, board
-        site(f"sqlite:///{folder}/harness.db", Path(folder, "site"))
+        for pages in ("--no-pages", "--pages"):
+            site(f"sqlite:///{folder}/harness.db", Path(folder, f"site{pages}"), pages)
 
 
-def site(store: str, out: Path) -> None:
-    """The command as a class's instructor types it: start, read, rank, a page per submission, write."""
-    with timed("site"):
-        command = ["leaderboard", ASSIGNMENT, "--store", store, "--format", "html", "--out", str(out)]
+def site(store: str, out: Path, wanted: str) -> None:
+    """The command as a class's instructor types it: start, read, rank, render, write."""
+    with timed(f"site {wanted}"):
+        command = ["leaderboard", ASSIGNMENT, "--store", store, "--format", "html", "--out", str(out), wanted]
         code = f"from harness.cli import main; main({command!r})"
         subprocess.run([sys.executable, "-c", code], check=True, capture_output=True)
     index = (out / "index.html").stat().st_size
-    pages = [page.stat().st_size for page in (out / "submissions").iterdir()]
+    pages = [page.stat().st_size for page in out.glob("submissions/*")] or [0]
     print(f"  index.html {index / 1e6:.1f} MB; {len(pages):,} pages of {mean(pages) / 1e3:.1f} kB", end="")
     print(f" ({max(pages) / 1e3:.1f} at most); {(index + sum(pages)) / 1e6:.0f} MB together")
 

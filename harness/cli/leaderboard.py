@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from harness.plugins import Plugins
     from harness.report import ReportView
 
+_MOST_PAGES = 2000
+
 
 @click.command()
 @assignment_argument
@@ -46,6 +48,11 @@ if TYPE_CHECKING:
 @click.option("--private", is_flag=True, help="Rank by the private images. A published board does so anyway.")
 @click.option("--anonymous", is_flag=True, help="Pseudonyms instead of nicknames and ids; the same ones each time.")
 @click.option("--ids", is_flag=True, help="For the instructor: ids, members, all points, and every reason in full.")
+@click.option(
+    "--pages/--no-pages",
+    default=None,
+    help="html: a page per submission, or the board alone.  [default: pages for up to 2,000 submissions]",
+)
 @manual_option
 @roster_option
 def command(
@@ -58,6 +65,7 @@ def command(
     private: bool,
     anonymous: bool,
     ids: bool,
+    pages: bool | None,
     manual: Path | None,
     roster: Path | None,
 ) -> None:
@@ -76,26 +84,35 @@ def command(
         raise UsageError(
             f"--format {format_name}: no such format{suggestion(format_name, known)} (known: {', '.join(known)})"
         )
+    writer = plugins.writers.get(format_name)
     with closing(Store.open(store_url, create=False)) as store:
+        detailed = isinstance(writer, SiteWriter) and _pages_for(len(store.submissions(assignment.id)), pages)
         wanted = Wanted(
             private=private,
             anonymous=anonymous,
             manual=manual,
             roster=roster,
-            details=isinstance(plugins.writers.get(format_name), SiteWriter),
+            details=detailed,
         )
         record = class_record(store, assignment, wanted)
     board = record.board
     shown = board if ids else board.for_class()
-    if format_name == "table":
+    if writer is None:
         deliver(_table(shown, out), out)
-        return
-    writer = plugins.writers[format_name]
-    if isinstance(writer, SiteWriter):
-        reports = _reports(record, shown, assignment, plugins, everything=ids)
+    elif isinstance(writer, SiteWriter):
+        reports = _reports(record, shown, assignment, plugins, everything=ids) if detailed else {}
         deliver_site(writer.render_site(shown, reports), out)
     else:
         deliver(writer.render(shown), out)
+
+
+def _pages_for(submissions: int, asked: bool | None) -> bool:
+    """Whether every submission gets a page: those of 10,000 would be 350 MB, and nobody's class."""
+    if asked is not None:
+        return asked
+    if submissions > _MOST_PAGES:
+        click.echo(f"the board alone: {submissions:,} submissions; --pages makes a page for each", err=True)
+    return submissions <= _MOST_PAGES
 
 
 def _reports(

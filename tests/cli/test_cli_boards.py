@@ -154,6 +154,16 @@ def test_the_site_is_a_folder_with_a_page_for_everyone(graded: Harness) -> None:
     assert all("not for" in page for page in pages)
 
 
+def test_a_large_class_gets_the_board_alone_unless_asked(graded: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.cli.leaderboard._MOST_PAGES", 2)
+    run = graded("leaderboard", HW, "--format", "html", "--out", "site")
+    assert "3 submissions; --pages makes a page for each" in run.stderr
+    assert [path.name for path in Path("site").rglob("*.html")] == ["index.html"]
+    assert "submissions/" not in Path("site/index.html").read_text(encoding="utf-8")
+    graded("leaderboard", HW, "--format", "html", "--out", "all", "--pages")
+    assert len(list(Path("all").rglob("*.html"))) == 4
+
+
 def test_an_unknown_submission_is_suggested(graded: Harness) -> None:
     run = graded("report", HW, "alise")
     assert run.exit_code == 2
