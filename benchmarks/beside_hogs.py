@@ -15,13 +15,12 @@ import statistics
 import tempfile
 import threading
 from contextlib import closing
-from dataclasses import replace
 from pathlib import Path
 
 import torch
-from class_size import EVALUATORS, SUBMISSION, first_images
+from class_size import SUBMISSION, counted, first_images
 
-from harness.assignment import Assignment, load
+from harness.assignment import Assignment
 from harness.grading import grade_all
 from harness.plugins import Plugins
 from harness.sandbox import Sandbox, choose
@@ -53,10 +52,7 @@ def main() -> None:
     torch.set_num_threads(1)
     plugins, sandbox = Plugins.installed(), choose(asked.sandbox)
     with tempfile.TemporaryDirectory() as scratch:
-        data = first_images(Path(scratch, "data"), asked.images)
-        assignment = load("nycu-ds2023-hw2", plugins, data={"test": data})
-        options = {name: each for name, each in assignment.options.items() if name in EVALUATORS}
-        assignment = replace(assignment, options=options, class_options={})
+        assignment = counted(plugins, {"test": first_images(Path(scratch, "data"), asked.images)})
         for number in range(asked.submissions):
             shutil.copytree(SUBMISSION, Path(scratch, "class", f"student-{number}"))
         seconds(Path(scratch, "class"), assignment, plugins, sandbox)
