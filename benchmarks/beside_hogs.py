@@ -20,11 +20,11 @@ from pathlib import Path
 import torch
 from class_size import SUBMISSION, counted, first_images
 
-from harness.assignment import Assignment
-from harness.grading import grade_all
+from harness.assignment.loading import Assignment
+from harness.grading.grader import grade_all
 from harness.plugins import Plugins
 from harness.sandbox import Sandbox, choose
-from harness.submission import discover
+from harness.submission.discovery import discover
 
 HOG = """
 import threading

@@ -24,13 +24,14 @@ import numpy as np
 import sqlalchemy as sa
 
 from harness.api import Check, Correct, Curve, Layer, Metric, Series
-from harness.assignment import load
-from harness.class_board import Wanted, class_record
-from harness.cli.display import board_table, console
+from harness.assignment.loading import load
+from harness.board.record import Wanted, class_record
+from harness.board.visibility import for_class
 from harness.plugins import Plugins
-from harness.results import Environment, PointLine, Result
-from harness.store import Store
-from harness.store_tables import attempts, row_of
+from harness.store.store import Store
+from harness.store.tables import attempts, row_of
+from harness.terminal.console import board_table, console
+from harness.values.results import Environment, PointLine, Result
 
 ASSIGNMENT = "nycu-ds2023-hw2"
 IMAGES = 10_000
@@ -52,7 +53,7 @@ def main() -> None:
         with timed("read and rank"):
             record = class_record(store, assignment, Wanted())
         with timed("the class's view"):
-            board = record.board.for_class()
+            board = for_class(record.board)
         for name in ("csv", "markdown", "json"):
             with timed(name):
                 (text,) = plugins.writers[name].render(board).values()

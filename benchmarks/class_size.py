@@ -24,11 +24,11 @@ import by_hand
 import psutil
 import torch
 
-from harness.assignment import Assignment, load
-from harness.grading import grade_all
+from harness.assignment.loading import Assignment, load
+from harness.grading.grader import grade_all
 from harness.plugins import Plugins
 from harness.sandbox import Sandbox, choose
-from harness.submission import discover
+from harness.submission.discovery import discover
 
 SUBMISSION = Path(__file__).parents[1] / "submissions" / "nycu-ds2023-hw2" / "seed-001"
 EVALUATORS = ("parameter_limit", "kd_loss", "accuracy")

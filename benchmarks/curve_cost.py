@@ -27,19 +27,19 @@ from typing import Any
 import numpy as np
 import torch
 from harness_accuracy import accuracy
-from harness_curve_points import subset
-from harness_pruning_curve import PruningCurve, PruningOptions
-from harness_quantization_curve import QuantizationCurve, QuantizationOptions
+from harness_curves.points import subset
+from harness_curves.pruning import PruningCurve, PruningOptions
+from harness_curves.quantization import QuantizationCurve, QuantizationOptions
 
 from harness.api import Context, Evaluator, Examples, Options
-from harness.assignment import load
-from harness.bulk import HandIn
-from harness.images import load_examples
+from harness.assignment.loading import load
+from harness.data.images import load_examples
+from harness.networks.student import SandboxedStudent
 from harness.plugins import Plugins
 from harness.sandbox import choose
-from harness.shared_images import SharedImages
-from harness.student import SandboxedStudent
-from harness.submission import read_submission
+from harness.sandbox.shared_images import SharedImages
+from harness.submission.hand_in import HandIn
+from harness.submission.reading import read_submission
 from harness.worker.model import Model
 
 SUBMISSION = Path(__file__).parents[1] / "submissions" / "nycu-ds2023-hw2" / "seed-001"

@@ -12,7 +12,7 @@ medians are printed.
     plain loop     one process, batches of 500, torch's own number of threads
     fresh Python   benchmarks/by_hand.py once for each submission
     gradescope     benchmarks/gradescope_tests.py once for each submission
-    harness        `harness.grading.grade_all` in the sandbox; its zygotes, started once per run, are counted apart
+    harness        `harness.grading.grader.grade_all` in the sandbox; its zygotes, started once a run, counted apart
 """
 
 from __future__ import annotations
@@ -132,10 +132,10 @@ def harness(folders: Sequence[Path], sandbox_name: str) -> list[float]:
     torch.set_num_threads(1)
     from class_size import counted
 
-    from harness.grading import grade_all
+    from harness.grading.grader import grade_all
     from harness.plugins import Plugins
     from harness.sandbox import choose
-    from harness.submission import discover
+    from harness.submission.discovery import discover
 
     plugins = Plugins.installed()
     assignment = counted(plugins)

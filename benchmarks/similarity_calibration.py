@@ -20,12 +20,12 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from harness_similarity_layers import Network, network
-from harness_similarity_matching import Matcher, in_place
+from harness_similarity.layers import Network, network
+from harness_similarity.matching import Matcher, in_place
 from torch import Tensor, nn
 
-from harness.assignment import load
-from harness.images import load_examples
+from harness.assignment.loading import load
+from harness.data.images import load_examples
 from harness.plugins import Plugins
 
 SUBMISSIONS = Path(__file__).parents[1] / "submissions" / "nycu-ds2023-hw2"

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import torch
 
-from harness.assignment import load
-from harness.comparing import compare
-from harness.grading import environment
-from harness.kept import packed
+from harness.assignment.loading import load
+from harness.grading.class_evaluation import compare
+from harness.grading.environment import environment
 from harness.plugins import Plugins
-from harness.results import Result
-from harness.store import Store
+from harness.store.store import Store
+from harness.store.weights import packed
+from harness.values.results import Result
 
 SUBMISSIONS = Path(__file__).parents[1] / "submissions"
 MODELS = {

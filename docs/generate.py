@@ -23,9 +23,13 @@ from typing import Any
 import click
 from pydantic import BaseModel
 
-from harness import api, assignment, board, hookspecs, results, roster, scoring, settings
+from harness import api
+from harness.api import hooks as hookspecs
+from harness.assignment import loading as assignment
 from harness.cli import COMMANDS, main
 from harness.plugins import MEMBERS, Plugins
+from harness.submission import settings
+from harness.values import board, results, rules
 
 DOCS = Path(__file__).parent
 _COLUMNS = 80
@@ -193,10 +197,10 @@ def handles() -> str:
 
 def assignment_keys() -> str:
     """Every key of an assignment file, table by table."""
-    parts = ["### Top level", _table(assignment.AssignmentFile, _ASSIGNMENT_PLACES)]
+    parts = ["### Top level", _table(rules.AssignmentFile, _ASSIGNMENT_PLACES)]
     for model, place in _ASSIGNMENT_PLACES.items():
         if model != "AssignmentFile":
-            parts += [f"### {place}", *_about(getattr(assignment, model), _ASSIGNMENT_PLACES)]
+            parts += [f"### {place}", *_about(getattr(rules, model), _ASSIGNMENT_PLACES)]
     return _joined(parts)
 
 
@@ -276,9 +280,9 @@ def shipped_assignments() -> str:
     """The assignments that come with the harness."""
     rows = []
     for name in assignment.shipped():
-        rules = assignment.load(name, _plugins(), needs_data=False).rules
-        data = rules.data["test"]
-        rows.append((f"`{name}`", rules.title, f"{data.id}{' (stand-in)' if data.stand_in else ''}"))
+        loaded = assignment.load(name, _plugins(), needs_data=False).rules
+        data = loaded.data["test"]
+        rows.append((f"`{name}`", loaded.title, f"{data.id}{' (stand-in)' if data.stand_in else ''}"))
     return _joined([_rows(("id", "title", "graded on"), rows)])
 
 
@@ -330,11 +334,11 @@ _BOARD_PLACES: dict[str, tuple[ModuleType, str]] = {
     "Board": (board, "The board"),
     "Standing": (board, "`standings[]`"),
     "Unranked": (board, "`unranked[]`"),
-    "ScoreLine": (scoring, "`points[]` of a row"),
+    "ScoreLine": (results, "`points[]` of a row"),
     "Overridden": (board, "`override` of a row"),
     "Baseline": (board, "`baselines[]`"),
     "Axes": (board, "`pareto`"),
-    "Person": (roster, "`people[]` and `missing[]`"),
+    "Person": (board, "`people[]` and `missing[]`"),
 }
 
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version as _version
+from harness.version import __version__
 
-__version__ = _version("compress-harness")
 __all__ = ["__version__", "check"]
 
 

@@ -21,26 +21,27 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from harness import assignment as assignments
-from harness.api import Checkpoint, HandedInNetwork, ModelFacts, Reply
-from harness.cli.display import console
-from harness.cli.report_view import check_view
+from harness.api.network import HandedInNetwork
+from harness.assignment import loading as assignments
 from harness.errors import UsageError
-from harness.grading import Grader
-from harness.live import LiveNetwork
+from harness.grading.grader import Grader
+from harness.networks.in_process import LiveNetwork
+from harness.networks.key_matching import fit_keys
+from harness.networks.weights import for_model, live_masks, renamed
 from harness.plugins import Plugins
 from harness.sandbox import choose
-from harness.weights import for_model, live_masks, renamed
-from harness.worker import kd
-from harness.worker.decode import Decoded, decode_weights
-from harness.worker.fitting import fit_keys
+from harness.terminal.console import console
+from harness.terminal.report import check_view
+from harness.values.networks import Checkpoint, ModelFacts, Reply
+from harness.worker.decoding import Decoded, decode_weights
+from harness.worker.kd import answer as kd
 from harness.worker.model import build
-from harness.worker.source import Definition, Kind, Located
+from harness.worker.sources.definitions import Definition, Kind, Located
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.results import Result
+    from harness.values.results import Result
 
 _CELL = "notebook"
 

@@ -6,16 +6,17 @@ ever decide a grade, so implementations are collected one by one, in the order o
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 import pluggy
 
-from harness import hookspecs
-from harness.api import ClassEvaluator, Dataset, Evaluator, Exporter, WeightFormat, Writer
+from harness.api import hooks as hookspecs
+from harness.api.evaluator import ClassEvaluator, Evaluator
+from harness.api.formats import Dataset, WeightFormat
+from harness.api.publishing import Exporter, Writer
 from harness.errors import PluginError
 
 MEMBERS = {
@@ -132,9 +133,3 @@ def _objects(manager: pluggy.PluginManager, hook: str, origins: dict[tuple[str, 
                 raise PluginError(f"plugins {origins[hook, name]!r} and {plugin!r} both provide {name!r} ({hook})")
             objects[name], origins[hook, name] = item, plugin
     return objects
-
-
-def suggestion(name: str, known: Iterable[str]) -> str:
-    """'; did you mean …?' for a misspelt name, or nothing."""
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {close[0]!r}?" if close else ""

@@ -7,11 +7,20 @@ for the format at hand (rich markup, Markdown, CSV, HTML) is the renderer's and 
 
 from __future__ import annotations
 
+import difflib
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from harness.api import Metric, Series
+from harness.values.curves import Series
+from harness.values.measures import Metric
+
+
+def suggestion(name: str, known: Iterable[str]) -> str:
+    """'; did you mean …?' for a misspelt name, or nothing."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
 
 # ECMA-48: control sequences (CSI), strings (OSC, DCS, SOS, PM, APC) up to their end, and two-character escapes.
 _ESCAPES = re.compile(

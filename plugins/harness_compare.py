@@ -17,8 +17,8 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 from harness_accuracy import accuracy
-from harness_canonical import Stored, canonical
-from harness_curve_points import evenly, subset
+from harness_curves.points import evenly, subset
+from harness_sizes.canonical import Stored, canonical
 
 from harness.api import (
     Check,
@@ -36,9 +36,9 @@ from harness.api import (
     hookimpl,
 )
 from harness.errors import SubmissionError
+from harness.networks.weights import stored_elements
 from harness.statistics import mcnemar
 from harness.text import clean
-from harness.weights import stored_elements
 
 _NAME = "compare"
 _SMALLER = "smaller_than_teacher"

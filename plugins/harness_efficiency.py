@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from harness_canonical import canonical, state_bytes
-from harness_curve_points import Ruler, Shrunk
-from harness_pruning_masks import Masks, prunable, pruned
+from harness_curves.masks import Masks, prunable, pruned
+from harness_curves.points import Ruler, Shrunk
+from harness_sizes.canonical import canonical, state_bytes
 from pydantic import Field
 
 from harness.api import (
@@ -33,7 +33,7 @@ from harness.api import (
     hookimpl,
 )
 from harness.errors import SubmissionError
-from harness.weights import nonzero_elements
+from harness.networks.weights import nonzero_elements
 
 _NAME = "efficiency"
 _BATCHES = (1, 64)

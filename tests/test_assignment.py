@@ -12,10 +12,11 @@ import tomli_w
 from pydantic import ValidationError
 
 from harness.api import Evaluation, Options, hookimpl
-from harness.assignment import Assignment, ImageRules, load, shipped
-from harness.assignment_schema import json_schema
+from harness.assignment.loading import Assignment, load, shipped
+from harness.assignment.schema import json_schema
 from harness.errors import AssignmentError, UsageError
 from harness.plugins import Plugins
+from harness.values.rules import ImageRules
 
 
 class AccuracyOptions(Options):

@@ -6,9 +6,9 @@ import pytest
 from result_fakes import metric, result, rules
 
 from harness.api import Check, Layer
-from harness.assignment import PointRule, Rubric
 from harness.audience import for_class, for_student, withheld
-from harness.results import PointLine, Result
+from harness.values.results import PointLine, Result
+from harness.values.rules import PointRule, Rubric
 
 SPLIT = {"test": {"id": "digits", "dataset": "idx", "path": "data", "public_fraction": 0.5}}
 SECRET = "SECRET"

@@ -7,16 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import harness_formats
-import harness_hw7_pickles
 import pytest
 from bulk_fakes import METADATA, SOURCE, WEIGHTS, download
+from harness_formats import containers as harness_formats
+from harness_formats import hw7_pickles as harness_hw7_pickles
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UsageError
 from harness.plugins import Plugins
-from harness.submission import HandIn, Submission, discover, read_submission
+from harness.submission.discovery import discover
+from harness.submission.reading import HandIn, Submission, read_submission
 
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats
 

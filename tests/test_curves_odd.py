@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 from hand_ins import graded, hand_in, sandbox_called, small_assignment
-from harness_pruning_curve import PruningOptions
+from harness_curves.pruning import PruningOptions
 
-from harness.assignment import Assignment
+from harness.assignment.loading import Assignment
 
 METHODS = ("global_l1", "channels_l1", "channels_gamma")
 

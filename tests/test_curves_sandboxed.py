@@ -11,13 +11,13 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from harness import assignment
-from harness.bulk import HandIn
+from harness.assignment import loading as assignment
+from harness.data.images import load_examples
 from harness.errors import SandboxUnavailable
-from harness.grading import grade_all
-from harness.images import load_examples
+from harness.grading.grader import grade_all
 from harness.plugins import Plugins
 from harness.sandbox import choose
+from harness.submission.hand_in import HandIn
 
 NET = """
 import torch

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hand_ins import PLUGINS, REPOSITORY, graded, sandbox_called
-from harness_pruning_curve import PruningOptions
+from harness_curves.pruning import PruningOptions
 
-from harness.assignment import load
-from harness.resources import fixtures
+from harness.assignment.loading import load
+from harness.assignment.shipped import fixtures
 
 
 def measured(assignment_id: str, name: str, options: PruningOptions, calibration: str):

@@ -24,12 +24,12 @@ from hand_ins import HONEST, REPOSITORY, graded, hand_in, linear, processes_with
 from PIL import Image
 from torch import nn
 
-from harness import pickles
-from harness.assignment import load
-from harness.grading import Progress, grade_all
-from harness.results import Result
-from harness.submission import discover
-from harness.vision import import_torchvision
+from harness.assignment.loading import load
+from harness.grading.grader import Progress, grade_all
+from harness.submission.discovery import discover
+from harness.torchvision_import import import_torchvision
+from harness.values.results import Result
+from harness.worker import pickles
 
 torch.set_num_threads(1)
 MARKER = f"harness-test-{os.getpid()}-{random.randrange(10**9)}"

@@ -15,16 +15,17 @@ from click.testing import CliRunner
 from click.testing import Result as Run
 
 from harness.api import Check
-from harness.assignment import load
+from harness.assignment.loading import load
 from harness.cli import main
+from harness.data.data_sets import DataSets
+from harness.data.images import public_part
 from harness.errors import UsageError
-from harness.grading import DataSets, Grader
-from harness.images import public_part
+from harness.grading.grader import Grader
 from harness.plugins import Plugins
-from harness.results import Attempt, Result
 from harness.sandbox import choose
-from harness.store import Store
-from harness.submission import HandIn
+from harness.store.store import Store
+from harness.submission.reading import HandIn
+from harness.values.results import Attempt, Result
 
 PLUGINS = Plugins.installed()
 

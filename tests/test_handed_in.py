@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 from hand_ins import IMAGES, PLUGINS, SIZE, graded, hand_in, sandbox_called, small_assignment
-from harness_measured_curve import MeasuredOptions
+from harness_curves.measured import MeasuredOptions
 from torch import nn
 from torch.nn.utils import prune
 
+from harness.data.images import load_examples
 from harness.errors import SubmissionError
-from harness.images import load_examples
-from harness.settings import parse_settings
+from harness.submission.settings import parse_settings
 
 NET = """
 import torch

@@ -6,19 +6,19 @@ import random
 from dataclasses import replace
 from pathlib import Path
 
-import harness_image_folder
 import numpy as np
 import pytest
 import result_fakes
 import torch
+from harness_datasets import image_folder as harness_image_folder
 from PIL import Image
 from torch import nn
 
 from harness.api import Images
+from harness.data.images import digest, load_examples, only, public_part
 from harness.errors import UsageError
-from harness.images import digest, load_examples, only, public_part
 from harness.plugins import Plugins
-from harness.vision import import_torchvision
+from harness.torchvision_import import import_torchvision
 from harness.worker.model import Model
 
 T = import_torchvision().transforms

@@ -10,12 +10,12 @@ import pytest
 import torch
 from integrity_fakes import DATA, knowledge
 
-from harness import assignment
+from harness.assignment import loading as assignment
 from harness.errors import SandboxUnavailable
-from harness.grading import grade_all
+from harness.grading.grader import grade_all
 from harness.plugins import Plugins
 from harness.sandbox import choose
-from harness.submission import discover
+from harness.submission.discovery import discover
 
 SUBMISSIONS = Path(__file__).parents[1] / "submissions"
 NET = """

@@ -6,12 +6,12 @@ import pytest
 import torch
 from torch import nn
 
-from harness import assignment
-from harness.bulk import HandIn
+from harness.assignment import loading as assignment
 from harness.errors import SandboxUnavailable
-from harness.grading import grade_all
+from harness.grading.grader import grade_all
 from harness.plugins import Plugins
 from harness.sandbox import choose
+from harness.submission.hand_in import HandIn
 
 NET = """
 import os

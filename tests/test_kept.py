@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from harness import kept
+from harness.store import weights as kept
 
 
 @pytest.fixture

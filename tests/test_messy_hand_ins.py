@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from hand_ins import REPOSITORY, sandbox_called
 
-from harness.results import Report, Result
-from harness.settings import parse_settings
+from harness.submission.settings import parse_settings
+from harness.values.results import Report, Result
 
 # Five dozen workers import torch one after the other: the machine's, not a test's, speed decides.
 pytestmark = pytest.mark.timeout(900)

@@ -9,12 +9,12 @@ import torch.nn.functional as F
 from torch import nn
 
 import harness
-from harness import assignment
+from harness.assignment import loading as assignment
 from harness.errors import UsageError
-from harness.grading import grade_all
+from harness.grading.grader import grade_all
 from harness.plugins import Plugins
 from harness.sandbox import choose
-from harness.submission import discover
+from harness.submission.discovery import discover
 
 EXAMPLE = Path(__file__).parent.parent / "submissions" / "nycu-ds2023-hw2" / "fail-wrong-kd"
 HW2 = "nycu-ds2023-hw2"

@@ -7,8 +7,8 @@ import xml.etree.ElementTree as ET
 import pytest
 from rich.console import Console
 
-from harness import plots
 from harness.api import Curve, Series
+from harness.charts import matplotlib_svg as plots
 
 SVG = "{http://www.w3.org/2000/svg}"
 

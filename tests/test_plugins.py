@@ -12,7 +12,8 @@ import pytest
 import harness.plugins as plugins_module
 from harness.api import hookimpl
 from harness.errors import PluginError
-from harness.plugins import Plugins, suggestion
+from harness.plugins import Plugins
+from harness.text import suggestion
 
 
 class Thing:

@@ -13,7 +13,7 @@ from student_fakes import examples
 
 from harness.api import Examples
 from harness.errors import SubmissionError
-from harness.predictions import is_predictions, names_tell_classes, read_predictions
+from harness.submission.predictions import is_predictions, names_tell_classes, read_predictions
 
 FOUR = examples([2, 0, 1, 2], classes=3)
 WANTED = (2, 0, 1, 1)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from harness.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, receive, send
-from harness.shared_memory import mapped, sealed, space
+from harness.worker.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, receive, send
+from harness.worker.shared_memory import mapped, sealed, space
 
 
 @pytest.fixture

@@ -11,14 +11,17 @@ from result_fakes import assignment, attempt, count, metric, result, rules
 from rich.console import Console
 
 from harness.api import Audience, Check, Curve, Layer, Series
-from harness.assignment import PointRule, Rubric
-from harness.board import Entry
-from harness.cli.report_view import report_view
-from harness.leaderboard import standings
+from harness.assignment.loading import metric_limits
+from harness.board.builder import standings
 from harness.plugins import Plugins
-from harness.report import MetricLine, ReportView, class_report, metric_limits, report
-from harness.report_markdown import markdown
-from harness.results import PointLine, Result
+from harness.report.markdown import markdown
+from harness.report.view import class_report, report
+from harness.report.view import standing as standing_text
+from harness.terminal.report import report_view
+from harness.values.board import Entry
+from harness.values.report import MetricLine, ReportView
+from harness.values.results import PointLine, Result
+from harness.values.rules import PointRule, Rubric
 from harness.web import report_page
 
 EVIL = "<script>alert(1)</script>\x1b[31m\u202eevil|`*\"'&"
@@ -145,7 +148,7 @@ def test_limits_come_from_evaluators_and_points() -> None:
     ],
 )
 def test_what_a_metric_is_compared_with(line: MetricLine, standing: str) -> None:
-    assert line.standing == standing
+    assert standing_text(line) == standing
 
 
 def test_json_reads_back_as_a_report() -> None:

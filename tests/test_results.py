@@ -7,7 +7,7 @@ import json
 from result_fakes import ENVIRONMENT, INFO, result
 
 from harness.api import ModelFacts
-from harness.results import Report, layers
+from harness.values.results import Report, layers
 
 
 def test_a_report_reads_back_as_it_was() -> None:

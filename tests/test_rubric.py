@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from result_fakes import count, metric, rules
 
-from harness import rubric
 from harness.api import Check, Metric
-from harness.assignment import AssignmentFile, PointRule, Rubric
+from harness.points import rubric
+from harness.values.rules import AssignmentFile, PointRule, Rubric
 
 
 def graded(points: list[dict[str, Any]], *gates: str, split: bool = False) -> AssignmentFile:

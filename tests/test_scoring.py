@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from result_fakes import result, rules
 
 from harness.api import Check
-from harness.assignment import AssignmentFile, LatePolicy, ManualPoints, PointRule, RankPoints, Rubric
-from harness.decisions import Override
-from harness.results import Result
-from harness.scoring import Circumstances, Place, late_days, most, score_lines, total
+from harness.points.scoring import Circumstances, Place, late_days, most, score_lines, total
+from harness.values.decisions import Override
+from harness.values.results import Result
+from harness.values.rules import AssignmentFile, LatePolicy, ManualPoints, PointRule, RankPoints, Rubric
 
 DUE = "2026-01-31T23:59:00+08:00"
 TAIPEI = timezone(timedelta(hours=8))

@@ -12,8 +12,8 @@ from hand_ins import sandbox_called
 from integrity_fakes import DATA
 from similarity_fakes import State, reordered, rounded, student
 
-from harness import kept
 from harness.cli import main
+from harness.store import weights as kept
 
 NET = """
 import torch.nn.functional as F

@@ -17,10 +17,10 @@ from postgresql import Cluster
 from result_fakes import ENVIRONMENT, INFO, result
 
 from harness.api import Correct
-from harness.decisions import Event, Override
 from harness.errors import UsageError
-from harness.results import DataInfo
-from harness.store import Store
+from harness.store.store import Store
+from harness.values.decisions import Event, Override
+from harness.values.results import DataInfo
 
 
 @pytest.fixture

@@ -17,10 +17,10 @@ import pytest
 import torch
 from hand_ins import HONEST, REPOSITORY, graded, hand_in, linear, sandbox_called, small_assignment
 
+from harness.data.images import load_examples
 from harness.errors import SubmissionError
-from harness.images import load_examples
-from harness.results import Result
-from harness.student import SandboxedStudent
+from harness.networks.student import SandboxedStudent
+from harness.values.results import Result
 
 torch.set_num_threads(1)
 

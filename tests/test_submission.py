@@ -17,17 +17,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import harness_formats
-import harness_hw7_pickles
 import numpy as np
 import pytest
 import torch
+from harness_formats import containers as harness_formats
+from harness_formats import hw7_pickles as harness_hw7_pickles
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UsageError
 from harness.plugins import Plugins
-from harness.submission import HandIn, ReadLimits, Submission, discover, read_submission, submission_id
+from harness.submission.discovery import discover, submission_id
+from harness.submission.reading import HandIn, ReadLimits, Submission, read_submission
 
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats
 SMALL = ReadLimits(file_bytes=200_000, total_bytes=300_000, files=20, ratio=50, free_bytes=100_000)

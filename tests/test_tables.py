@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from harness.assignment import ManualPoints
+from harness.board.roster import read_roster
 from harness.errors import TableError, UsageError
-from harness.marks import Marks, read_marks
-from harness.roster import Person, read_roster
+from harness.points.manual import Marks, read_marks
+from harness.values.board import Person
+from harness.values.rules import ManualPoints
 
 MANUAL = (ManualPoints(name="report", points=20), ManualPoints(name="Question 1: why", points=5))
 KNOWN = {"alice", "bob", "王小明", "team 1"}

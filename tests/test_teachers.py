@@ -9,9 +9,9 @@ import torch
 from hand_ins import HONEST, PLUGINS, SIZE, graded, hand_in, linear, sandbox_called, small_assignment
 from torch import nn
 
-from harness import student
-from harness.assignment import TeacherRules
-from harness.images import load_examples
+from harness.data.images import load_examples
+from harness.networks import student
+from harness.values.rules import TeacherRules
 
 BIG = """
 from torch import nn

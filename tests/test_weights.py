@@ -6,8 +6,8 @@ from torch import nn
 from torch.nn.utils import prune
 from torch.overrides import TorchFunctionMode
 
-from harness.vision import import_torchvision
-from harness.weights import for_model, live_masks, nonzero_elements, stored_elements
+from harness.networks.weights import for_model, live_masks, nonzero_elements, stored_elements
+from harness.torchvision_import import import_torchvision
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 

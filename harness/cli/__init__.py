@@ -20,8 +20,8 @@ from io import TextIOWrapper
 
 import click
 
-from harness import __version__
 from harness.errors import HarnessError, SandboxUnavailable
+from harness.version import __version__
 
 # The short help stands here and not only in the modules, so that listing the commands imports none of them.
 COMMANDS = {

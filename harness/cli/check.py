@@ -19,10 +19,10 @@ from harness.cli.options import (
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from harness.assignment import Assignment
+    from harness.assignment.loading import Assignment
     from harness.plugins import Plugins
-    from harness.results import Result
     from harness.sandbox import Sandbox
+    from harness.values.results import Result
 
 
 @click.command()
@@ -40,11 +40,11 @@ def command(
 
     Uses the public images only. Exits with 1 when something failed or could not be checked.
     """
-    from harness.cli.display import console
-    from harness.cli.report_view import check_view
-    from harness.grading import environment
-    from harness.results import Report
+    from harness.grading.environment import environment
     from harness.sandbox import choose, for_check
+    from harness.terminal.console import console
+    from harness.terminal.report import check_view
+    from harness.values.results import Report
 
     assignment, plugins = load_assignment(assignment_name, data)
     sandbox = choose(sandbox_name) if sandbox_name else for_check()
@@ -59,9 +59,9 @@ def command(
 
 
 def _grade(path: Path, assignment: Assignment, plugins: Plugins, sandbox: Sandbox, err: Console) -> Result:
-    from harness.cli.display import safe
-    from harness.grading import Progress, grade_all
-    from harness.submission import discover
+    from harness.grading.grader import Progress, grade_all
+    from harness.submission.discovery import discover
+    from harness.terminal.console import safe
 
     with err.status("reading") as status:
 
@@ -80,8 +80,8 @@ def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out:
     """The score to expect and what to do next."""
     from rich.text import Text
 
-    from harness.cli.display import safe
-    from harness.report import next_steps
+    from harness.report.view import next_steps
+    from harness.terminal.console import safe
 
     out.print()
     if result.status == "graded":
@@ -102,7 +102,7 @@ def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out:
 
 def prediction(result: Result, assignment: Assignment) -> str:
     """'1.5 / 4, probably between 1 and 2 (…)'."""
-    from harness.rubric import predict
+    from harness.points.rubric import predict
     from harness.text import score_text
 
     expected = predict(assignment.rules, {check.name: check for check in result.checks}, result.metrics)

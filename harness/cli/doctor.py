@@ -18,9 +18,9 @@ def command() -> None:
     """
     from rich.text import Text
 
-    from harness.cli.display import console, plain_grid, safe
     from harness.parallel import usable_cpus
     from harness.sandbox import choose, describe
+    from harness.terminal.console import console, plain_grid, safe
 
     rows = [("python", True, platform.python_version()), *(_package(name) for name in _PACKAGES)]
     rows.append(("usable CPUs", True, str(usable_cpus())))

@@ -17,7 +17,7 @@ from harness.cli.options import (
     store_option,
 )
 from harness.errors import UsageError
-from harness.plugins import suggestion
+from harness.text import suggestion
 
 
 @click.command()
@@ -47,8 +47,8 @@ def command(
 
     With names and all points: automatic, by rank, by hand, lateness, overrides. Not for the class.
     """
-    from harness.class_board import Wanted, class_record
-    from harness.store import Store
+    from harness.board.record import Wanted, class_record
+    from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     if exporter not in plugins.exporters:

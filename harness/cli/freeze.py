@@ -22,8 +22,8 @@ def command(*, assignment_name: str, store_url: str, at: str | None, undo: bool,
 
     Freezing again moves the time. Boards and exports say that they are frozen, and when.
     """
-    from harness.decisions import Event
-    from harness.store import Store
+    from harness.store.store import Store
+    from harness.values.decisions import Event
 
     if undo and at is not None:
         raise UsageError("--at and --undo: name one of them")

@@ -24,14 +24,14 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from harness.assignment import Assignment
-    from harness.cli.progress import GradeProgress
-    from harness.grading import DataSets
+    from harness.assignment.loading import Assignment
+    from harness.data.data_sets import DataSets
     from harness.plugins import Plugins
-    from harness.results import Attempt, Environment, Result
     from harness.sandbox import Sandbox
-    from harness.store import Store
-    from harness.submission import HandIn
+    from harness.store.store import Store
+    from harness.submission.reading import HandIn
+    from harness.terminal.progress import GradeProgress
+    from harness.values.results import Attempt, Environment, Result
 
     Mode = Literal["auto", "class", "single"]
 
@@ -67,14 +67,15 @@ def command(
     as soon as it is finished; the same command again grades only what is new or has changed. Exits with 1 when a
     submission could not be graded for the harness's own fault: a student's failure is a result.
     """
-    from harness.class_board import Wanted, class_record
-    from harness.cli.display import board_table, console
-    from harness.grading import DataSets, environment
+    from harness.board.record import Wanted, class_record
+    from harness.data.data_sets import DataSets
+    from harness.grading.environment import environment
     from harness.parallel import usable_cpus
-    from harness.results import Report
     from harness.sandbox import choose
-    from harness.store import Store
-    from harness.submission import discover
+    from harness.store.store import Store
+    from harness.submission.discovery import discover
+    from harness.terminal.console import board_table, console
+    from harness.values.results import Report
 
     assignment, plugins = load_assignment(assignment_name, data)
     sandbox = choose(sandbox_name)
@@ -125,8 +126,8 @@ class Run:
 
     def grade(self, *, regrade: bool) -> bool:
         """Grade what needs it, keeping each result as it comes; returns whether it was stopped with Ctrl-C."""
-        from harness.cli.display import console
-        from harness.cli.progress import GradeProgress
+        from harness.terminal.console import console
+        from harness.terminal.progress import GradeProgress
 
         info = self.images.info()
         done = {} if regrade else self.store.graded(info, self.environment)
@@ -149,7 +150,7 @@ class Run:
         return tuple(each for each in kept if each.result.submission in ours)
 
     def _results(self, done: dict[str, str], progress: GradeProgress) -> Generator[Result]:
-        from harness.grading import grade_all
+        from harness.grading.grader import grade_all
 
         def skip(submission: str, digest: str) -> bool:
             if done.get(submission) != digest:

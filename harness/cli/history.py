@@ -9,14 +9,14 @@ import click
 
 from harness.cli.options import assignment_argument, load_assignment, store_option
 from harness.errors import UsageError
-from harness.plugins import suggestion
+from harness.text import suggestion
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from harness.assignment import Assignment
-    from harness.decisions import Override
-    from harness.results import Attempt
+    from harness.assignment.loading import Assignment
+    from harness.values.decisions import Override
+    from harness.values.results import Attempt
 
 
 @click.command()
@@ -28,8 +28,8 @@ def command(*, assignment_name: str, submission: str, store_url: str) -> None:
 
     Scores are the automatic points of each attempt.
     """
-    from harness.cli.display import console, safe
-    from harness.store import Store
+    from harness.store.store import Store
+    from harness.terminal.console import console, safe
 
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
@@ -45,7 +45,7 @@ def command(*, assignment_name: str, submission: str, store_url: str) -> None:
 
 
 def _table(attempts: tuple[Attempt, ...], assignment: Assignment) -> Table:
-    from harness.cli.display import safe, simple_table
+    from harness.terminal.console import safe, simple_table
     from harness.text import metric_text, score_text
 
     ranked_by = [key.metric for key in assignment.rules.ranking]

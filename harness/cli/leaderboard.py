@@ -20,14 +20,14 @@ from harness.cli.options import (
     store_option,
 )
 from harness.errors import UsageError
-from harness.plugins import suggestion
+from harness.text import suggestion
 
 if TYPE_CHECKING:
-    from harness.assignment import Assignment
-    from harness.board import Board
-    from harness.class_board import ClassRecord
+    from harness.assignment.loading import Assignment
+    from harness.board.record import ClassRecord
     from harness.plugins import Plugins
-    from harness.report import ReportView
+    from harness.values.board import Board
+    from harness.values.report import ReportView
 
 _MOST_PAGES = 2000
 
@@ -74,9 +74,10 @@ def command(
     Works from the store alone. Where students gave nicknames, those stand for them. Results of another version of the
     assignment, or on other data, are listed without a rank. Without --ids the board is fit to be shown to the class.
     """
-    from harness.api import SiteWriter
-    from harness.class_board import Wanted, class_record
-    from harness.store import Store
+    from harness.api.publishing import SiteWriter
+    from harness.board.record import Wanted, class_record
+    from harness.board.visibility import for_class
+    from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, data, needs_data=False)
     if format_name != "table" and format_name not in plugins.writers:
@@ -96,7 +97,7 @@ def command(
         )
         record = class_record(store, assignment, wanted)
     board = record.board
-    shown = board if ids else board.for_class()
+    shown = board if ids else for_class(board)
     if writer is None:
         deliver(_table(shown, out), out)
     elif isinstance(writer, SiteWriter):
@@ -119,7 +120,8 @@ def _reports(
     record: ClassRecord, shown: Board, assignment: Assignment, plugins: Plugins, *, everything: bool
 ) -> dict[str, ReportView]:
     """The report of every row by its name on the board: for the class, or `everything` for the instructor."""
-    from harness.report import class_report, metric_limits, report
+    from harness.assignment.loading import metric_limits
+    from harness.report.view import class_report, report
 
     rules, limits, published = assignment.rules, metric_limits(assignment, plugins), shown.private
     names = {row.submission: row.name for row in record.board.entries}
@@ -137,7 +139,7 @@ def _reports(
 
 def _table(board: Board, out: Path | None) -> dict[str, str]:
     """The rich table; printed at once when it goes to the terminal, which knows its own width and colours."""
-    from harness.cli.display import board_table, console
+    from harness.terminal.console import board_table, console
 
     if out is None:
         console().print(board_table(board))

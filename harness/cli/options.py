@@ -13,7 +13,7 @@ import click
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from harness.assignment import Assignment
+    from harness.assignment.loading import Assignment
     from harness.plugins import Plugins
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -94,7 +94,7 @@ def roster_option(command: Command) -> Command:
 
 def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:
     """The assignment with its data replaced, and the installed plugins."""
-    from harness.assignment import load
+    from harness.assignment.loading import load
     from harness.plugins import Plugins
 
     plugins = Plugins.installed()

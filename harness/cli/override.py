@@ -8,7 +8,7 @@ import click
 
 from harness.cli.options import assignment_argument, author_option, load_assignment, now, store_option
 from harness.errors import UsageError
-from harness.plugins import suggestion
+from harness.text import suggestion
 
 # The same as harness.results.STATUSES, which is not imported here: pydantic is slow to import.
 STATUSES = ("graded", "rejected", "crashed", "timed_out", "out_of_memory", "harness_error")
@@ -41,8 +41,8 @@ def command(
     """
     import math
 
-    from harness.decisions import Override
-    from harness.store import Store
+    from harness.store.store import Store
+    from harness.values.decisions import Override
 
     if undo == (score is not None or status is not None):
         raise UsageError("--undo takes earlier overrides back: name either it, or --score or --status")

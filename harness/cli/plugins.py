@@ -19,8 +19,8 @@ KINDS = {
 @click.command()
 def command() -> None:
     """List the installed plugins."""
-    from harness.cli.display import console, safe, simple_table
     from harness.plugins import Plugins
+    from harness.terminal.console import console, safe, simple_table
 
     installed = Plugins.installed()
     collections = (

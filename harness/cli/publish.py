@@ -20,8 +20,8 @@ def command(*, assignment_name: str, store_url: str, undo: bool, author: str) ->
 
     Only for assignments that split their images. Usually after 'harness freeze'.
     """
-    from harness.decisions import Event
-    from harness.store import Store
+    from harness.store.store import Store
+    from harness.values.decisions import Event
 
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     if assignment.rules.data["test"].public_fraction is None:

@@ -18,11 +18,11 @@ from harness.cli.options import (
     write_text,
 )
 from harness.errors import UsageError
-from harness.plugins import suggestion
+from harness.text import suggestion
 
 if TYPE_CHECKING:
-    from harness.api import Audience
-    from harness.report import ReportView
+    from harness.values.base import Audience
+    from harness.values.report import ReportView
 
 Format = Literal["terminal", "markdown", "html", "json", "svg"]
 FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
@@ -58,9 +58,10 @@ def command(
 
     Points are those of the board: automatic, by rank, by hand, less what lateness costs, each with its reason.
     """
-    from harness.class_board import Wanted, class_record
-    from harness.report import metric_limits, report
-    from harness.store import Store
+    from harness.assignment.loading import metric_limits
+    from harness.board.record import Wanted, class_record
+    from harness.report.view import report
+    from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
@@ -96,8 +97,8 @@ def command(
 
 def _print(view: ReportView, attempts: int, out: Path | None) -> None:
     """To the terminal, which knows its own width and colours, or without them to a file."""
-    from harness.cli.display import console
-    from harness.cli.report_view import report_view
+    from harness.terminal.console import console
+    from harness.terminal.report import report_view
 
     paper = console()
     if out is None:
@@ -110,7 +111,7 @@ def _print(view: ReportView, attempts: int, out: Path | None) -> None:
 
 def _draw(view: ReportView, folder: Path | None) -> None:
     """One file per curve."""
-    from harness.plots import svg
+    from harness.charts.matplotlib_svg import svg
 
     if folder is None:
         raise UsageError("--format svg makes a file per curve: name a folder with --out")
@@ -124,7 +125,7 @@ def _draw(view: ReportView, folder: Path | None) -> None:
 def _text(view: ReportView, format_name: Literal["markdown", "html", "json"]) -> str:
     match format_name:
         case "markdown":
-            from harness.report_markdown import markdown
+            from harness.report.markdown import markdown
 
             return markdown(view)
         case "html":

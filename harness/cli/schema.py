@@ -10,7 +10,7 @@ import click
 @click.command()
 def command() -> None:
     """Print the JSON schema of assignment files, with the options of the installed evaluators."""
-    from harness.assignment_schema import json_schema
+    from harness.assignment.schema import json_schema
     from harness.plugins import Plugins
 
     click.echo(json.dumps(json_schema(Plugins.installed()), indent=2))

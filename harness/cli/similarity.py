@@ -11,8 +11,8 @@ import click
 from harness.cli.options import assignment_argument, json_option, load_assignment, store_option, write_json
 
 if TYPE_CHECKING:
-    from harness.api import Comparison, Finding
-    from harness.comparing import ClassReport
+    from harness.grading.class_evaluation import ClassReport
+    from harness.values.class_comparison import Comparison, Finding
 
 
 @click.command()
@@ -25,8 +25,8 @@ def command(*, assignment_name: str, store_url: str, json_to: str | None) -> Non
     Works from the weights that 'harness grade' kept because the assignment has [class_evaluators.…]. What it lists is
     evidence for a person: it costs no points and proves nothing. Exits with 0 whatever it finds.
     """
-    from harness.comparing import compare
-    from harness.store import Store
+    from harness.grading.class_evaluation import compare
+    from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
@@ -39,7 +39,7 @@ def command(*, assignment_name: str, store_url: str, json_to: str | None) -> Non
 
 
 def _show(report: ClassReport) -> None:
-    from harness.cli.display import console, safe
+    from harness.terminal.console import console, safe
 
     paper = console()
     for name, comparison in report.comparisons.items():
@@ -59,7 +59,7 @@ def _show(report: ClassReport) -> None:
 
 
 def _table(comparison: Comparison) -> object:
-    from harness.cli.display import safe, simple_table
+    from harness.terminal.console import safe, simple_table
 
     columns = list(dict.fromkeys(name for finding in comparison.findings for name in finding.evidence))
     table = simple_table("", "submissions", *columns)

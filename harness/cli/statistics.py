@@ -13,7 +13,7 @@ from harness.cli.options import assignment_argument, load_assignment, manual_opt
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from harness.class_statistics import ClassStatistics
+    from harness.board.class_statistics import ClassStatistics
 
 _BAR_CHARACTERS = 40
 
@@ -29,10 +29,10 @@ def command(*, assignment_name: str, store_url: str, manual: Path | None, roster
 
     For the instructor: scores include all points.
     """
-    from harness.class_board import Wanted, class_record
-    from harness.class_statistics import class_statistics
-    from harness.cli.display import console
-    from harness.store import Store
+    from harness.board.class_statistics import class_statistics
+    from harness.board.record import Wanted, class_record
+    from harness.store.store import Store
+    from harness.terminal.console import console
 
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
@@ -48,7 +48,7 @@ def _view(found: ClassStatistics) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
-    from harness.cli.display import safe, simple_table
+    from harness.terminal.console import safe, simple_table
 
     outcomes = ", ".join(f"{count} {status.replace('_', ' ')}" for status, count in found.statuses)
     counts = f"{found.submissions} submissions: {outcomes}; {found.ranked} ranked, {found.late} late"

@@ -18,9 +18,9 @@ from functools import cache
 from typing import Literal, assert_never, get_args
 
 from harness.errors import SandboxUnavailable, UsageError
+from harness.sandbox.boxes import Room, Sandbox
 from harness.sandbox.bwrap import bubblewrap_wall
 from harness.sandbox.process import Usage, Worker
-from harness.sandbox.rooms import Room, Sandbox
 from harness.sandbox.selftest import refuse_unless_it_holds
 from harness.sandbox.walls import NoWall, Wall, landlock_wall
 

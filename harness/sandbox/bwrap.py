@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import SandboxUnavailable
-from harness.sandbox.calls import compiled
-from harness.sandbox.visible import hidden_paths, visible_paths
+from harness.sandbox.syscalls import compiled
+from harness.sandbox.visible_paths import hidden_paths, visible_paths
 from harness.sandbox.walls import ORDINARY_USER, readable_paths, workers_user
 from harness.worker.kernel import FULL_ABI, landlock_abi
 

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 import psutil
 
-from harness.api import Reply
 from harness.errors import Cancelled, HarnessError, SubmissionError
-from harness.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, receive, send
 from harness.sandbox.zygote import Forked, Zygote
+from harness.values.networks import Reply
+from harness.worker.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, receive, send
 
 if TYPE_CHECKING:
     from torch import Tensor

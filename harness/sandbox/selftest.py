@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import HarnessError, SandboxUnavailable, SubmissionError
+from harness.sandbox.boxes import Sandbox
 from harness.sandbox.process import Usage
-from harness.sandbox.rooms import Sandbox
 from harness.worker.forbidden import FILTERED
 
 _USAGE = Usage(memory_bytes=2 * 2**30, cpu_seconds=60, threads=64)

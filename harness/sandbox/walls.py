@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from harness.errors import SandboxUnavailable
-from harness.sandbox.calls import compiled
-from harness.sandbox.visible import hidden_paths, unreachable, visible_paths
+from harness.sandbox.syscalls import compiled
+from harness.sandbox.visible_paths import hidden_paths, unreachable, visible_paths
 from harness.worker.kernel import FULL_ABI, READ_EVERYTHING, landlock_abi
 
 ORDINARY_USER = 65534

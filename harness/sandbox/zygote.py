@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from harness.errors import HarnessError
-from harness.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, Frame, receive, send
 from harness.sandbox.walls import Wall
+from harness.worker.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, Frame, receive, send
 
 _BOOT = "from harness.worker import main; main()"
 _START_SECONDS = 120.0

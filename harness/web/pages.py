@@ -16,9 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness import __version__
-from harness.report import MARKS, STAND_IN, VERDICTS, outcome
-from harness.results import is_evidence
+from harness.report.view import MARKS, STAND_IN, VERDICTS, outcome, standing
 from harness.text import (
     cell_text,
     clean,
@@ -29,6 +27,8 @@ from harness.text import (
     score_text,
     shape_text,
 )
+from harness.values.results import is_evidence
+from harness.version import __version__
 
 _HERE = Path(__file__).parent
 
@@ -50,6 +50,7 @@ def templates(*folders: Path) -> Environment:
         interval=interval_text,
         shape=shape_text,
         outcome=outcome,
+        standing=standing,
         breakable=_breakable,
     )
     made.tests["evidence"] = is_evidence

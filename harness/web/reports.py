@@ -9,13 +9,14 @@ from functools import cache
 from jinja2 import Environment
 from markupsafe import Markup, escape
 
-from harness.api import Layer, Series
-from harness.report import MetricLine, ReportView
+from harness.charts.curve_chart import curve_chart
+from harness.charts.scales import spanning
+from harness.charts.svg import element
 from harness.text import clean
-from harness.web.charts import curve_chart
+from harness.values.curves import Series
+from harness.values.networks import Layer
+from harness.values.report import MetricLine, ReportView
 from harness.web.pages import page, templates
-from harness.web.scales import spanning
-from harness.web.svg import element
 
 _PAIRS = 5
 _SHADES = 9

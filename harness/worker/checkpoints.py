@@ -28,7 +28,8 @@ import numpy as np
 import torch
 
 from harness.errors import SubmissionError
-from harness.pickles import RawWeights, numpy_core
+from harness.values.networks import RawWeights
+from harness.worker.pickles import numpy_core
 
 ResolveClass = Callable[[str, str], object]
 

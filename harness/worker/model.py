@@ -19,7 +19,7 @@ from harness.errors import SubmissionError
 from harness.worker.failures import describe, is_out_of_memory
 
 if TYPE_CHECKING:
-    from harness.worker.source import Located
+    from harness.worker.sources.definitions import Located
 
 _QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 

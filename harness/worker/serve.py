@@ -8,8 +8,8 @@ import socket
 import sys
 from pathlib import Path
 
-from harness.protocol import ChannelClosed, Frame, receive, send
 from harness.worker.failures import failure
+from harness.worker.protocol import ChannelClosed, Frame, receive, send
 from harness.worker.session import Session
 
 _MAX_REQUEST_BYTES = 2**31

@@ -13,20 +13,22 @@ import torch
 
 from harness.errors import SubmissionError
 from harness.plugins import Plugins
-from harness.shared_memory import mapped
-from harness.worker import channels, kd, speed
-from harness.worker.cuda import cpu_only
-from harness.worker.decode import decode_weights
+from harness.worker import channel_pruning as channels
+from harness.worker import cost as speed
+from harness.worker.cpu_only import cpu_only
+from harness.worker.decoding import decode_weights
 from harness.worker.forbidden import succeeded
+from harness.worker.kd import answer as kd
 from harness.worker.model import Model, build
 from harness.worker.recalibration import recalibrated
-from harness.worker.source import Located, Sources, find_entry_point
+from harness.worker.shared_memory import mapped
+from harness.worker.sources.definitions import Located, Sources, find_entry_point
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.api import WeightFormat
-    from harness.protocol import Frame
+    from harness.api.formats import WeightFormat
+    from harness.worker.protocol import Frame
 
 Answer = tuple[dict[str, Any], dict[str, "Tensor"]]
 

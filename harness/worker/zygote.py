@@ -26,9 +26,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from harness.protocol import ChannelClosed, Frame, receive, send
 from harness.worker import kernel
-from harness.worker.locks import DEVICES, Bounds, Locks, lock
+from harness.worker.confinement import DEVICES, Bounds, Locks, lock
+from harness.worker.protocol import ChannelClosed, Frame, receive, send
 from harness.worker.serve import serve
 
 _MODULES = ("torchinfo", "torch.nn.utils.prune", "torch.utils.flop_counter", "harness.worker.session")
@@ -84,7 +84,7 @@ def _prepare() -> None:
     import torch
     from torch import nn
 
-    from harness.vision import import_torchvision
+    from harness.torchvision_import import import_torchvision
 
     torch.set_num_threads(1)
     for name in _MODULES:

@@ -12,7 +12,7 @@ from click.testing import Result as Run
 from result_fakes import result
 
 from harness.api import Curve, Series
-from harness.report import Document
+from harness.values.report import Document
 
 Harness = Callable[..., Run]
 

@@ -67,7 +67,7 @@ def test_an_override_that_says_too_little_is_refused(graded: Harness, arguments:
 
 def test_the_statuses_are_those_of_results() -> None:
     from harness.cli.override import STATUSES
-    from harness.results import STATUSES as ALL
+    from harness.values.results import STATUSES as ALL
 
     assert STATUSES == ALL
 

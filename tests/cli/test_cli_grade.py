@@ -12,9 +12,9 @@ from cli_fakes import HW, FakeGrading
 from click.testing import Result as Run
 from result_fakes import result
 
-from harness.cli.progress import GradeState, duration
-from harness.results import Report
-from harness.store import Store
+from harness.store.store import Store
+from harness.terminal.progress import GradeState, duration
+from harness.values.results import Report
 
 Harness = Callable[..., Run]
 

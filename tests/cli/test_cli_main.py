@@ -13,7 +13,7 @@ from click.testing import Result as Run
 
 from harness.cli import COMMANDS
 from harness.cli.options import DEFAULT_STORE
-from harness.store import DEFAULT_URL
+from harness.store.store import DEFAULT_URL
 
 Harness = Callable[..., Run]
 

@@ -13,12 +13,12 @@ from cli_fakes import HW, FakeGrading
 from click.testing import Result as Run
 from result_fakes import ENVIRONMENT, result
 
-from harness.assignment import load
-from harness.comparing import ClassReport
-from harness.kept import packed
+from harness.assignment.loading import load
+from harness.grading.class_evaluation import ClassReport
 from harness.plugins import Plugins
-from harness.results import AssignmentInfo
-from harness.store import Store
+from harness.store.store import Store
+from harness.store.weights import packed
+from harness.values.results import AssignmentInfo
 
 Harness = Callable[..., Run]
 STORE = "sqlite:///harness.db"

@@ -11,7 +11,7 @@ from click.testing import Result as Run
 from result_fakes import result
 
 from harness.api import Metric, Row, Table
-from harness.results import Result
+from harness.values.results import Result
 
 HOSTILE = "a|b<script>\x1b[31m=1+1"
 ACCURACY = Metric(value=0.5, unit="fraction", higher_is_better=True, low=0.4, high=0.6)

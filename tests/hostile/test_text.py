@@ -12,12 +12,12 @@ from click.testing import CliRunner
 from hostile_arena import ARENAS
 from hostile_crafted import EVIL_NAME
 
-from harness.assignment import load
+from harness.assignment.loading import load
 from harness.cli import main
-from harness.grading import environment
+from harness.grading.environment import environment
 from harness.plugins import Plugins
-from harness.results import Result
-from harness.store import Store
+from harness.store.store import Store
+from harness.values.results import Result
 
 # What is shown does not depend on the sandbox: one run is enough.
 pytestmark = [pytest.mark.timeout(500), pytest.mark.parametrize("arena", ARENAS[:1], ids="-".join, indirect=True)]

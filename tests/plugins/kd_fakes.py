@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import numpy as np
 import torch
-from harness_kd_loss import KDLoss, KDLossOptions
+from harness_kd.check import KDLoss, KDLossOptions
 
 from harness.api import Reply
-from harness.worker import kd
+from harness.worker.kd import answer as kd
 
 torch.set_num_threads(1)
 
@@ -79,9 +79,9 @@ def check(text, classes=10, functions=("loss_fn_kd",), **options):
 
 def readings_of(text, tried, functions=("loss_fn_kd",)):
     """What the grader reads from the worker's reply to the given probes, and the found function."""
-    from harness_kd_loss import _tensors
-    from harness_kd_reference import as_json_setting
-    from harness_kd_reply import function, readings
+    from harness_kd.check import _tensors
+    from harness_kd.reference import as_json_setting
+    from harness_kd.reply import function, readings
 
     facts = {"functions": list(functions), "probes": [as_json_setting(probe) for probe in tried]}
     reply = FakeStudent(text).ask("kd", facts, _tensors(tried), limit_seconds=5.0)

@@ -7,17 +7,17 @@ import io
 from datetime import UTC, datetime
 from pathlib import Path
 
-import harness_csv_export
 import pytest
+from harness_exports import csv as harness_csv_export
 from result_fakes import assignment, attempts, result
 
-from harness.assignment import LatePolicy, ManualPoints, PointRule, RankPoints, Rubric
-from harness.board import Board
-from harness.decisions import Override
+from harness.board.builder import Facts, standings
+from harness.board.roster import Roster
 from harness.errors import UsageError
-from harness.leaderboard import Facts, standings
 from harness.plugins import Plugins
-from harness.roster import Person, Roster
+from harness.values.board import Board, Person
+from harness.values.decisions import Override
+from harness.values.rules import LatePolicy, ManualPoints, PointRule, RankPoints, Rubric
 
 EXPORT = Plugins.of(harness_csv_export).exporters["csv"]
 RULES = Rubric(

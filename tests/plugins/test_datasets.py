@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from harness_idx import IdxDataset, read_idx
-from harness_image_folder import Food11, ImageFolder
+from harness_datasets.idx import IdxDataset, read_idx
+from harness_datasets.image_folder import Food11, ImageFolder
 from PIL import Image
 
 from harness.errors import UsageError
-from harness.vision import import_torchvision
+from harness.torchvision_import import import_torchvision
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 6, 7), dtype=np.uint8)
 LABELS = np.array([3, 1, 4, 1, 5], dtype=np.uint8)

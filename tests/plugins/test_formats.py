@@ -10,17 +10,17 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
-import harness_formats
-import harness_hw7_pickles
 import numpy as np
 import pytest
 import torch
+from harness_formats import containers as harness_formats
+from harness_formats import hw7_pickles as harness_hw7_pickles
 from safetensors.torch import save_file
 from torch import nn
 
 from harness.errors import SubmissionError
 from harness.plugins import Plugins
-from harness.worker.decode import decode_weights
+from harness.worker.decoding import decode_weights
 
 torch.set_num_threads(1)
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats

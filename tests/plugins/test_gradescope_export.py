@@ -9,17 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import harness_gradescope_export
 import pytest
+from harness_exports import gradescope as harness_gradescope_export
 from result_fakes import assignment, attempts, metric, result
 
-from harness.assignment import ManualPoints, PointRule, Rubric
-from harness.board import Board
-from harness.decisions import Override
+from harness.board.builder import Facts, standings
+from harness.board.roster import Roster
 from harness.errors import UsageError
-from harness.leaderboard import Facts, standings
 from harness.plugins import Plugins
-from harness.roster import Person, Roster
+from harness.values.board import Board, Person
+from harness.values.decisions import Override
+from harness.values.rules import ManualPoints, PointRule, Rubric
 
 EXPORT = Plugins.of(harness_gradescope_export).exporters["gradescope"]
 ROSTER = Roster((

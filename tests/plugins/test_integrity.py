@@ -12,9 +12,9 @@ import pytest
 import torch
 import torch.nn.functional as F
 from harness_accuracy import Accuracy
-from harness_integrity import Integrity, IntegrityOptions
-from harness_integrity_probes import take_sample
-from harness_parameter_limit import LimitOptions, ParameterLimit
+from harness_integrity.evaluator import Integrity, IntegrityOptions
+from harness_integrity.probes import take_sample
+from harness_sizes.parameter_limit import LimitOptions, ParameterLimit
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from integrity_fakes import FAKES, IMAGE, Net, RunningStudent, fashion, loaded, running, trained

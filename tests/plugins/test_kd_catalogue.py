@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from harness_kd_catalogue import NAN_MISTAKES, PARTS, TOGETHER, Formula, mistakes, named
-from harness_kd_diagnosis import Setting, explain
-from harness_kd_reference import GRID, MORE, Case, batches, loss, probes
+from harness_kd.catalogue import NAN_MISTAKES, PARTS, TOGETHER, Formula, mistakes, named
+from harness_kd.diagnosis import Setting, explain
+from harness_kd.reference import GRID, MORE, Case, batches, loss, probes
 from kd_fakes import check, readings_of
 from kd_torch import (
     DIVERGENCES,

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from harness_kd_loss import KDLoss, KDLossOptions
+from harness_kd.check import KDLoss, KDLossOptions
 from kd_fakes import FakeStudent, check, context
 from kd_torch import CE, KL, RIGHT, function
 

@@ -2,13 +2,13 @@ import json
 
 import numpy as np
 import pytest
-from harness_kd_catalogue import Formula
-from harness_kd_reference import GRID, Case, gradient, hard_half, loss, probes, soft_half
+from harness_kd.catalogue import Formula
+from harness_kd.reference import GRID, Case, gradient, hard_half, loss, probes, soft_half
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import log_softmax, rel_entr, softmax
 
-from harness.resources import fixtures
+from harness.assignment.shipped import fixtures
 
 REFERENCE = json.loads((fixtures() / "kd_reference" / "reference.json").read_text(encoding="utf-8"))
 

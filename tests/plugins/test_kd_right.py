@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from harness_kd_judging import Rules
-from harness_kd_reference import Case, Probe, probes
-from harness_kd_verdict import judge
+from harness_kd.judgement import Rules
+from harness_kd.reference import Case, Probe, probes
+from harness_kd.verdict import judge
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from kd_fakes import check, readings_of
@@ -101,7 +101,7 @@ def test_two_accepted_forms_pass_together():
 
 
 def test_unknown_accepted_form_is_refused_by_name():
-    from harness_kd_loss import KDLossOptions
+    from harness_kd.check import KDLossOptions
 
     with pytest.raises(ValueError, match=r"reverse_lk.*reverse_kl"):
         KDLossOptions(accept=("reverse_lk",))

@@ -6,15 +6,15 @@ import csv
 import io
 from pathlib import Path
 
-import harness_lms_export
 import pytest
+from harness_exports import lms as harness_lms_export
 from result_fakes import assignment, attempts, result
 
-from harness.board import Board
+from harness.board.builder import Facts, standings
+from harness.board.roster import Roster
 from harness.errors import TableError, UsageError
-from harness.leaderboard import Facts, standings
 from harness.plugins import Plugins
-from harness.roster import Person, Roster
+from harness.values.board import Board, Person
 
 EXPORTERS = Plugins.of(harness_lms_export).exporters
 

@@ -5,22 +5,22 @@ from __future__ import annotations
 import pickle
 import struct
 
-import harness_formats
-import harness_hw7_pickles
 import numpy as np
 import pytest
 import torch
 import zstandard
-from harness_canonical import canonical, stored_bits, tensor_bytes
-from harness_model_size import ModelSize, SizeOptions
+from harness_formats import containers as harness_formats
+from harness_formats import hw7_pickles as harness_hw7_pickles
+from harness_sizes.canonical import canonical, stored_bits, tensor_bytes
+from harness_sizes.model_size import ModelSize, SizeOptions
 from student_fakes import FakeStudent, context
 from torch import nn
 from torch.nn.utils import prune
 
 from harness.api import ModelFacts
+from harness.networks.weights import live_masks
 from harness.plugins import Plugins
-from harness.weights import live_masks
-from harness.worker.decode import decode_weights
+from harness.worker.decoding import decode_weights
 
 
 def student(tensors, bits=None, size=0, aliases=()):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import harness_parameter_limit
 import pytest
 import torch
-from harness_parameter_limit import LimitOptions, ParameterLimit
+from harness_sizes import parameter_limit as harness_parameter_limit
+from harness_sizes.parameter_limit import LimitOptions, ParameterLimit
 from student_fakes import FakeStudent, context, student_of
 from torch import nn
 from torch.nn.utils import prune

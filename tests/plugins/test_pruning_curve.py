@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pytest
 import torch
 from curve_fakes import Networked, images_of, networked
-from harness_curve_summaries import summaries
-from harness_pruning_curve import PruningCurve, PruningOptions
-from harness_pruning_masks import Masks, prunable, pruned
+from harness_curves.masks import Masks, prunable, pruned
+from harness_curves.pruning import PruningCurve, PruningOptions
+from harness_curves.summaries import summaries
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from student_fakes import context
@@ -21,7 +21,7 @@ from torch.optim.swa_utils import update_bn
 
 from harness.api import Examples, Images
 from harness.errors import SubmissionError
-from harness.weights import nonzero_elements
+from harness.networks.weights import nonzero_elements
 
 FRACTIONS = (0.0005, 0.01, 0.1, 0.25, 1 / 3, 0.5, 0.77, 0.9, 0.95, 0.99, 0.9999)
 

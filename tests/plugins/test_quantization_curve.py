@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import harness_formats
-import harness_hw7_pickles
 import numpy as np
 import pytest
 import torch
 from curve_fakes import Networked, images_of, networked
-from harness_canonical import canonical
-from harness_quantization_curve import QuantizationCurve, QuantizationOptions, min_max, min_max_bytes
+from harness_curves.quantization import QuantizationCurve, QuantizationOptions, min_max, min_max_bytes
+from harness_formats import containers as harness_formats
+from harness_formats import hw7_pickles as harness_hw7_pickles
+from harness_sizes.canonical import canonical
 from student_fakes import context
 from torch import nn
 
 from harness.errors import SubmissionError
-from harness.pickles import unpickle_arrays
 from harness.plugins import Plugins
-from harness.worker.decode import decode_weights
+from harness.worker.decoding import decode_weights
+from harness.worker.pickles import unpickle_arrays
 
 HW7 = Path(__file__).parents[2] / "submissions" / "ntu-ml2020-hw7" / "seed-000" / "weights.pkl"
 

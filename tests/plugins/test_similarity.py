@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 import torch
-from harness_similarity import Similarity, SimilarityOptions
-from harness_similarity_layers import aligned, contained, network, normal_form
-from harness_similarity_matching import Matcher, in_place
+from harness_similarity.evaluator import Similarity, SimilarityOptions
+from harness_similarity.layers import aligned, contained, network, normal_form
+from harness_similarity.matching import Matcher, in_place
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment

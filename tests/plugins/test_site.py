@@ -8,16 +8,16 @@ import re
 import time
 from html.parser import HTMLParser
 
-import harness_site
-import harness_site_scatter
-import harness_site_table
 import pytest
+from harness_site import scatter as harness_site_scatter
+from harness_site import table as harness_site_table
+from harness_site import writer as harness_site
 from result_fakes import assignment, attempts, result
 from site_fakes import NAMES, hostile_class, plain_class, site_of
 
 from harness.api import Check, Writer
-from harness.leaderboard import standings
-from harness.web.scales import Scale
+from harness.board.builder import standings
+from harness.charts.scales import Scale
 
 VOID = {"meta", "link", "input", "br", "wbr"}
 

@@ -6,11 +6,11 @@ import csv
 import io
 import json
 
-import harness_text_boards
+import harness_boards as harness_text_boards
 import pytest
 from result_fakes import assignment, attempts, result
 
-from harness.leaderboard import Board, standings
+from harness.board.builder import Board, standings
 from harness.plugins import Plugins
 from harness.text import csv_cell
 

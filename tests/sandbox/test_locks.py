@@ -17,8 +17,8 @@ from hand_ins import HONEST, hand_in, opened, sandbox_called, small_assignment
 
 from harness.errors import HarnessError, SandboxUnavailable, SubmissionError
 from harness.sandbox import NAMES, Sandbox, Usage, choose, selftest
-from harness.sandbox.calls import compiled
 from harness.sandbox.selftest import refuse_unless_it_holds
+from harness.sandbox.syscalls import compiled
 from harness.sandbox.walls import NoWall, readable_paths
 from harness.worker.forbidden import FILTERED
 

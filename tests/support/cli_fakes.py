@@ -10,15 +10,17 @@ from typing import Any
 import pytest
 from result_fakes import ENVIRONMENT, result
 
-import harness.assignment
-import harness.grading
+import harness.assignment.loading
+import harness.data.data_sets
+import harness.grading.environment
+import harness.grading.grader
 import harness.sandbox
-import harness.submission
-from harness.assignment import Assignment
+import harness.submission.discovery
+from harness.assignment.loading import Assignment
 from harness.errors import SandboxUnavailable
-from harness.grading import Progress
-from harness.results import AssignmentInfo, Environment, Result
-from harness.submission import HandIn
+from harness.grading.grader import Progress
+from harness.submission.reading import HandIn
+from harness.values.results import AssignmentInfo, Environment, Result
 
 HW = "nycu-ds2023-hw2"
 
@@ -93,13 +95,13 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
             return [HandIn(path.name, path) for path in paths]
         return [HandIn(each.name, each) for path in paths for each in sorted(path.iterdir())]
 
-    monkeypatch.setattr(harness.grading, "grade_all", fake.grade_all)
+    monkeypatch.setattr(harness.grading.grader, "grade_all", fake.grade_all)
     monkeypatch.setattr(
-        harness.grading,
+        harness.data.data_sets,
         "DataSets",
         lambda assignment, _plugins, _audience: FakeDataSets(assignment, fake.images_digest),
     )
-    monkeypatch.setattr(harness.grading, "environment", environment)
+    monkeypatch.setattr(harness.grading.environment, "environment", environment)
     monkeypatch.setattr(harness.sandbox, "choose", fake.choose)
     monkeypatch.setattr(harness.sandbox, "for_check", fake.for_check)
-    monkeypatch.setattr(harness.submission, "discover", discover)
+    monkeypatch.setattr(harness.submission.discovery, "discover", discover)

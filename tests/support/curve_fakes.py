@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from harness.api import Examples, Images, Latency
-from harness.live import LiveNetwork
+from harness.networks.in_process import LiveNetwork
 from harness.worker.model import Model
 
 

@@ -16,15 +16,16 @@ import pytest
 import torch
 from torch import nn
 
-from harness.assignment import Assignment, load
+from harness.assignment.loading import Assignment, load
 from harness.errors import SandboxUnavailable
-from harness.grading import grade_all
+from harness.grading.grader import grade_all
+from harness.networks.student import SandboxedStudent
 from harness.plugins import Plugins
-from harness.results import Result
 from harness.sandbox import Sandbox, choose
-from harness.shared_images import SharedImages
-from harness.student import SandboxedStudent
-from harness.submission import Submission, discover, read_submission
+from harness.sandbox.shared_images import SharedImages
+from harness.submission.discovery import discover
+from harness.submission.reading import Submission, read_submission
+from harness.values.results import Result
 
 REPOSITORY = Path(__file__).parents[2]
 PLUGINS = Plugins.installed()

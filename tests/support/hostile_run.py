@@ -24,12 +24,12 @@ import psutil
 from hostile_canaries import Canaries
 from hostile_class import LIMIT_SECONDS, VICTIMS, write_class, write_victims
 
-from harness.assignment import load
+from harness.assignment.loading import load
 from harness.errors import SandboxUnavailable
-from harness.grading import Progress, grade_all
+from harness.grading.grader import Progress, grade_all
 from harness.plugins import Plugins
 from harness.sandbox import Sandbox, choose
-from harness.submission import discover
+from harness.submission.discovery import discover
 
 _PR_SET_CHILD_SUBREAPER = 36
 _PATIENCE_SECONDS = 5.0

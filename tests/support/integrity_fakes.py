@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from harness_idx import read_idx
+from harness_datasets.idx import read_idx
 from student_fakes import FakeStudent, student_of
 from torch import Tensor, nn
 
-from harness import assignment
 from harness.api import Examples, Images
+from harness.assignment import loading as assignment
 from harness.worker.model import Model
 
 torch.set_num_threads(1)

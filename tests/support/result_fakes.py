@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from harness.api import Check, Curve, Metric, Series
-from harness.assignment import Assignment, AssignmentFile, PointRule, RankKey, Rubric
-from harness.results import AssignmentInfo, Attempt, DataInfo, Environment, PointLine, Result
+from harness.assignment.loading import Assignment
+from harness.values.results import AssignmentInfo, Attempt, DataInfo, Environment, PointLine, Result
+from harness.values.rules import AssignmentFile, PointRule, RankKey, Rubric
 
 ENVIRONMENT = Environment(harness="0.1.0", python="3.11.7", torch="2.9.0", torchinfo="1.8.0", sandbox="bwrap")
 INFO = AssignmentInfo(id="hw", digest="sha256:one", data=DataInfo(id="digits", stand_in=False))

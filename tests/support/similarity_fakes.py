@@ -14,7 +14,7 @@ from integrity_fakes import Net, fashion, normalised, trained
 from torch import Tensor, nn
 
 from harness.api import ClassEntry
-from harness.kept import packed, unpacked
+from harness.store.weights import packed, unpacked
 
 State = dict[str, Tensor]
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-import harness_site
+from harness_site import writer as harness_site
 from result_fakes import assignment, attempts, count, metric, result, rules
 
 from harness.api import Check, Curve, Layer, Row, Series, SiteWriter, Table
-from harness.board import Board
-from harness.leaderboard import standings
+from harness.board.builder import standings
+from harness.board.visibility import for_class
 from harness.plugins import Plugins
-from harness.report import class_report
-from harness.results import PointLine, Result
+from harness.report.view import class_report
+from harness.values.board import Board
+from harness.values.results import PointLine, Result
 
 EVIL = "<script>document.title='owned'</script><img src=x onerror=\"document.title='owned'\">\x1b[31m\u202e"
 NAMES = ("Añejo 🦊", "مريم", "王小明", 'O\'Brien & "sons"', EVIL)
@@ -67,7 +68,7 @@ def site_of(outcomes: list[Result], **changes: Any) -> tuple[Board, dict[str, st
     }
     writer = Plugins.of(harness_site).writers["html"]
     assert isinstance(writer, SiteWriter)
-    return board.for_class(), dict(writer.render_site(board.for_class(), reports))
+    return for_class(board), dict(writer.render_site(for_class(board), reports))
 
 
 def plain_class(size: int) -> list[Result]:

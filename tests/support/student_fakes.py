@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import harness_formats
 import numpy as np
 import torch
+from harness_formats import containers as harness_formats
 from torch import Tensor, nn
 
 from harness.api import Context, Examples, Images, Metric, ModelFacts, Options
+from harness.networks.key_matching import fit_keys
+from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
-from harness.weights import for_model, live_masks
-from harness.worker.decode import decode_weights
-from harness.worker.fitting import fit_keys
+from harness.worker.decoding import decode_weights
 from harness.worker.model import Model
 
 

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.api import Curve, Series
-from harness.web.charts import curve_chart
+from harness.charts.curve_chart import curve_chart
+from harness.charts.scales import Scale, spanning, spanning_logs
+from harness.charts.svg import element, swatch
 from harness.web.reports import confusion
-from harness.web.scales import Scale, spanning, spanning_logs
-from harness.web.svg import element, swatch
 
 
 @pytest.mark.parametrize(

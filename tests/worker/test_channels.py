@@ -11,8 +11,8 @@ import torch_pruning
 from torch import nn
 
 from harness.errors import SubmissionError
-from harness.vision import import_torchvision
-from harness.worker.channels import without_channels
+from harness.torchvision_import import import_torchvision
+from harness.worker.channel_pruning import without_channels
 from harness.worker.model import Model
 
 

@@ -13,19 +13,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import harness_formats
-import harness_hw7_pickles
 import numpy as np
 import pytest
 import torch
+from harness_formats import containers as harness_formats
+from harness_formats import hw7_pickles as harness_hw7_pickles
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
+from harness.networks.key_matching import fit_keys
 from harness.plugins import Plugins
-from harness.worker.decode import Decoded, decode_weights, fit_keys
+from harness.worker.decoding import Decoded, decode_weights
 
 torch.set_num_threads(1)
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats

@@ -8,7 +8,7 @@ from torch import nn
 
 from harness.errors import SubmissionError
 from harness.worker.model import Model, build
-from harness.worker.source import Located
+from harness.worker.sources.definitions import Located
 
 torch.set_num_threads(1)
 IMAGE = (3, 8, 8)

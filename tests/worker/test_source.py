@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from harness.errors import SubmissionError
 from harness.worker.failures import failure
-from harness.worker.source import Located, Sources, find_entry_point
+from harness.worker.sources.definitions import Located, Sources, find_entry_point
 
 torch.set_num_threads(1)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from harness.vision import import_torchvision
-from harness.worker import speed
+from harness.torchvision_import import import_torchvision
+from harness.worker import cost as speed
 from harness.worker.model import Model
 
 CONVOLUTIONAL = ["resnet18", "mobilenet_v2", "shufflenet_v2_x1_0", "squeezenet1_0", "efficientnet_b0", "convnext_tiny"]

@@ -1,0 +1,104 @@
+"""TODO: harness/api/evaluator.py"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+from harness.api.network import Student
+from harness.values.base import Audience, Options
+from harness.values.class_comparison import ClassEntry, Comparison
+from harness.values.curves import Curve
+from harness.values.evaluation import Evaluation
+from harness.values.images import Examples, Images
+from harness.values.measures import Metric
+from harness.values.networks import Predictions, Teacher
+
+
+def _no_teacher() -> Teacher | None:
+    return None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Context:
+    """What an evaluator may know beside the student."""
+
+    options: Any
+    """An instance of the evaluator's `Options`."""
+    examples: Examples
+    """The graded data; for the audience `student` only its public part."""
+    public: np.ndarray[Any, np.dtype[np.bool_]]
+    """bool [N]: which of the examples are public."""
+    split: bool
+    """Whether the assignment splits its data into public and private."""
+    baselines: Mapping[str, float]
+    """Named accuracies of the assignment."""
+    audience: Audience
+    input_size: int
+    measured: Mapping[str, Metric]
+    """Metrics of the evaluators that ran before this one."""
+    kd_functions: tuple[str, ...]
+    limit_seconds: float
+    """Wall-clock limit for one request of the evaluator's own."""
+    curves: tuple[Curve, ...] = ()
+    """Curves of the evaluators that ran before this one."""
+    calibration: Images | None = None
+    """Training images for BatchNorm's statistics: at most 1,000 of `[data.calibration]`, if the assignment has it."""
+    teacher: Callable[[], Teacher | None] = _no_teacher
+    """Measures `[teacher]` when it is first asked for; None where the assignment has none. Raises SubmissionError when
+    it cannot be used."""
+    predictions: tuple[int, ...] | None = None
+    """The predicted class of each example, once an evaluator that ran before this one has told."""
+
+
+class Evaluator(Protocol):
+    """Turns a Student into checks, metrics and curves."""
+
+    name: str
+    Options: ClassVar[type[Options]]
+    provides: frozenset[str]
+    """Names of the checks and metrics it can return; rubrics and rankings are validated against them."""
+
+    def evaluate(self, student: Student, context: Context) -> Evaluation:
+        """Raises SubmissionError when the submission as a whole cannot be graded."""
+
+
+class ClassEvaluator(Protocol):
+    """Compares the submissions of a class with each other, for the instructor. Nothing it finds costs points."""
+
+    name: str
+    Options: ClassVar[type[Options]]
+
+    def evaluate_class(self, entries: Sequence[ClassEntry], options: Any) -> Comparison:
+        """Runs after grading, from the store alone: there is neither student code nor a sandbox.
+
+        Args:
+            entries: by submission id.
+            options: an instance of `Options`.
+        """
+
+
+@runtime_checkable
+class JudgesPredictions(Protocol):
+    """An evaluator that needs no network; the checks of all others cannot be made of predictions."""
+
+    def evaluate_predictions(self, predictions: Predictions, context: Context) -> Evaluation:
+        """Raises SubmissionError when the submission as a whole cannot be graded."""
+
+
+@runtime_checkable
+class StatesLimits(Protocol):
+    """An evaluator whose options limit metrics; reports show the limits beside them."""
+
+    def limits(self, options: Any) -> Mapping[str, float]:
+        """Metric -> the most it may be, for those that are limited.
+
+        Args:
+            options: an instance of the evaluator's `Options`.
+        """

@@ -1,0 +1,34 @@
+"""TODO: harness/api/formats.py"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+from harness.values.images import RawExamples
+
+
+class WeightFormat(Protocol):
+    """A weights file format, recognised by content and never by file name."""
+
+    name: str
+
+    def recognises(self, file: BinaryIO) -> bool:
+        """Whether the open, seekable file is of this format. Runs in the grader: must not decode anything."""
+
+    def decode(self, path: Path) -> Any:
+        """The file's content as plain Python (usually a dict of tensors). Runs in the sandbox only."""
+
+
+class Dataset(Protocol):
+    """A kind of data folder."""
+
+    name: str
+
+    def load(self, folder: Path) -> RawExamples:
+        """Raises UsageError when the folder does not hold such data; the text says what was expected."""

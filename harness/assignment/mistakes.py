@@ -1,0 +1,166 @@
+"""Finding every mistake of an assignment file at once.
+
+References between the parts of a file are looked up in the raw document: a misspelt key in one table must not hide an
+unknown name in another.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from harness.errors import Problem
+from harness.plugins import Plugins
+from harness.text import suggestion
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validated(model: type[Model], data: Any, where: Sequence[str], problems: list[Problem]) -> Model | None:
+    """`data` as `model`; None after adding every mistake to `problems`.
+
+    Types are strict, as TOML's are: the text "100000" is no number. Reading it as JSON is what makes arrays tuples.
+    """
+    try:
+        return model.model_validate_json(json.dumps(data, default=_iso), strict=True)
+    except ValidationError as error:
+        problems.extend(_problem(model, each, where) for each in error.errors(include_url=False))
+        return None
+
+
+def references(document: Mapping[str, Any], plugins: Plugins) -> list[Problem]:
+    """Names in the rubric and the ranking that no evaluator of the file provides."""
+    used = [plugins.evaluators[name] for name in tables(document, "evaluators") if name in plugins.evaluators]
+    provided = sorted(frozenset().union(*(evaluator.provides for evaluator in used)))
+    missing = [
+        Problem(where, f"no evaluator of this assignment provides {name!r}{suggestion(name, provided)}")
+        for where, name in _named(document)
+        if name not in provided
+    ]
+    baselines = tables(document, "baselines")
+    return missing + [
+        unknown(f"{where}.baseline", "baseline", row["baseline"], baselines)
+        for where, row in _rows(document, "rubric", "points")
+        if isinstance(row.get("baseline"), str) and row["baseline"] not in baselines
+    ]
+
+
+def missing_data(
+    document: Mapping[str, Any], folder: Path, plugins: Plugins, found: Collection[str] | None
+) -> list[Problem]:
+    """Unknown kinds of data, and folders that do not exist.
+
+    Args:
+        folder: what the paths in the file are relative to.
+        found: data sets that were found elsewhere; None: no folder is needed.
+    """
+    problems = []
+    for name, table in tables(document, "data").items():
+        kind, path = (table.get(key) if isinstance(table, dict) else None for key in ("dataset", "path"))
+        if isinstance(kind, str) and kind not in plugins.datasets:
+            problems.append(unknown(f"data.{name}.dataset", "data set kind", kind, plugins.datasets))
+        needed = found is not None and name not in found
+        if needed and isinstance(path, str) and not (folder / path).is_dir():
+            what = f"no such folder: {folder / path}; --data {name}=FOLDER names another"
+            problems.append(Problem(f"data.{name}.path", what))
+    return problems
+
+
+def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> Problem:
+    """'unknown baseline 'simpel'; did you mean 'simple'? (known: simple, strong)'."""
+    names = sorted(known)
+    return Problem(where, f"unknown {kind} {name!r}{suggestion(name, names)} (known: {', '.join(names) or 'none'})")
+
+
+def tables(document: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """The table `[key]`, or an empty one where the file has none or something else."""
+    table = document.get(key)
+    return table if isinstance(table, dict) else {}
+
+
+def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Every place that names a check or a metric, with the name; a metric left out is accuracy."""
+    gates = tables(document, "rubric").get("gates")
+    for index, gate in enumerate(gates if isinstance(gates, list) else ()):
+        yield from _text(f"rubric.gates.{index}", gate)
+    for where, row in _rows(document, "rubric", "points"):
+        yield from _text(f"{where}.check", row.get("check"))
+        default = "accuracy" if "baseline" in row else None
+        yield from _text(f"{where}.metric", row.get("metric", default))
+    for where, row in _rows(document, "rubric", "rank"):
+        yield from _text(f"{where}.metric", row.get("metric", "accuracy"))
+    for where, row in _rows(document, "ranking"):
+        yield from _text(f"{where}.metric", row.get("metric"))
+    yield from _text("board.pareto", tables(document, "board").get("pareto"))
+
+
+def _text(where: str, name: Any) -> Iterator[tuple[str, str]]:
+    if isinstance(name, str):
+        yield where, name
+
+
+def _rows(document: Mapping[str, Any], *path: str) -> list[tuple[str, dict[str, Any]]]:
+    """The tables of the array at `path`, each with its place."""
+    node: Any = document
+    for part in path:
+        node = node.get(part) if isinstance(node, dict) else None
+    rows = enumerate(node if isinstance(node, list) else ())
+    return [(f"{'.'.join(path)}.{index}", row) for index, row in rows if isinstance(row, dict)]
+
+
+def _iso(value: Any) -> str:
+    """TOML's dates, the only values of it that JSON does not have."""
+    assert isinstance(value, date | datetime | time), value
+    return value.isoformat()
+
+
+def _problem(model: type[BaseModel], error: Any, where: Sequence[str]) -> Problem:
+    location = [part for part in error["loc"] if part != "[key]"]
+    path = ".".join(str(part) for part in (*where, *location))
+    match error["type"]:
+        case "extra_forbidden":
+            known = _fields_at(model, location[:-1])
+            return Problem(path, f"unknown key{suggestion(str(location[-1]), known) or _allowed(known)}")
+        case "missing":
+            return Problem(path, "required, but missing")
+        case _:
+            message = error["msg"].removeprefix("Value error, ").replace("an object", "a table")
+            given = f" (got {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
+            return Problem(path, message[:1].lower() + message[1:] + given)
+
+
+def _allowed(known: list[str]) -> str:
+    return f" (known: {', '.join(known)})" if known else "; there are none here"
+
+
+def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
+    """The keys allowed at a place of the model, found through its JSON schema."""
+    root = model.model_json_schema()
+    node: Any = root
+    for part in location:
+        node = _resolved(node, root)
+        node = node.get("items", {}) if isinstance(part, int) else _child(node, part)
+    return list(_resolved(node, root).get("properties", {}))
+
+
+def _child(node: dict[str, Any], key: str) -> dict[str, Any]:
+    by_pattern: dict[str, Any] = next(iter(node.get("patternProperties", {}).values()), {})
+    rest = node.get("additionalProperties")
+    child: dict[str, Any] = (
+        node.get("properties", {}).get(key) or by_pattern or (rest if isinstance(rest, dict) else {})
+    )
+    return child
+
+
+def _resolved(node: dict[str, Any], root: dict[str, Any]) -> dict[str, Any]:
+    for alternative in node.get("anyOf", ()):
+        if "$ref" in alternative:
+            node = alternative
+    if "$ref" in node:
+        return dict(root["$defs"][node["$ref"].rsplit("/", 1)[1]])
+    return dict(node)

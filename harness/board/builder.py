@@ -1,0 +1,239 @@
+"""From attempts to a board that is fair about ties and about noise."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from harness.assignment.loading import Assignment
+from harness.board.display_names import nicknames, pseudonyms
+from harness.board.ranking import Rules, counting, newest_images, places_by, ranked
+from harness.board.roster import Roster
+from harness.board.significance import against_leader, axes_of, baseline_lines, metric_of, on_front
+from harness.points import rubric
+from harness.points.manual import Marks
+from harness.points.scoring import Circumstances, Place, late_days, most, score_lines, total
+from harness.values.board import ACCURACY, Board, Figures, Overridden, Person, Standing, Unranked
+from harness.values.decisions import Override
+from harness.values.results import Attempt, Result, describe_status
+from harness.values.rules import AssignmentFile, RankKey
+
+# Shown beside what a board ranks by, where they were measured; the class sees of them what tells nothing private.
+FURTHER = (
+    "parameters",
+    "stored_bytes",
+    "canonical_bytes",
+    "macs",
+    *(metric_of(ACCURACY, figures) for figures in ("all", "public", "private")),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What a board may know beside the attempts."""
+
+    figures: Figures | None = None
+    """Whose images count; None: the public ones where the assignment splits its data, else all."""
+    counts: Mapping[str, int] = field(default_factory=dict)
+    """Submission id -> how many different hand-ins of it were graded; 1 where absent."""
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    marks: Marks = field(default_factory=dict)
+    roster: Roster | None = None
+    frozen_at: datetime | None = None
+    """Attempts graded later are ignored."""
+    pseudonym_key: bytes | None = None
+    """The store's secret, for anonymous boards; None: nicknames."""
+
+
+def standings(attempts: Iterable[Attempt], assignment: Assignment, facts: Facts | None = None) -> Board:
+    """Rank submissions by the assignment's keys, whatever the order they come in.
+
+    Never ranked, but listed with the reason: a status other than `graded`, a failed gate, a missing ranking metric, and
+    an attempt under another version of the assignment or on other data, whose numbers are not comparable.
+
+    Args:
+        attempts: any number of each submission; the assignment says which one counts.
+    """
+    return Making.of(attempts, assignment, facts or Facts()).board()
+
+
+@dataclass
+class Making:
+    """A board while it is made: `of` finds the attempts that count, `board` compares them."""
+
+    assignment: Assignment
+    facts: Facts
+    figures: Figures
+    rules: Rules
+    attempts: list[Attempt]
+    """Those that count, with overrides applied, by submission id."""
+    found: Mapping[str, Result]
+    """The same as they were found, without overrides."""
+    names: Mapping[str, str]
+    groups: Mapping[str, str]
+    counts: Mapping[str, int]
+    """Submission or team -> hand-ins that were graded."""
+    stand_ins: set[str]
+    """Submissions graded on a stand-in."""
+    people: Mapping[str, tuple[Person, ...]]
+    """Team or submission -> those of the roster it belongs to."""
+    further: tuple[str, ...] = ()
+    rubric_places: dict[str, dict[str, Place]] = field(default_factory=dict)
+    """Metric of a `[[rubric.rank]]` -> submission id -> place."""
+    public_ranks: dict[str, int] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, attempts: Iterable[Attempt], assignment: Assignment, facts: Facts) -> Making:
+        split = assignment.rules.data["test"].public_fraction is not None
+        figures = facts.figures or ("public" if split else "all")
+        groups = facts.roster.groups if facts.roster else {}
+        known = [each for each in attempts if facts.frozen_at is None or each.graded_at <= facts.frozen_at]
+        ranking = tuple(
+            key.model_copy(update={"metric": metric_of(key.metric, figures)}) for key in assignment.rules.ranking
+        )
+        rules = Rules(assignment, ranking, newest_images(known, assignment.digest))
+        given = {each.number: overridden(each, facts.overrides, assignment.rules) for each in known}
+        chosen = counting(given.values(), rules, groups, assignment.rules.board.attempts)
+        numbers = {each.number for each in chosen}
+        results = [each.result for each in chosen]
+        key = facts.pseudonym_key
+        return cls(
+            assignment=assignment,
+            facts=facts,
+            figures=figures,
+            rules=rules,
+            attempts=chosen,
+            found={each.result.submission: each.result for each in known if each.number in numbers},
+            names=nicknames(results) if key is None else pseudonyms(results, key, groups),
+            groups=groups,
+            counts=_by_group(facts.counts, groups),
+            people=facts.roster.by_group() if facts.roster else {},
+            stand_ins={each.result.submission for each in chosen if each.assignment.data.stand_in},
+        )
+
+    def board(self) -> Board:
+        """The finished board."""
+        reasons = {each.number: self.rules.no_place(each) for each in self.attempts}
+        placed = [each.result for each in self.attempts if reasons[each.number] is None]
+        places = ranked(placed, self.rules.key)
+        results = [result for _, result in places]
+        self._rank_by_rubric(results)
+        self.further = _further(results, self.rules.ranking)
+        rules = self.assignment.rules
+        axes = axes_of(results, rules.board.pareto, self.figures)
+        rows = against_leader([self._standing(*place) for place in places], results, self.figures)
+        out = [(each.result, reason) for each in self.attempts if (reason := reasons[each.number]) is not None]
+        roster = self.facts.roster
+        return Board(
+            assignment=self.assignment.info,
+            title=rules.title,
+            figures=self.figures,
+            ranking=self.rules.ranking,
+            further=self.further,
+            pareto=axes,
+            baselines=baseline_lines(rules.baselines, self.rules.ranking[0], rows),
+            standings=tuple(on_front(_tied(rows), results, axes)),
+            unranked=tuple(self._unranked(*each) for each in out),
+            missing=roster.missing(each.result.submission for each in self.attempts) if roster else (),
+            frozen_at=self.facts.frozen_at,
+        )
+
+    def _rank_by_rubric(self, placed: Sequence[Result]) -> None:
+        """Find the places that points depend on, among those that have a place at all."""
+        wanted = {rule.metric for rule in self.assignment.rules.rubric.rank}
+        self.rubric_places = {metric: places_by(metric, placed) for metric in wanted}
+        if self.figures == "private":
+            public = [key.model_copy(update={"metric": metric_of(key.metric, "public")}) for key in self._keys()]
+            rules = Rules(self.assignment, tuple(public), None)
+            measured = [each for each in placed if all(key.metric in each.metrics for key in public)]
+            self.public_ranks = {each.submission: rank for rank, each in ranked(measured, rules.key)}
+
+    def _standing(self, rank: int, result: Result) -> Standing:
+        """A row without what it has in comparison with others."""
+        return Standing(
+            rank=rank,
+            public_rank=self.public_ranks.get(result.submission),
+            stand_in=result.submission in self.stand_ins,
+            **self._entry(result),
+        )
+
+    def _unranked(self, result: Result, reason: str) -> Unranked:
+        return Unranked(reason=reason, **self._entry(result))
+
+    def _entry(self, result: Result) -> dict[str, Any]:
+        rules, submission = self.assignment.rules, result.submission
+        override = self.facts.overrides.get(submission)
+        lines = score_lines(rules, result, self._circumstances(submission, override))
+        before = [line for line in lines if line.kind != "override"]
+        shown = [*(key.metric for key in self.rules.ranking), *self.further]
+        return {
+            "name": self.names[submission],
+            "submission": submission,
+            "members": result.members,
+            "people": self.people.get(self.groups.get(submission, submission), ()),
+            "status": result.status,
+            "score": total(lines),
+            "max_score": most(rules, lines),
+            "points": lines,
+            "metrics": {name: result.metrics[name] for name in shown if name in result.metrics},
+            "failed_checks": tuple(check.name for check in result.checks if check.verdict == "failed"),
+            "unchecked": tuple(check.name for check in result.checks if check.verdict == "could_not_check"),
+            "attempts": max(1, self.counts[self.groups.get(submission, submission)]),
+            "submitted_at": result.submitted_at,
+            "late_days": late_days(rules.rubric.late, result.submitted_at),
+            "override": override
+            and Overridden(
+                at=override.at,
+                author=override.author,
+                reason=override.reason,
+                old_status=self.found[submission].status,
+                old_score=total(before),
+            ),
+        }
+
+    def _circumstances(self, submission: str, override: Override | None) -> Circumstances:
+        places = {metric: found[submission] for metric, found in self.rubric_places.items() if submission in found}
+        marks = self.facts.marks.get(self.groups.get(submission, submission), {})
+        return Circumstances(places, marks, override)
+
+    def _keys(self) -> tuple[RankKey, ...]:
+        return self.assignment.rules.ranking
+
+
+def overridden(attempt: Attempt, overrides: Mapping[str, Override], rules: AssignmentFile) -> Attempt:
+    """The attempt with the status an instructor gave it, and the automatic points that follow."""
+    override, result = overrides.get(attempt.result.submission), attempt.result
+    if override is None or override.status is None or override.status == result.status:
+        return attempt
+    reason = f"{override.author} set the status to {override.status}: {override.reason}"
+    if override.status == "graded":
+        lines = rubric.points(rules, {check.name: check for check in result.checks}, result.metrics)
+    else:
+        lines = rubric.nothing(rules, describe_status(override.status))
+    changed = {
+        "status": override.status,
+        "reason": reason,
+        "points": lines,
+        "score": sum(each.points for each in lines),
+    }
+    return attempt.model_copy(update={"result": result.model_copy(update=changed)})
+
+
+def _by_group(counts: Mapping[str, int], groups: Mapping[str, str]) -> Mapping[str, int]:
+    together: Counter[str] = Counter()
+    for submission, count in counts.items():
+        together[groups.get(submission, submission)] += count
+    return together
+
+
+def _further(results: Sequence[Result], ranking: Sequence[RankKey]) -> tuple[str, ...]:
+    ranked_by = {key.metric for key in ranking}
+    return tuple(name for name in FURTHER if name not in ranked_by and any(name in each.metrics for each in results))
+
+
+def _tied(rows: Sequence[Standing]) -> list[Standing]:
+    shared = Counter(row.rank for row in rows)
+    return [row.model_copy(update={"tie": shared[row.rank] > 1}) for row in rows]

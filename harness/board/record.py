@@ -1,0 +1,107 @@
+"""The board of a class from its store: what was graded, decided, and given by hand, put together."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from harness.assignment.loading import Assignment
+from harness.board.builder import Facts, Making, overridden
+from harness.board.roster import read_roster
+from harness.errors import UsageError
+from harness.points.manual import read_marks
+from harness.store.store import Depth, Store
+from harness.values.board import Board
+from harness.values.decisions import BoardState, Override, in_force, state_after
+from harness.values.results import Attempt
+from harness.values.rules import AssignmentFile
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What someone asks of a board."""
+
+    private: bool = False
+    """Figures and ranks of the private images; a published board has them anyway."""
+    live: bool = False
+    """Also attempts after the board was frozen."""
+    anonymous: bool = False
+    """Pseudonyms, also where the assignment has nicknames."""
+    manual: Path | None = None
+    roster: Path | None = None
+    details: bool = False
+    """Also what reports show of each attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassRecord:
+    """A board with what it was made from."""
+
+    board: Board
+    attempts: tuple[Attempt, ...]
+    """The one that counts of everyone on the board, with overrides applied."""
+    state: BoardState
+    overrides: Mapping[str, Override]
+    rules: AssignmentFile
+
+    def decided(self, attempt: Attempt) -> Attempt:
+        """Another reading of an attempt, such as one with all details, with overrides applied."""
+        return overridden(attempt, self.overrides, self.rules)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage collection: it would look at millions of objects again and again, and all of them stay."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_on:
+            gc.enable()
+
+
+@_uncollected()
+def class_record(store: Store, assignment: Assignment, wanted: Wanted) -> ClassRecord:
+    """The instructor's board; `Board.for_class` is what the class may see.
+
+    Raises:
+        UsageError: nothing was graded, the assignment does not split its data, or a file cannot be read.
+        TableError: the roster or the manual points have mistakes.
+    """
+    state = state_after(store.events(assignment.id))
+    frozen_at = None if wanted.live else state.frozen_at
+    attempts = _attempts(store, assignment, frozen_at, "details" if wanted.details else "brief")
+    if not attempts:
+        raise UsageError(f"{store.url} holds no results of {assignment.id}: 'harness grade' makes them")
+    split = assignment.rules.data["test"].public_fraction is not None
+    if wanted.private and not split:
+        raise UsageError(f"--private: {assignment.id} does not split its images into public and private ones")
+    roster = None if wanted.roster is None else read_roster(wanted.roster)
+    groups = roster.groups if roster else {}
+    known = {each.result.submission for each in attempts} | set(groups)
+    manual = assignment.rules.rubric.manual
+    anonymous = wanted.anonymous or assignment.rules.board.names == "anonymous"
+    facts = Facts(
+        figures="private" if split and (wanted.private or state.published) else None,
+        counts=store.counts(assignment.id, until=frozen_at),
+        overrides=in_force(store.overrides(assignment.id)),
+        marks={} if wanted.manual is None else read_marks(wanted.manual, manual, known, groups),
+        roster=roster,
+        frozen_at=frozen_at,
+        pseudonym_key=store.secret("pseudonyms").encode() if anonymous else None,
+    )
+    making = Making.of(attempts, assignment, facts)
+    return ClassRecord(making.board(), tuple(making.attempts), state, facts.overrides, assignment.rules)
+
+
+def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None, depth: Depth) -> tuple[Attempt, ...]:
+    """Only the newest where that is enough: a class hands in many times."""
+    if assignment.rules.board.attempts == "best" or frozen_at is not None:
+        return store.attempts(assignment.id, depth=depth)
+    return store.latest(assignment.id, depth=depth)

@@ -1,0 +1,72 @@
+"""The roster: who takes part, who works with whom, and so who handed in nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.csv_tables import read_table
+from harness.values.board import Person
+
+_COLUMNS = {
+    "id": "id",
+    "submission": "id",
+    "student id": "id",
+    "sid": "id",
+    "name": "name",
+    "email": "email",
+    "team": "team",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Roster:
+    """Everyone who takes part, in the order of the file."""
+
+    people: tuple[Person, ...]
+
+    @property
+    def groups(self) -> Mapping[str, str]:
+        """Submission id -> the team or the person it belongs to; ids nobody in the roster has are absent."""
+        found = {}
+        for person in self.people:
+            group = person.team or person.id
+            found[person.id] = found[group] = group
+        return found
+
+    def by_group(self) -> dict[str, tuple[Person, ...]]:
+        """The people of every team, and of everyone who is a group alone."""
+        found: dict[str, tuple[Person, ...]] = {}
+        for person in self.people:
+            group = person.team or person.id
+            found[group] = (*found.get(group, ()), person)
+        return found
+
+    def missing(self, submissions: Iterable[str]) -> tuple[Person, ...]:
+        """Who handed in nothing: no submission bears their id, a teammate's, or the team's."""
+        groups = self.groups
+        there = {groups[submission] for submission in submissions if submission in groups}
+        return tuple(person for person in self.people if (person.team or person.id) not in there)
+
+
+def read_roster(path: Path) -> Roster:
+    """A CSV file with the column `id` and, if you like, `name`, `email` and `team`.
+
+    Raises:
+        UsageError: the file cannot be read.
+        TableError: it has mistakes; all are listed.
+    """
+    table = read_table(path, _COLUMNS, "id")
+    table.check()
+    return Roster(
+        tuple(
+            Person(
+                id=row.cells["id"],
+                name=row.cells.get("name", row.cells["id"]),
+                email=row.cells.get("email"),
+                team=row.cells.get("team"),
+            )
+            for row in table.rows
+        )
+    )

@@ -1,0 +1,74 @@
+"""What the class may see of a board: built from what is allowed, not by striking out the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+from harness.audience import is_public
+from harness.points.scoring import total
+from harness.text import clean
+from harness.values.board import ACCURACY, Board, Entry, Standing, Unranked
+from harness.values.results import ScoreLine, describe_status, is_evidence
+
+
+def for_class(board: Board) -> Board:
+    """The board as everyone may see it: without ids and people behind names, what is between an instructor and a
+    student, evidence of integrity probes, and the text of exceptions.
+
+    A crash's message is written by the submission's own code, which has seen the graded images: showing it to
+    students would tell them about private data.
+    """
+    further = tuple(name for name in board.further if is_public(name) or (board.private and name != ACCURACY))
+    shown = [*(key.metric for key in board.ranking), *further]
+    unranked = (row.model_copy(update={"reason": _public_reason(row)}) for row in board.unranked)
+    return board.model_copy(
+        update={
+            "further": further,
+            "standings": tuple(_for_class(row, shown, private=board.private) for row in board.standings),
+            # A figure of someone who has no place may be the reason for it.
+            "unranked": tuple(_for_class(row, (), private=board.private) for row in unranked),
+            "missing": (),
+        }
+    )
+
+
+AnyEntry = TypeVar("AnyEntry", Standing, Unranked)
+
+
+def _for_class(row: AnyEntry, shown: Sequence[str], *, private: bool) -> AnyEntry:
+    points = _public_lines(row.points, private=private)
+    return row.model_copy(
+        update={
+            "submission": _public_id(row),
+            "members": (),
+            "people": (),
+            "score": total(points),
+            "max_score": sum(line.max_points for line in points),
+            "points": points,
+            "metrics": {name: row.metrics[name] for name in shown if name in row.metrics},
+            "failed_checks": tuple(name for name in row.failed_checks if not is_evidence(name)),
+            "unchecked": tuple(name for name in row.unchecked if not is_evidence(name)),
+            "submitted_at": None,
+            "late_days": None,
+            "override": None,
+        }
+    )
+
+
+def _public_lines(lines: Sequence[ScoreLine], *, private: bool) -> tuple[ScoreLine, ...]:
+    """What the network earned, as far as the class may know."""
+    earned = (line for line in lines if line.kind in {"automatic", "rank"})
+    return tuple(line for line in earned if private or line.public)
+
+
+def _public_reason(row: Unranked) -> str:
+    return row.reason if row.status == "graded" else describe_status(row.status)
+
+
+def _public_id(row: Entry) -> str | None:
+    """The id where the name shows it anyway, else None."""
+    if row.submission is None:
+        return None
+    shown = clean(row.submission, 120)
+    return row.submission if row.name == shown else None

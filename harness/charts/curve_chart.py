@@ -1,0 +1,138 @@
+"""Curves as inline SVG: axes, grid, lines with marks, dashes and intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import chain
+
+from markupsafe import Markup
+
+from harness.charts.scales import Scale, spanning, spanning_logs
+from harness.charts.svg import colour, element, label, line, swatch, whiskers
+from harness.text import clean
+from harness.values.curves import Curve, Series
+
+_LOG_FROM = 5
+"""x spans more than this ratio: logarithmic."""
+_NAMES = {"parameters": "parameters", "accuracy": "accuracy", "bits": "bits per weight", "macs": "multiply-adds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Of a chart, in SVG units that are pixels at full size."""
+
+    width: int = 460
+    height: int = 300
+    left: int = 58
+    right: int = 14
+    top: int = 12
+    bottom: int = 44
+
+    @property
+    def x(self) -> tuple[float, float]:
+        return float(self.left), float(self.width - self.right)
+
+    @property
+    def y(self) -> tuple[float, float]:
+        return float(self.height - self.bottom), float(self.top)
+
+
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """A series with the number of its style and the class of the group it is switched by."""
+
+    series: Series
+    style: int
+    group: str | None = None
+    hidden: bool = False
+
+
+def curve_chart(curve: Curve, size: Size = Size()) -> Markup:
+    """All series of one curve, with their key above."""
+    drawn = [Drawn(series, index) for index, series in enumerate(curve.series) if series.points]
+    key = [element("li", swatch(each.style), clean(each.series.label, 60)) for each in drawn]
+    title = f"{clean(curve.name, 60)}: {axis_name(curve.y)} against {axis_name(curve.x)}"
+    return element("ul", *key, class_="key") + lines_chart(drawn, title, curve.x, curve.y, size)
+
+
+def lines_chart(drawn: Sequence[Drawn], title: str, x_name: str, y_name: str, size: Size) -> Markup:
+    """Series in one frame; the axes span all of them, hidden or not, so that nothing moves when one is switched on."""
+    everything = [each.series for each in drawn]
+    x = x_axis([at for each in everything for at, _ in each.points], size)
+    lows = chain.from_iterable(each.low for each in everything)
+    highs = chain.from_iterable(each.high for each in everything)
+    y = spanning([*(at for each in everything for _, at in each.points), *lows, *highs], start=size.y[0], end=size.y[1])
+    return frame(title, size, axes(x, y, x_name, y_name, size), *(_group(each, x, y) for each in drawn))
+
+
+def _group(drawn: Drawn, x: Scale, y: Scale) -> Markup:
+    """One series: its intervals, line, marks and name."""
+    series = drawn.series
+    across = x.places(at for at, _ in series.points)
+    up = y.places(value for _, value in series.points)
+    ends = zip(across, y.places(series.low), y.places(series.high), strict=True) if series.low else ()
+    return element(
+        "g",
+        whiskers(ends) if series.low else "",
+        line(list(zip(across, up, strict=True)), drawn.style),
+        element("title", clean(series.label, 80)),
+        class_=" ".join(filter(None, (colour(drawn.style), drawn.group, "off" if drawn.hidden else None))),
+    )
+
+
+def x_axis(values: Iterable[float], size: Size) -> Scale:
+    """Logarithmic where the values are positive and far apart."""
+    known = list(values)
+    far = min(known) > 0 and max(known) / min(known) > _LOG_FROM
+    return (spanning_logs if far else spanning)(known, start=size.x[0], end=size.x[1])
+
+
+def frame(title: str, size: Size, *inside: Markup) -> Markup:
+    """The picture as a whole, named for those who cannot see it; tables beside it hold its numbers."""
+    return element(
+        "svg", *inside, class_="chart", role="img", aria_label=title, viewBox=f"0 0 {size.width} {size.height}"
+    )
+
+
+def axes(x: Scale, y: Scale, x_name: str, y_name: str, size: Size) -> Markup:
+    """Grid, tick labels and names."""
+    (left, right), (bottom, top) = size.x, size.y
+    across = x.ticks(max(3, size.width // 110))
+    up = y.ticks(max(3, size.height // 60))
+    grid = "".join(f"M{left} {y(each)}H{right}" for each in up) + "".join(f"M{x(each)} {bottom}v5" for each in across)
+    write_x, write_y = _writer(x_name, across), _writer(y_name, up)
+    return Markup("").join(
+        [
+            element("path", d=grid, class_="grid"),
+            element("path", d=f"M{left} {bottom}H{right}", class_="axis"),
+            *(label(x(each), bottom + 18, write_x(each), anchor="middle") for each in across),
+            *(label(left - 7, y(each) + 4, write_y(each), anchor="end") for each in up),
+            label((left + right) / 2, bottom + 36, axis_name(x_name), anchor="middle", class_="name"),
+            label(left, top - 2, axis_name(y_name), class_="name") if size.top > 16 else Markup(""),
+        ]
+    )
+
+
+def axis_name(name: str) -> str:
+    """A metric's name as an axis calls it."""
+    return _NAMES.get(name, clean(name.replace("_", " "), 40))
+
+
+def percent(name: str) -> bool:
+    """Whether the metric is a share that is shown in percent."""
+    return name.startswith("accuracy")
+
+
+def _writer(name: str, ticks: Sequence[float]) -> Callable[[float], str]:
+    """How this axis writes its ticks: all with the same number of digits."""
+    if percent(name):
+        digits = next((each for each in (0, 1, 2) if all(_is_whole(tick * 100 * 10**each) for tick in ticks)), 2)
+        return lambda value: f"{100 * value:.{digits}f} %"
+    if ticks and max(map(abs, ticks)) >= 10_000:
+        return lambda value: f"{value / 1000:,.12g}k"
+    return lambda value: f"{value:,.6g}"
+
+
+def _is_whole(value: float) -> bool:
+    return abs(value - round(value)) < 1e-6

@@ -1,0 +1,81 @@
+"""TODO: harness/charts/terminal.py"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from rich.console import Group, RenderableType
+from rich.text import Text
+
+from harness.charts.matplotlib_svg import _axes, _label
+from harness.charts.scales import Scale
+from harness.text import clean
+from harness.values.curves import Curve
+
+_MARKS = "ox+*#@%&"
+
+
+def terminal(curve: Curve, *, width: int = 64, height: int = 14) -> RenderableType:
+    """The curve drawn in characters: a mark per series, `┊` for intervals, dots between points.
+
+    Args:
+        width: of the drawing in characters, without the numbers beside it.
+        height: in lines, likewise.
+    """
+    shown = [each for each in curve.series if each.points]
+    if not shown:
+        return Text(f"{clean(curve.name)}: no point could be measured")
+    x, y = _axes(shown, width, height)
+    paper = _Paper(width, height)
+    for series in shown:
+        for (x0, y0), (x1, y1) in pairwise(series.points):
+            paper.line(x(x0), y(y0), x(x1), y(y1))
+    for series in shown:
+        for (at, _), low, high in zip(series.points, series.low, series.high, strict=False):
+            paper.bar(x(at), y(low), y(high))
+    for index, series in enumerate(shown):
+        for at, value in series.points:
+            paper.put(x(at), y(value), _MARKS[index % len(_MARKS)])
+    key = [f"{_MARKS[index % len(_MARKS)]} {_label(each)}" for index, each in enumerate(shown)]
+    title = f"{clean(curve.name)}: {clean(curve.y)} against {clean(curve.x)}"
+    lines = [title, *paper.framed(x, y), *key]
+    return Group(*(Text(each, no_wrap=True, overflow="ellipsis") for each in lines))
+
+
+class _Paper:
+    """A grid of characters; places are given from the left and from the top."""
+
+    def __init__(self, width: int, height: int) -> None:
+        self._rows = [[" "] * width for _ in range(height)]
+
+    def put(self, column: float, row: float, mark: str, *, over: str | None = None) -> None:
+        """Write a character; with `over`, only where one of these is."""
+        line = self._rows[round(row)]
+        if over is None or line[round(column)] in over:
+            line[round(column)] = mark
+
+    def bar(self, column: float, one: float, other: float) -> None:
+        first, last = sorted((round(one), round(other)))
+        for row in range(first, last + 1):
+            self.put(column, row, "┊", over=" ·")
+
+    def line(self, x0: float, y0: float, x1: float, y1: float) -> None:
+        steps = max(1, round(max(abs(x1 - x0), abs(y1 - y0))))
+        for step in range(1, steps):
+            self.put(x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps, "·", over=" ")
+
+    def framed(self, x: Scale, y: Scale) -> list[str]:
+        """The lines with an axis and numbers on the left and below."""
+        rows = {round(y(each)): f"{each:g}" for each in y.ticks(7)}
+        beside = max(map(len, rows.values()), default=0)
+        lines = [
+            f"{rows.get(index, ''):>{beside}} {'┤' if index in rows else '│'}{''.join(line).rstrip()}"
+            for index, line in enumerate(self._rows)
+        ]
+        axis, numbers = ["─"] * len(self._rows[0]), [" "] * (len(self._rows[0]) + 12)
+        for each in x.ticks(4):
+            axis[round(x(each))] = "┬"
+            text = f"{each:,.6g}"
+            start = max(0, round(x(each)) - len(text) // 2)
+            numbers[start : start + len(text)] = text
+        return [*lines, f"{'':{beside}} └{''.join(axis)}", f"{'':{beside}}  {''.join(numbers).rstrip()}"]

@@ -1,0 +1,119 @@
+"""Tables that instructors write: CSV as any spreadsheet saves it, with every mistake listed at once."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.errors import Problem, TableError, UsageError
+from harness.text import suggestion
+
+_LIMIT_BYTES = 32 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of a table: its place for messages, and its cells by column, stripped; empty ones are absent."""
+
+    where: str
+    cells: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with the mistakes found so far; `check` raises them all."""
+
+    source: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+    problems: list[Problem]
+
+    def check(self) -> None:
+        """Raises TableError if anything was found."""
+        if self.problems:
+            raise TableError(self.source, self.problems)
+
+
+def read_table(path: Path, known: Mapping[str, str], required: str) -> Table:
+    """A table with a header.
+
+    Commas, semicolons and tabs are told apart by the header; UTF-8 with or without a byte order mark.
+
+    Args:
+        known: heading in lower case -> what the column is called in `Table`; anything else is a mistake.
+        required: the column that identifies a row; it must be filled in, and not twice with the same.
+
+    Raises:
+        UsageError: the file cannot be read.
+        TableError: not a table, or one without the required column.
+    """
+    lines, _ = read_lines(path)
+    source = str(path)
+    if not lines:
+        raise TableError(source, [Problem("", "empty: a header and a line for each person are needed")])
+    header = [cell.strip() for cell in lines[0][1]]
+    problems = [
+        Problem("line 1", f"unknown column {name!r}{suggestion(name.lower(), known)} (known: {', '.join(known)})")
+        for name in header
+        if name and name.lower() not in known
+    ]
+    columns = [known.get(name.lower(), "") for name in header]
+    if required not in columns:
+        names = " or ".join(heading for heading, column in known.items() if column == required)
+        raise TableError(source, [*problems, Problem("line 1", f"there is no column {names}")])
+    problems += [
+        Problem("line 1", f"two columns hold {name!r}") for name in set(columns) if name and columns.count(name) > 1
+    ]
+    rows = [_row(line, cells, columns, problems) for line, cells in lines[1:] if any(map(str.strip, cells))]
+    _check_keys(rows, required, problems)
+    return Table(source, tuple(filter(None, columns)), tuple(rows), problems)
+
+
+def read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
+    """Lines that are not empty with their numbers, cells as they are; and the delimiter.
+
+    Raises:
+        UsageError: the file cannot be read.
+        TableError: it is no CSV in UTF-8.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    if len(content) > _LIMIT_BYTES:
+        raise UsageError(f"{path}: larger than {_LIMIT_BYTES:,} bytes; is it a table?")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise TableError(str(path), [Problem("", "not UTF-8 text: save it as 'CSV UTF-8'")]) from error
+    if "\0" in text:
+        raise TableError(str(path), [Problem("", "not text: save the spreadsheet as CSV")])
+    head = text.lstrip("\r\n").partition("\n")[0]
+    delimiter = max(",;\t", key=head.count)
+    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    try:
+        return [(reader.line_num, cells) for cells in reader if cells], delimiter
+    except csv.Error as error:
+        raise TableError(str(path), [Problem(f"line {reader.line_num}", str(error))]) from error
+
+
+def _row(line: int, cells: list[str], columns: list[str], problems: list[Problem]) -> Row:
+    where = f"line {line}"
+    if any(cell.strip() for cell in cells[len(columns) :]):
+        problems.append(Problem(where, f"{len(cells)} cells under {len(columns)} headings"))
+    named = zip(columns, (cell.strip() for cell in cells), strict=False)
+    return Row(where, {column: cell for column, cell in named if column and cell})
+
+
+def _check_keys(rows: list[Row], required: str, problems: list[Problem]) -> None:
+    seen: dict[str, str] = {}
+    for row in rows:
+        key = row.cells.get(required)
+        if key is None:
+            problems.append(Problem(row.where, f"no {required}"))
+        elif key in seen:
+            problems.append(Problem(row.where, f"{key!r} again, already in {seen[key]}"))
+        else:
+            seen[key] = row.where

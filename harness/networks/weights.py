@@ -1,0 +1,155 @@
+"""Weights as the grader owns them: masks multiplied in, names matched to the model, elements counted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.errors import SubmissionError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+def refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:
+    """Raise SubmissionError when weights are NaN or infinite."""
+    for name, each in decoded.items():
+        if each.is_floating_point() and not bool(torch.isfinite(each).all()):
+            raise SubmissionError(
+                "rejected",
+                f"the weights contain NaN or infinite numbers in {name!r}",
+                "training diverged, or fp16 overflowed: save a checkpoint from before that",
+            )
+
+
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+
+
+def live_masks(decoded: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The masks of `torch.nn.utils.prune`: `<name>_mask` beside `<name>_orig`, of equal shape and only 0 and 1.
+
+    Returns:
+        Parameter name (without suffix) -> mask.
+    """
+    pairs = {
+        name.removesuffix("_orig"): (each, decoded.get(name.removesuffix("_orig") + "_mask"))
+        for name, each in decoded.items()
+        if name.endswith("_orig")
+    }
+    return {
+        name: mask
+        for name, (original, mask) in pairs.items()
+        if mask is not None and mask.shape == original.shape and bool(((mask == 0) | (mask == 1)).all())
+    }
+
+
+def for_model(decoded: Mapping[str, Tensor], state: Iterable[str]) -> dict[str, Tensor]:
+    """The tensors under the model's names, each masked parameter multiplied by its mask.
+
+    A mask is never left to the model alone: a network that ignores it would keep weights that are not counted.
+    """
+    masks = live_masks(decoded)
+    plain = {name: each for name, each in decoded.items() if not _is_masked(name, masks)}
+    plain |= {name: decoded[f"{name}_orig"] * mask.to(decoded[f"{name}_orig"].dtype) for name, mask in masks.items()}
+    tensors = {}
+    for name in state:
+        base = name.removesuffix("_orig").removesuffix("_mask")
+        if name in plain:
+            tensors[name] = plain[name]
+        elif base in plain:  # the model prunes itself: it wants the pair
+            tensors[name] = (
+                plain[base] if name.endswith("_orig") else masks.get(base, plain[base].new_ones(plain[base].shape))
+            )
+    return tensors
+
+
+def twins(tensors: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, str]:
+    """Second names of one storage: further name -> first name. Believed only where the values are equal."""
+    return {
+        name: first
+        for first, *rest in aliases
+        for name in rest
+        if name in tensors and first in tensors and _equal(tensors[first], tensors[name])
+    }
+
+
+def renamed(
+    groups: Sequence[Sequence[str]], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
+) -> list[list[str]]:
+    """Groups of names of one file, under the names its tensors got when they were matched to the model.
+
+    A worker says which names are shared: a name that comes again is left out, or a tensor could be its own second name
+    and would not count.
+    """
+    names = {id(tensor): name for name, tensor in after.items()}
+    new = {name: names[id(tensor)] for name, tensor in before.items() if id(tensor) in names}
+    seen: set[str] = set()
+    disjoint = []
+    for group in groups:
+        found = [new[name] for name in dict.fromkeys(group) if name in new and name not in seen]
+        seen.update(group)
+        if len(found) > 1:
+            disjoint.append(found)
+    return disjoint
+
+
+def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, Tensor]:
+    """The tensors that count as stored parameters.
+
+    All of them, except running statistics of BatchNorm, live pruning masks, and second names of one storage. What is
+    said to be shared is believed only where the values are equal.
+    """
+    masks, doubled = live_masks(decoded), twins(decoded, aliases)
+    return {
+        name: each
+        for name, each in decoded.items()
+        if name not in doubled and not is_statistic(name, decoded) and name.removesuffix("_mask") not in masks
+    }
+
+
+def stored_elements(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
+    """Elements of `stored_tensors`."""
+    return sum(each.numel() for each in stored_tensors(decoded, aliases).values())
+
+
+def nonzero_elements(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
+    """Stored elements that are neither exactly zero nor masked."""
+    masks = live_masks(decoded)
+    total = 0
+    for name, each in stored_tensors(decoded, aliases).items():
+        kept = each != 0
+        if name.removesuffix("_orig") in masks and name.endswith("_orig"):
+            kept = kept & (masks[name.removesuffix("_orig")] != 0)
+        total += int(kept.sum())
+    return total
+
+
+def _is_masked(name: str, masks: Mapping[str, Tensor]) -> bool:
+    return (name.endswith("_orig") and name.removesuffix("_orig") in masks) or (
+        name.endswith("_mask") and name.removesuffix("_mask") in masks
+    )
+
+
+def is_statistic(name: str, decoded: Mapping[str, Tensor]) -> bool:
+    """Whether a tensor has the name *and* the shape of a BatchNorm running statistic."""
+    prefix, _, last = name.rpartition(".")
+    if last not in _STATISTICS:
+        return False
+    if last == "num_batches_tracked":
+        return decoded[name].numel() == 1
+    dot = "." if prefix else ""
+    pair = [decoded.get(f"{prefix}{dot}{each}") for each in ("running_mean", "running_var")]
+    weight = decoded.get(f"{prefix}{dot}weight")
+    return all(each is not None and each.dim() == 1 and each.shape == decoded[name].shape for each in pair) and (
+        weight is None or weight.shape == decoded[name].shape
+    )
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return one.numel() == other.numel() and bool((one.reshape(-1) == other.reshape(-1)).all())

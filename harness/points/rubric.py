@@ -1,0 +1,124 @@
+"""From checks and metrics to points, each with its reason."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from harness.values.measures import Check, Metric
+from harness.values.results import PointLine
+from harness.values.rules import AssignmentFile, PointRule
+
+
+def points(rules: AssignmentFile, checks: Mapping[str, Check], metrics: Mapping[str, Metric]) -> tuple[PointLine, ...]:
+    """Apply `[[rubric.points]]`, then the gates.
+
+    A gate that *failed* takes every point away. One that could not be checked takes nothing: a person has to decide.
+    """
+    lines = tuple(_line(rule, rules.baselines, checks, metrics) for rule in rules.rubric.points)
+    closed = closed_gates(rules, checks.values())
+    if not closed:
+        return lines
+    reason = f"0 because {' and '.join(closed)} failed"
+    return tuple(line.model_copy(update={"points": 0.0, "reason": reason}) for line in lines)
+
+
+def closed_gates(rules: AssignmentFile, checks: Iterable[Check]) -> list[str]:
+    """The gates that failed, in the rubric's order."""
+    failed = {check.name for check in checks if check.verdict == "failed"}
+    return [name for name in rules.rubric.gates if name in failed]
+
+
+def max_score(rules: AssignmentFile) -> float:
+    """What can be graded automatically; points by rank and manual points come on top."""
+    return float(sum(rule.points for rule in rules.rubric.points))
+
+
+def nothing(rules: AssignmentFile, reason: str) -> tuple[PointLine, ...]:
+    """No points at all, as for a submission that was not graded."""
+    return tuple(
+        PointLine(name=rule.name, points=0.0, max_points=rule.points, reason=reason) for rule in rules.rubric.points
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What `grade` will probably give for something `check` has seen on the public images only."""
+
+    score: float
+    low: float
+    high: float
+    """The ends follow from the 95 % intervals of the metrics."""
+
+
+def predict(rules: AssignmentFile, checks: Mapping[str, Check], metrics: Mapping[str, Metric]) -> Prediction:
+    """The score with its uncertainty.
+
+    Without a public and private split the very images are graded that were checked, so nothing is uncertain. With one,
+    private and overall figures are guessed from the public ones; the private images are another sample of (about) the
+    same size, so the difference of the two has an interval wider by √2.
+    """
+    if all(data.public_fraction is None for data in rules.data.values()):
+        score = _total(points(rules, checks, metrics))
+        return Prediction(score, score, score)
+    guessed = {**_guesses(metrics), **metrics}
+    low, score, high = (
+        _total(points(rules, checks, {name: _at(metric, end) for name, metric in guessed.items()}))
+        for end in ("worse", "value", "better")
+    )
+    return Prediction(score, low, high)
+
+
+def _guesses(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+    guesses = {}
+    for name, metric in metrics.items():
+        stem = name.removesuffix("_public")
+        if stem != name:
+            guesses[stem] = guesses[f"{stem}_private"] = _widened(metric)
+    return guesses
+
+
+def _widened(metric: Metric) -> Metric:
+    if metric.low is None or metric.high is None:
+        return metric
+    low, high = (metric.value + math.sqrt(2) * (end - metric.value) for end in (metric.low, metric.high))
+    return metric.model_copy(update={"low": low, "high": high})
+
+
+def _at(metric: Metric, end: Literal["worse", "value", "better"]) -> Metric:
+    ends = (metric.low, metric.high) if metric.higher_is_better else (metric.high, metric.low)
+    value = {"worse": ends[0], "value": metric.value, "better": ends[1]}[end]
+    return metric if value is None else metric.model_copy(update={"value": value})
+
+
+def _total(lines: Iterable[PointLine]) -> float:
+    return float(sum(line.points for line in lines))
+
+
+def _line(
+    rule: PointRule, baselines: Mapping[str, float], checks: Mapping[str, Check], metrics: Mapping[str, Metric]
+) -> PointLine:
+    met, reason = _condition(rule, baselines, checks, metrics)
+    return PointLine(name=rule.name, points=rule.points if met else 0.0, max_points=rule.points, reason=reason)
+
+
+def _condition(
+    rule: PointRule, baselines: Mapping[str, float], checks: Mapping[str, Check], metrics: Mapping[str, Metric]
+) -> tuple[bool, str]:
+    if rule.check is not None:
+        check = checks.get(rule.check)
+        verdict = check.verdict if check else "could_not_check"
+        return verdict == "passed", f"{rule.check}: {verdict.replace('_', ' ')}"
+    name = rule.metric or "accuracy"
+    metric = metrics.get(name)
+    if metric is None:
+        return False, f"{name} was not measured"
+    if rule.at_most is not None:
+        met = metric.value <= rule.at_most
+        return met, f"{name} {metric.value:,.6g} is {'within' if met else 'over'} {rule.at_most:,.6g}"
+    wanted = baselines[rule.baseline] if rule.baseline is not None else rule.at_least
+    assert wanted is not None, "AssignmentFile allows exactly one condition"
+    met = metric.value >= wanted
+    return met, f"{name} {metric.value:.5g} {'reaches' if met else 'is below'} {wanted:.5g}"

@@ -1,0 +1,170 @@
+"""All points of a submission, each with its reason: automatic ones, by rank, by hand, caps, lateness, overrides."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from harness.audience import holds_private, points_are_public
+from harness.points import rubric
+from harness.values.decisions import Override
+from harness.values.results import LineKind, PointLine, Result, ScoreLine
+from harness.values.rules import AssignmentFile, LatePolicy, RankPoints
+
+DECIDED = "an instructor set this {}"
+_DAY = timedelta(days=1)
+# Points are shown to six figures; further ones are only what floating-point sums leave.
+_DECIMALS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place among those that are ranked by one metric."""
+
+    rank: int
+    of: int
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What decides about points beside the result itself."""
+
+    places: Mapping[str, Place]
+    """Metric of a `[[rubric.rank]]` -> the place; none for those without one."""
+    marks: Mapping[str, float]
+    """Manual points by name."""
+    override: Override | None = None
+
+
+def score_lines(rules: AssignmentFile, result: Result, found: Circumstances) -> tuple[ScoreLine, ...]:
+    """Every line of the score; their sum is the score.
+
+    Automatic points, points by rank and manual points add up to at most the cap; lateness takes its share of that; an
+    override replaces the sum. A failed gate leaves nothing of any of them.
+    """
+    lines = [*_automatic(rules, result), *_by_rank(rules, found), *_manual(rules, found)]
+    closed = rubric.closed_gates(rules, result.checks)
+    if closed and result.status == "graded":
+        why = f"0 because {' and '.join(closed)} failed"
+        lines = [line if not line.points else line.model_copy(update={"points": 0.0, "reason": why}) for line in lines]
+    # One after the other: each goes by the sum of those before it.
+    lines += _cap(rules, lines)
+    lines += _late(rules, result.submitted_at, lines)
+    lines += _overriding(found.override, lines)
+    return tuple(lines)
+
+
+def total(lines: Sequence[PointLine]) -> float:
+    """The points of all lines together."""
+    return round(math.fsum(line.points for line in lines), _DECIMALS)
+
+
+def most(rules: AssignmentFile, lines: Sequence[PointLine]) -> float:
+    """The most they could be."""
+    together = round(math.fsum(line.max_points for line in lines), _DECIMALS)
+    return together if rules.rubric.cap is None else min(together, rules.rubric.cap)
+
+
+def lines_for_student(lines: Sequence[ScoreLine], *, private: bool) -> list[ScoreLine]:
+    """The lines of one's own score. What goes by the sum of all lines would tell about private ones among them.
+
+    Args:
+        private: some images are private, and what they decide is not published.
+    """
+    shown = [line for line in lines if line.public or line.kind == "manual" or not private]
+    return [
+        line.model_copy(update={"reason": DECIDED.format("score")}) if line.kind == "override" else line
+        for line in shown
+    ]
+
+
+def late_days(policy: LatePolicy | None, submitted_at: datetime | None) -> int | None:
+    """Days of lateness that count: every day that has begun, none within the grace; None where nothing is due."""
+    if policy is None or policy.due is None or submitted_at is None:
+        return None
+    late = submitted_at - datetime.fromisoformat(policy.due)
+    return 0 if late <= timedelta(minutes=policy.grace_minutes) else math.ceil(late / _DAY)
+
+
+def _automatic(rules: AssignmentFile, result: Result) -> list[ScoreLine]:
+    public = {rule.name: points_are_public(rule, rules) for rule in rules.rubric.points}
+    known = not holds_private(rules)
+    return [
+        ScoreLine(**line.model_dump(), kind="automatic", public=public.get(line.name, known)) for line in result.points
+    ]
+
+
+def _by_rank(rules: AssignmentFile, found: Circumstances) -> list[ScoreLine]:
+    lines = []
+    for rule in rules.rubric.rank:
+        points, reason = _rank_points(rule, found)
+        public = points_are_public(rule, rules)
+        lines.append(
+            ScoreLine(name=rule.name, points=points, max_points=rule.points, reason=reason, kind="rank", public=public)
+        )
+    return lines
+
+
+def _rank_points(rule: RankPoints, found: Circumstances) -> tuple[float, str]:
+    """All points for the first place down to none for the last, in equal steps; or all for the first few."""
+    place = found.places.get(rule.metric)
+    if place is None:
+        return 0.0, f"no place among those ranked by {rule.metric}"
+    where = f"rank {place.rank} of {place.of} by {rule.metric}"
+    if rule.top is not None:
+        return rule.points if place.rank <= rule.top else 0.0, f"{where}; the first {rule.top} get the points"
+    steps = max(1, place.of - 1)
+    left = steps - place.rank + 1
+    return round(rule.points * left / steps, _DECIMALS), f"{where}: {left}/{steps} of {rule.points:g}"
+
+
+def _manual(rules: AssignmentFile, found: Circumstances) -> list[ScoreLine]:
+    return [
+        ScoreLine(
+            name=rule.name,
+            points=found.marks.get(rule.name, 0.0),
+            max_points=rule.points,
+            reason="given by hand" if rule.name in found.marks else "not given yet",
+            kind="manual",
+            public=False,
+        )
+        for rule in rules.rubric.manual
+    ]
+
+
+def _cap(rules: AssignmentFile, lines: Sequence[ScoreLine]) -> list[ScoreLine]:
+    cap, earned = rules.rubric.cap, total(lines)
+    if cap is None or earned <= cap:
+        return []
+    reason = f"{earned:.6g} points, but {cap:.6g} is the most there is"
+    return [_less("cap", "cap", cap - earned, reason)]
+
+
+def _late(rules: AssignmentFile, submitted_at: datetime | None, lines: Sequence[ScoreLine]) -> list[ScoreLine]:
+    policy = rules.rubric.late
+    days = late_days(policy, submitted_at)
+    if policy is None or policy.due is None or submitted_at is None or days is None:
+        return []
+    due = datetime.fromisoformat(policy.due)
+    if submitted_at <= due:
+        return []
+    when = f"handed in {submitted_at.astimezone(due.tzinfo):%Y-%m-%d %H:%M %Z}, due {due:%Y-%m-%d %H:%M %Z}"
+    if not days:
+        return [_less("lateness", "late", 0.0, f"{when}: within {policy.grace_minutes:g} minutes of grace")]
+    percent = min(policy.most_percent, days * policy.percent_per_day)
+    started = "1 day" if days == 1 else f"{days} days"
+    reason = f"{when}: {started} late at {policy.percent_per_day:g} % a day, {percent:g} % of {total(lines):.6g}"
+    return [_less("lateness", "late", -total(lines) * percent / 100, reason)]
+
+
+def _overriding(override: Override | None, lines: Sequence[ScoreLine]) -> list[ScoreLine]:
+    if override is None or override.score is None:
+        return []
+    reason = f"{override.author} set the score to {override.score:.6g} instead of {total(lines):.6g}: {override.reason}"
+    return [_less("override", "override", override.score - total(lines), reason)]
+
+
+def _less(name: str, kind: LineKind, points: float, reason: str) -> ScoreLine:
+    return ScoreLine(name=name, points=round(points, _DECIMALS), max_points=0, reason=reason, kind=kind, public=False)

@@ -1,0 +1,108 @@
+"""A submission's report as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tabulate import tabulate
+
+from harness.report.view import MARKS, STAND_IN, outcome, standing
+from harness.text import (
+    cell_text,
+    clean_lines,
+    interval_text,
+    markdown_cell,
+    metric_text,
+    point_interval,
+    points_text,
+    score_text,
+    shape_text,
+)
+from harness.values.curves import Curve
+from harness.values.measures import Check
+from harness.values.report import ReportView
+from harness.values.results import is_evidence
+
+_INSTRUCTOR = "(for the instructor)"
+
+
+def markdown(view: ReportView) -> str:
+    """The whole report; every text of students is one line without markup."""
+    result = view.result
+    parts = [
+        f"# {markdown_cell(view.name)}",
+        f"{markdown_cell(view.title)} · attempt {view.attempt}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC",
+        f"**{score_text(view.score, view.max_score)} points** · {markdown_cell(outcome(result))}",
+    ]
+    if result.members:
+        parts.append(f"by {markdown_cell(', '.join(result.members))}")
+    if result.hint:
+        parts.append(f"Next: {markdown_cell(result.hint)}")
+    if view.override:
+        parts.append(f"> {markdown_cell(view.override.said)}")
+    if view.assignment.data.stand_in:
+        parts.append(f"> {STAND_IN}")
+    parts += [*_figures(view), *_network(view)]
+    if result.notes:
+        parts += ["## Notes", "\n".join(f"- {markdown_cell(note)}" for note in result.notes)]
+    parts += _section("How it was graded", ("", ""), view.circumstances)
+    if result.printed:
+        # Indented, not fenced: no text of theirs can end an indented block.
+        lines = "\n".join(f"    {line}" for line in clean_lines(result.printed))
+        parts += [f"## What its code printed {_INSTRUCTOR}", lines]
+    if view.withheld:
+        parts.append(f"*For the instructor only: {', '.join(view.withheld)}.*")
+    return "\n\n".join(parts) + "\n"
+
+
+def _figures(view: ReportView) -> list[str]:
+    result = view.result
+    checks = [(MARKS[each.verdict], _check_name(each), each.reason, each.hint or "") for each in result.checks]
+    metrics = [
+        (each.name, metric_text(each.metric), interval_text(each.metric), standing(each)) for each in view.metrics
+    ]
+    points = [(line.name, points_text(line.points, line.max_points), line.reason) for line in view.points]
+    return [
+        *_section("Checks", ("", "check", "reason", "hint"), checks),
+        *_section("Metrics", ("metric", "value", "95 % interval", "limits and baselines"), metrics),
+        *_section("Points", ("for", "points", "reason"), points),
+    ]
+
+
+def _check_name(check: Check) -> str:
+    return f"{check.name} {_INSTRUCTOR}" if is_evidence(check.name) else check.name
+
+
+def _network(view: ReportView) -> list[str]:
+    curves = [row for curve in view.result.curves for row in _points(curve)]
+    tables = [
+        part
+        for table in view.result.tables
+        for part in _section(
+            table.name.capitalize(),
+            ("", *table.columns),
+            [(row.label, *map(cell_text, row.cells)) for row in table.rows],
+        )
+    ]
+    layers = [(each.name, each.kind, shape_text(each.output), f"{each.parameters:,}") for each in view.result.layers]
+    return [
+        *_section("Curves", ("curve", "series", "x", "y", "95 % interval"), curves),
+        *tables,
+        *_section("Layers, as torchinfo tells them", ("layer", "class", "output", "parameters"), layers),
+    ]
+
+
+def _points(curve: Curve) -> list[tuple[str, ...]]:
+    title = f"{curve.name}: {curve.y} against {curve.x}"
+    return [
+        (title, series.label, f"{x:,.6g}", f"{y:.4g}", point_interval(series, index))
+        for series in curve.series
+        for index, (x, y) in enumerate(series.points)
+    ]
+
+
+def _section(title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    if not rows:
+        return []
+    cells = [[markdown_cell(cell) for cell in row] for row in rows]
+    return [f"## {title}", tabulate(cells, headers, tablefmt="github", disable_numparse=True)]

@@ -1,0 +1,167 @@
+"""One submission's report: the view that terminal, Markdown, HTML and JSON are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from harness import audience as audiences
+from harness.points.scoring import DECIDED, lines_for_student, most, total
+from harness.text import clean
+from harness.values.base import Audience, Verdict
+from harness.values.board import Entry
+from harness.values.measures import Check
+from harness.values.report import MetricLine, ReportView
+from harness.values.results import Attempt, PointLine, Result, describe_status
+from harness.values.rules import AssignmentFile
+
+MARKS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
+VERDICTS: dict[Verdict, str] = {"passed": "passed", "failed": "failed", "could_not_check": "could not be checked"}
+STAND_IN = "Graded on stand-in data, synthetic images that only look like the real ones: these points mean nothing."
+
+
+def standing(line: MetricLine) -> str:
+    """'within 100,000', 'over 100,000', 'reaches simple; below strong (95.00 %)', or nothing."""
+    return "; ".join(filter(None, (_limit(line), _reached(line), _next(line))))
+
+
+def _limit(line: MetricLine) -> str:
+    if line.limit is None:
+        return ""
+    return f"{'within' if line.metric.value <= line.limit else 'over'} {line.limit:,.12g}"
+
+
+def _reached(line: MetricLine) -> str:
+    names = [name for name, wanted in line.baselines.items() if line.metric.value >= wanted]
+    return f"reaches {clean(', '.join(names))}" if names else ""
+
+
+def _next(line: MetricLine) -> str:
+    missed = {name: wanted for name, wanted in line.baselines.items() if line.metric.value < wanted}
+    if not missed:
+        return ""
+    nearest = min(missed, key=missed.__getitem__)
+    return f"below {clean(nearest)} ({100 * missed[nearest]:.2f} %)"
+
+
+def report(
+    attempt: Attempt,
+    rules: AssignmentFile,
+    *,
+    audience: Audience,
+    entry: Entry | None = None,
+    place: int = 1,
+    limits: Mapping[str, float] | None = None,
+    published: bool = False,
+) -> ReportView:
+    """The report for the student who handed it in, or for the instructor.
+
+    Args:
+        entry: what the instructor's board has for it; None: automatic points alone.
+        place: of the attempt in the submission's history, from 1.
+        limits: of metrics, as `metric_limits` finds them.
+        published: the instructor has published what private images decide.
+    """
+    view = _view(attempt, rules, attempt.result, entry, limits or {}).model_copy(update={"attempt": place})
+    if audience == "instructor":
+        return view
+    shown = audiences.for_student(attempt.result, rules, published=published)
+    shown = shown.model_copy(update=_decided(entry))
+    lines = (
+        None
+        if entry is None
+        else lines_for_student(entry.points, private=audiences.holds_private(rules) and not published)
+    )
+    return _narrowed(view, rules, shown, lines)
+
+
+def class_report(
+    attempt: Attempt,
+    rules: AssignmentFile,
+    *,
+    name: str,
+    entry: Entry | None = None,
+    limits: Mapping[str, float] | None = None,
+    published: bool = False,
+) -> ReportView:
+    """The report as the whole class may see it, under the name that the board has for it.
+
+    Args:
+        entry: what the *class's* board has for it; None: automatic points alone.
+    """
+    shown = audiences.for_class(attempt.result, rules, published=published)
+    shown = shown.model_copy(update={"submission": name})
+    view = _view(attempt, rules, attempt.result, entry, limits or {})
+    return _narrowed(view, rules, shown, None if entry is None else entry.points)
+
+
+def metric_lines(result: Result, rules: AssignmentFile, limits: Mapping[str, float]) -> tuple[MetricLine, ...]:
+    """Every metric with its limit and baselines."""
+    tiers = dict(sorted(rules.baselines.items(), key=lambda tier: tier[1]))
+    return tuple(
+        MetricLine(name=name, metric=metric, limit=limits.get(name), baselines=tiers if _is_compared(name) else {})
+        for name, metric in result.metrics.items()
+    )
+
+
+def outcome(result: Result) -> str:
+    """'graded', or the status with its reason."""
+    words = describe_status(result.status)
+    return f"{words}: {result.reason}" if result.reason and result.reason != words else words
+
+
+def next_steps(checks: Iterable[Check]) -> list[str]:
+    """Which checks to see to; their own lines say how."""
+    names = [check.name for check in checks if check.verdict != "passed"]
+    return [f"see to {', '.join(names)} above, then check again"] if names else []
+
+
+def _view(
+    attempt: Attempt, rules: AssignmentFile, whole: Result, entry: Entry | None, limits: Mapping[str, float]
+) -> ReportView:
+    """The instructor's."""
+    return ReportView(
+        audience="instructor",
+        name=whole.submission,
+        title=rules.title,
+        attempt=1,
+        graded_at=attempt.graded_at,
+        assignment=attempt.assignment,
+        environment=attempt.environment,
+        result=whole,
+        score=entry.score if entry else whole.score,
+        max_score=entry.max_score if entry else whole.max_score,
+        points=entry.points if entry else whole.points,
+        override=entry.override if entry else None,
+        metrics=metric_lines(whole, rules, limits),
+        class_names=rules.images.class_names,
+        withheld=(),
+    )
+
+
+def _narrowed(view: ReportView, rules: AssignmentFile, shown: Result, lines: Sequence[PointLine] | None) -> ReportView:
+    """The view for others: with that result and those points, and nothing of what an instructor decided."""
+    points = shown.points if lines is None else tuple(lines)
+    return view.model_copy(
+        update={
+            "audience": "student",
+            "name": shown.submission,
+            "result": shown,
+            "score": total(points),
+            "max_score": most(rules, points),
+            "points": points,
+            "override": None,
+            "metrics": tuple(line for line in view.metrics if line.name in shown.metrics),
+            "withheld": audiences.withheld(view.result, shown),
+        }
+    )
+
+
+def _decided(entry: Entry | None) -> dict[str, str | None]:
+    """The reason of a status that an instructor set; why is for the two of them to talk about."""
+    if entry is None or entry.override is None or entry.override.old_status == entry.status:
+        return {}
+    return {"reason": DECIDED.format("status"), "hint": None}
+
+
+def _is_compared(name: str) -> bool:
+    return name in {"accuracy", "accuracy_public", "accuracy_private"}

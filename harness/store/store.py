@@ -1,0 +1,246 @@
+"""The store: every attempt of every submission, in any database SQLAlchemy speaks to. Nothing is ever overwritten.
+
+Results are kept as the JSON that `--json` prints; the columns beside it are what is searched by and what is too large
+to be read every time. An SQLite file is the default; PostgreSQL takes the same statements.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+
+from harness.errors import UsageError
+from harness.store.database import DEFAULT_URL, changing_tables, engine_of, explained, is_missing_file
+from harness.store.tables import (
+    STORE_VERSION,
+    attempt_of,
+    attempts,
+    bring_up_to_date,
+    events,
+    facts,
+    found_version,
+    kept_weights,
+    overrides,
+    row_of,
+    tables,
+)
+from harness.values.decisions import Event, Override
+from harness.values.results import AssignmentInfo, Attempt, Environment, Result
+
+Depth = Literal["brief", "details", "everything"]
+"""How much of an attempt is read: what boards need; also curves, layers and what reports show; also predictions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """An open store; make one with `open`. Safe to use from several threads and several processes."""
+
+    url: str
+    """Without its password."""
+    _engine: sa.Engine
+
+    @classmethod
+    def open(cls, url: str = DEFAULT_URL, *, create: bool = True) -> Store:
+        """Connect, and make the tables if they are not there; a store of an older harness is brought up to date.
+
+        Args:
+            create: False for commands that only read; they shall not leave an empty file behind.
+
+        Raises:
+            UsageError: no such URL, database or driver, not a store, or one of a newer harness.
+        """
+        engine, shown = engine_of(url)
+        if not create and is_missing_file(engine.url):
+            raise UsageError(f"no store at {shown}: nothing was graded in this folder yet, or --store names another")
+        try:
+            with explained(shown):
+                version = _made(engine, shown) if create else _found(engine, shown)
+                if version < STORE_VERSION:
+                    with changing_tables(engine) as connection:
+                        bring_up_to_date(connection)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(shown, engine)
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    def add(
+        self, assignment: AssignmentInfo, environment: Environment, result: Result, weights: bytes | None = None
+    ) -> None:
+        """Keep one attempt; on return it has reached the disk.
+
+        Args:
+            weights: as `harness.kept.packed` makes them; they replace those of earlier attempts.
+
+        Raises:
+            UsageError: the database cannot be written.
+        """
+        with explained(self.url), self._engine.begin() as connection:
+            row = row_of(assignment, environment, result)
+            added = connection.execute(attempts.insert().values(row)).inserted_primary_key
+            if weights is not None and added is not None:
+                _replace_weights(connection, assignment.id, result.submission, added[0], weights)
+
+    def latest(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
+        """The newest attempt of every submission, by submission id."""
+        found = map(attempt_of, self._rows(_select(depth).where(_is_latest(assignment_id))))
+        # Here and not in the database, whose order depends on its language.
+        return tuple(sorted(found, key=lambda each: each.result.submission))
+
+    def weights(self, assignment_id: str) -> dict[str, bytes]:
+        """Submission id -> the weights of its newest attempt, for those that were kept."""
+        with explained(self.url), self._engine.connect() as connection:
+            kept = attempts.join(kept_weights, attempts.c.number == kept_weights.c.attempt)
+            query = sa.select(attempts.c.submission, kept_weights.c.data).select_from(kept)
+            return {row.submission: row.data for row in connection.execute(query.where(_is_latest(assignment_id)))}
+
+    def history(self, assignment_id: str, submission: str) -> tuple[Attempt, ...]:
+        """Every attempt of one submission, oldest first."""
+        chosen = (attempts.c.assignment_id == assignment_id) & (attempts.c.submission == submission)
+        return tuple(map(attempt_of, self._rows(sa.select(attempts).where(chosen))))
+
+    def submissions(self, assignment_id: str) -> tuple[str, ...]:
+        """The ids of everyone who was ever graded."""
+        query = sa.select(attempts.c.submission).where(_is_latest(assignment_id))
+        return tuple(sorted(row.submission for row in self._rows(query)))
+
+    def counts(self, assignment_id: str, *, until: datetime | None = None) -> dict[str, int]:
+        """Submission id -> how many different hand-ins of it were graded; grading one again does not count.
+
+        Args:
+            until: what was graded later does not count either.
+        """
+        columns = attempts.c
+        different = sa.func.count(sa.distinct(columns.submission_digest))
+        query = (
+            sa.select(columns.submission, different)
+            .where(columns.assignment_id == assignment_id)
+            .group_by(columns.submission)
+        )
+        if until is not None:
+            query = query.where(columns.graded_at <= until.astimezone(UTC).isoformat(timespec="microseconds"))
+        with explained(self.url), self._engine.connect() as connection:
+            # What could not even be read has no digest, and is an attempt all the same.
+            return {row[0]: max(1, row[1]) for row in connection.execute(query)}
+
+    def attempts(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
+        """Every attempt of everyone, in the order they were graded."""
+        chosen = attempts.c.assignment_id == assignment_id
+        return tuple(map(attempt_of, self._rows(_select(depth).where(chosen))))
+
+    def add_override(self, assignment_id: str, submission: str, override: Override) -> None:
+        """Keep an override; earlier ones stay."""
+        row = {"assignment_id": assignment_id, "submission": submission, "override": override.model_dump_json()}
+        with explained(self.url), self._engine.begin() as connection:
+            connection.execute(overrides.insert().values(row))
+
+    def overrides(self, assignment_id: str) -> tuple[tuple[str, Override], ...]:
+        """(submission id, override) of all that were ever made, oldest first; `decisions.in_force` says what holds."""
+        query = sa.select(overrides).where(overrides.c.assignment_id == assignment_id).order_by(overrides.c.number)
+        with explained(self.url), self._engine.connect() as connection:
+            return tuple(
+                (row.submission, Override.model_validate_json(row.override)) for row in connection.execute(query)
+            )
+
+    def add_event(self, assignment_id: str, event: Event) -> None:
+        """Keep that a board was frozen or published, or the reverse."""
+        with explained(self.url), self._engine.begin() as connection:
+            connection.execute(events.insert().values(assignment_id=assignment_id, event=event.model_dump_json()))
+
+    def events(self, assignment_id: str) -> tuple[Event, ...]:
+        """All of them, oldest first; `decisions.state_after` says what follows."""
+        query = sa.select(events.c.event).where(events.c.assignment_id == assignment_id).order_by(events.c.number)
+        with explained(self.url), self._engine.connect() as connection:
+            return tuple(Event.model_validate_json(row.event) for row in connection.execute(query))
+
+    def graded(self, assignment: AssignmentInfo, environment: Environment) -> dict[str, str]:
+        """Submission id -> files digest of those that need no new grading.
+
+        Their newest attempt was made by the same version of the harness under the same assignment, images and sandbox,
+        and did not end in our own error.
+        """
+        columns = attempts.c
+        unchanged = (
+            _is_latest(assignment.id)
+            & (columns.assignment_digest == assignment.digest)
+            & (columns.sandbox == environment.sandbox)
+            & (columns.status != "harness_error")
+            & columns.submission_digest.is_not(None)
+        )
+        wanted = (columns.submission, columns.submission_digest, columns.assignment, columns.environment)
+        return {
+            row.submission: row.submission_digest
+            for row in self._rows(sa.select(*wanted).where(unchanged))
+            if AssignmentInfo.model_validate_json(row.assignment).data.digest == assignment.data.digest
+            and Environment.model_validate_json(row.environment).harness == environment.harness
+        }
+
+    def secret(self, name: str) -> str:
+        """A random text that belongs to this store: the same whenever it is asked for, and known to nobody else."""
+        with explained(self.url):
+            if (found := self._fact(name)) is not None:
+                return found
+            try:
+                with self._engine.begin() as connection:
+                    connection.execute(facts.insert().values(key=name, value=secrets.token_hex(16)))
+            except IntegrityError:
+                pass  # another process was faster
+            return str(self._fact(name))
+
+    def _fact(self, key: str) -> str | None:
+        with self._engine.connect() as connection:
+            found: str | None = connection.scalar(sa.select(facts.c.value).where(facts.c.key == key))
+            return found
+
+    def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        with explained(self.url), self._engine.connect() as connection:
+            return connection.execute(query.order_by(attempts.c.number)).all()
+
+
+def _select(depth: Depth) -> sa.Select[Any]:
+    left_out: Mapping[Depth, Sequence[sa.Column[Any]]] = {
+        "brief": (attempts.c.details, attempts.c.predictions),
+        "details": (attempts.c.predictions,),
+        "everything": (),
+    }
+    names = {column.name for column in left_out[depth]}
+    return sa.select(*(column for column in attempts.c if column.name not in names))
+
+
+def _made(engine: sa.Engine, shown: str) -> int:
+    with changing_tables(engine) as connection:
+        tables.create_all(connection)
+        return found_version(connection, shown, create=True)
+
+
+def _found(engine: sa.Engine, shown: str) -> int:
+    with engine.begin() as connection:
+        if not sa.inspect(connection).has_table(attempts.name):
+            raise UsageError(f"no store at {shown}: the database holds no results of this harness")
+        return found_version(connection, shown, create=False)
+
+
+def _replace_weights(
+    connection: sa.Connection, assignment_id: str, submission: str, attempt: int, weights: bytes
+) -> None:
+    columns = attempts.c
+    ours = (columns.assignment_id == assignment_id) & (columns.submission == submission)
+    connection.execute(kept_weights.delete().where(kept_weights.c.attempt.in_(sa.select(columns.number).where(ours))))
+    connection.execute(kept_weights.insert().values(attempt=attempt, data=weights))
+
+
+def _is_latest(assignment_id: str) -> sa.ColumnElement[bool]:
+    newest = (
+        sa.select(sa.func.max(attempts.c.number))
+        .where(attempts.c.assignment_id == assignment_id)
+        .group_by(attempts.c.submission)
+    )
+    return attempts.c.number.in_(newest)

@@ -1,0 +1,169 @@
+"""The store's tables, their version, and how attempts become rows and come back."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+import zstandard
+
+from harness.errors import UsageError
+from harness.values.evaluation import Correct
+from harness.values.results import AssignmentInfo, Attempt, Environment, Result, compact
+
+STORE_VERSION = 2
+# What only reports show of a result, and most of its size.
+_DETAILS = ("curves", "confusion", "layers", "notes", "printed")
+_BARE = {"submission": "", "status": "graded", "reason": None, "digest": None, "score": 0, "max_score": 0, "seconds": 0}
+
+tables = sa.MetaData()
+facts = sa.Table(
+    "harness_store",
+    tables,
+    sa.Column("key", sa.String(50), primary_key=True),
+    sa.Column("value", sa.String(200), nullable=False),
+)
+attempts = sa.Table(
+    "harness_attempts",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    # ISO 8601 in UTC: SQLite would lose the zone of a DATETIME, and people read the file with other tools.
+    sa.Column("graded_at", sa.String(40), nullable=False),
+    sa.Column("assignment_id", sa.String(200), nullable=False),
+    sa.Column("assignment_digest", sa.String(100), nullable=False),
+    sa.Column("submission", sa.Text, nullable=False),
+    sa.Column("submission_digest", sa.String(100)),
+    sa.Column("status", sa.String(30), nullable=False),
+    sa.Column("sandbox", sa.String(30), nullable=False),
+    sa.Column("assignment", sa.Text, nullable=False),
+    sa.Column("environment", sa.Text, nullable=False),
+    sa.Column("result", sa.Text, nullable=False),
+    # Apart from the rest, so that a class is ranked without reading what only reports show. Since version 2.
+    sa.Column("details", sa.Text),
+    sa.Column("predictions", sa.LargeBinary),
+    sa.Column("correct_public", sa.LargeBinary),
+    sa.Column("correct_private", sa.LargeBinary),
+    sa.Index("harness_attempts_by_submission", "assignment_id", "submission", "number"),
+    sqlite_autoincrement=True,  # a number is never used twice, not even after rows were deleted by hand
+)
+
+# The weights of a submission's newest attempt that has any, for comparisons across the class (`harness.kept`).
+kept_weights = sa.Table(
+    "harness_weights",
+    tables,
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+overrides = sa.Table(
+    "harness_overrides",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("assignment_id", sa.String(200), nullable=False),
+    sa.Column("submission", sa.Text, nullable=False),
+    sa.Column("override", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+events = sa.Table(
+    "harness_events",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("assignment_id", sa.String(200), nullable=False),
+    sa.Column("event", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+
+def found_version(connection: sa.Connection, shown: str, *, create: bool) -> int:
+    """The version of an open store; a new one becomes the newest.
+
+    Raises:
+        UsageError: not a store, or one of a newer harness.
+    """
+    found = connection.scalar(sa.select(facts.c.value).where(facts.c.key == "version"))
+    if found is None and create:
+        connection.execute(facts.insert().values(key="version", value=str(STORE_VERSION)))
+        return STORE_VERSION
+    if found is None or not found.isdigit():
+        raise UsageError(f"store {shown}: its version cannot be read; was it written by this harness?")
+    if int(found) > STORE_VERSION:
+        raise UsageError(
+            f"store {shown} has version {found}, written by a newer harness; this one knows version {STORE_VERSION}: "
+            "upgrade compress-harness, or name another file with --store"
+        )
+    return int(found)
+
+
+def bring_up_to_date(connection: sa.Connection) -> None:
+    """Give an older store the tables and columns it lacks. Its rows stay as they are: `attempt_of` reads both kinds."""
+    tables.create_all(connection)
+    there = {column["name"] for column in sa.inspect(connection).get_columns(attempts.name)}
+    for column in attempts.columns:
+        if column.name not in there:
+            kind = column.type.compile(connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {attempts.name} ADD COLUMN {column.name} {kind}"))
+    connection.execute(facts.update().where(facts.c.key == "version").values(value=str(STORE_VERSION)))
+
+
+def row_of(assignment: AssignmentInfo, environment: Environment, result: Result) -> dict[str, Any]:
+    """The columns of one attempt made now."""
+    correct = result.correct
+    document = result.to_document()
+    details = {name: document.pop(name) for name in _DETAILS}
+    return {
+        "graded_at": datetime.now(UTC).isoformat(timespec="microseconds"),
+        "assignment_id": assignment.id,
+        "assignment_digest": assignment.digest,
+        "submission": result.submission,
+        "submission_digest": result.digest,
+        "status": result.status,
+        "sandbox": environment.sandbox,
+        "assignment": assignment.model_dump_json(),
+        "environment": environment.model_dump_json(),
+        "result": compact({**document, "predictions": None}),
+        "details": compact(details),
+        "predictions": _packed(result.predictions),
+        "correct_public": correct.public if correct else None,
+        "correct_private": correct.private if correct else None,
+    }
+
+
+def attempt_of(row: sa.Row[Any]) -> Attempt:
+    """An attempt from its row; without details or predictions where those columns were not read."""
+    result = Result.model_validate_json(row.result)
+    kept: dict[str, Any] = {}
+    # Rows of version 1 have their details and predictions in the JSON.
+    if (details := getattr(row, "details", None)) is not None:
+        found = Result.model_validate({**_BARE, **json.loads(details)})
+        kept |= {name: getattr(found, name) for name in _DETAILS}
+    if (packed := getattr(row, "predictions", None)) is not None:
+        kept["predictions"] = tuple(np.frombuffer(zstandard.decompress(packed), dtype="<u4").tolist())
+    if row.correct_public is not None:
+        kept["correct"] = Correct(public=row.correct_public, private=row.correct_private)
+    return Attempt(
+        number=row.number,
+        graded_at=datetime.fromisoformat(row.graded_at),
+        assignment=_assignment_info(row.assignment),
+        environment=_environment(row.environment),
+        result=result.model_copy(update=kept),
+    )
+
+
+@lru_cache(maxsize=64)
+def _assignment_info(text: str) -> AssignmentInfo:
+    # A class shares one: it is read once.
+    return AssignmentInfo.model_validate_json(text)
+
+
+@lru_cache(maxsize=64)
+def _environment(text: str) -> Environment:
+    return Environment.model_validate_json(text)
+
+
+def _packed(classes: Sequence[int] | None) -> bytes | None:
+    return None if classes is None else zstandard.compress(np.array(classes, dtype="<u4").tobytes())

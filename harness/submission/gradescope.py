@@ -1,0 +1,144 @@
+"""TODO: harness/submission/gradescope.py"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from harness.errors import UsageError
+from harness.submission.archives import escape
+from harness.submission.hand_in import HandIn, Part
+
+_GRADESCOPE = re.compile(r"submission_(\d+)")
+_METADATA = "submission_metadata.yml"
+_METADATA_LIMIT_BYTES = 64 << 20
+_METADATA_DEPTH = 100
+
+
+def _gradescope(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] | None:
+    folders = {name for name in items if _GRADESCOPE.fullmatch(name)}
+    if items.get(_METADATA) is not False:
+        return None
+    metadata = _metadata(path, prefix + _METADATA)
+    found: dict[str, HandIn] = {}
+    for name in sorted({*metadata, *folders}, key=lambda each: (len(each), each)):
+        hand_in = _gradescope_hand_in(path, prefix, name, metadata.get(name), name in folders or name in items)
+        before = found.get(hand_in.id)
+        if before is None:
+            found[hand_in.id] = hand_in
+        else:
+            newer, older = (before, hand_in) if _moment(before) > _moment(hand_in) else (hand_in, before)
+            note = f"an older submission of the same person was left out: {_source(older)}"
+            found[hand_in.id] = replace(newer, notes=(*newer.notes, note))
+    return list(found.values())
+
+
+def _gradescope_hand_in(path: Path, prefix: str, name: str, facts: object, there: bool) -> HandIn:
+    parts = (Part(f"{prefix}{name}", "" if _GRADESCOPE.fullmatch(name) else escape(name)),) if there else ()
+    if not isinstance(facts, dict):
+        return HandIn(escape(name), path, parts, notes=(f"{_METADATA} does not say who handed it in",))
+    people = [each for each in _listed(facts.get(":submitters")) if isinstance(each, dict)]
+    known = [_text(each.get(":sid")) or _text(each.get(":email")) for each in people]
+    return HandIn(
+        known[0] if len(known) == 1 and known[0] else escape(name),
+        path,
+        parts,
+        tuple(shown for each in people if (shown := _text(each.get(":name")) or _text(each.get(":email")))),
+        submitted_at=_aware(facts.get(":created_at")),
+    )
+
+
+def _metadata(path: Path, name: str) -> dict[str, object]:
+    where = f"{path}: {name}"
+    try:
+        document = _yaml(_content(path, name))
+    except (
+        OSError,
+        zipfile.BadZipFile,
+        ValueError,
+        OverflowError,
+        RecursionError,
+        NotImplementedError,
+        RuntimeError,
+    ) as error:
+        raise UsageError(f"{where} cannot be read: {str(error) or type(error).__name__}") from error
+    if not isinstance(document, dict):
+        raise UsageError(f"{where} does not list submissions; download the submissions again")
+    return {str(key): facts for key, facts in document.items()}
+
+
+def _content(path: Path, name: str) -> bytes:
+    if path.is_dir():
+        with (path / name).open("rb") as file:
+            data = file.read(_METADATA_LIMIT_BYTES + 1)
+    else:
+        with zipfile.ZipFile(path) as archive, archive.open(name) as member:
+            data = member.read(_METADATA_LIMIT_BYTES + 1)
+    if len(data) > _METADATA_LIMIT_BYTES:
+        raise ValueError(f"larger than {_METADATA_LIMIT_BYTES:,} bytes")
+    return data
+
+
+def _yaml(data: bytes) -> object:
+    """Plain values of a YAML document; Ruby's own tags are dropped, nothing is ever constructed from one.
+
+    Raises:
+        ValueError: not YAML.
+    """
+    import yaml
+
+    class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
+        pass
+
+    def plain(loader: Any, _tag: str, node: Any) -> object:
+        match node:
+            case yaml.MappingNode():
+                return loader.construct_mapping(node, deep=True)
+            case yaml.SequenceNode():
+                return loader.construct_sequence(node, deep=True)
+            case _:
+                return loader.construct_scalar(node)
+
+    Loader.add_multi_constructor("", plain)
+    depth = 0
+    try:
+        # Events come one by one, but libyaml builds values recursively, without Python's guard.
+        for event in yaml.parse(data, Loader):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > _METADATA_DEPTH:
+                raise ValueError("nested too deeply")
+        return yaml.load(data, Loader)  # noqa: S506 - a safe loader, which only knows plain values
+    except (yaml.YAMLError, UnicodeError, TypeError, AttributeError) as error:
+        raise ValueError(f"not the YAML that Gradescope writes: {error}") from error
+
+
+def _listed(value: object) -> Iterable[object]:
+    return value if isinstance(value, list) else ()
+
+
+def _text(value: object) -> str:
+    return escape(str(value).strip())[:200] if isinstance(value, str | int) and not isinstance(value, bool) else ""
+
+
+def _aware(value: object) -> datetime | None:
+    if isinstance(value, str):
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            return None
+    if not isinstance(value, datetime):
+        return None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _moment(hand_in: HandIn) -> datetime:
+    return hand_in.submitted_at or datetime.min.replace(tzinfo=UTC)
+
+
+def _source(hand_in: HandIn) -> str:
+    return hand_in.parts[0].source if hand_in.parts else "one without files"

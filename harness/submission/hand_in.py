@@ -1,0 +1,51 @@
+"""TODO: harness/submission/hand_in.py"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from harness.submission.archives import escape
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file or folder of a download.
+
+    Attributes:
+        source: its path in the download.
+        name: what it is called in the submission; empty for a folder whose content is the submission.
+        original: the name with the number Canvas may have put into it; empty where that is `name`.
+    """
+
+    source: str
+    name: str = ""
+    original: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class HandIn:
+    """A submission that was found but not read.
+
+    Attributes:
+        id: stable and printable; in a download the person's id.
+        path: the submission itself; or the download that holds `parts` of it.
+        parts: None where `path` is the submission.
+        members: who handed it in, as far as the platform says.
+        late: whether the platform marks it so.
+        submitted_at: None where the platform does not say.
+        notes: what was coped with to find it.
+    """
+
+    id: str
+    path: Path
+    parts: tuple[Part, ...] | None = None
+    members: tuple[str, ...] = ()
+    late: bool = False
+    submitted_at: datetime | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _file_name(text: str) -> str:
+    return "file" if text in {"", ".", ".."} else escape(text)

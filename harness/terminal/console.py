@@ -1,0 +1,128 @@
+"""What the commands print: consoles, safe text and the rich table of a board.
+
+Text of students is cleaned by `harness.text` and enters only as `rich.text.Text`, never as markup.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.terminal.large_table import Cell, LargeTable
+from harness.text import clean, interval_text, metric_text, plain_number, score_text
+from harness.values.board import Baseline, Board, Standing, marks, used_marks
+
+_PIPE_COLUMNS = 120
+# On the board; `harness report` has the whole of it.
+_REASON_CHARACTERS = 160
+# More rows than these are not folded and coloured.
+_LARGE_ROWS = 300
+
+
+def console(*, stderr: bool = False) -> Console:
+    """A console that adds no colours of its own guessing; wide when nobody is looking."""
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+
+
+def safe(text: str, style: str = "", *, limit_characters: int = 500) -> Text:
+    """Anyone's text, as it may be shown."""
+    return Text(clean(text, limit_characters), style=style)
+
+
+def board_table(board: Board) -> RenderableType:
+    """The ranking, and below it who has no rank and why."""
+    parts: list[RenderableType] = [safe(board.title, "bold")]
+    if board.stand_in:
+        parts.append(Text("Stand-in data, which only looks like the real thing: this ranking means nothing.", "yellow"))
+    if board.frozen_at is not None:
+        parts.append(Text(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.", "cyan"))
+    parts += _ranking(board) if board.standings else [Text("Nobody is ranked yet.")]
+    if board.unranked:
+        rows: list[list[Cell]] = [
+            [_name(each.name, each.submission), each.status, safe(each.reason, limit_characters=_REASON_CHARACTERS)]
+            for each in board.unranked
+        ]
+        parts += [Text(), _listing(("not ranked", "status", "reason"), rows)]
+    if board.missing:
+        rows = [[safe(person.id), safe(person.name), safe(person.team or "")] for person in board.missing]
+        parts += [Text(), _listing(("handed in nothing", "name", "team"), rows)]
+    return Group(*parts)
+
+
+def _listing(headers: tuple[str, ...], rows: list[list[Cell]]) -> RenderableType:
+    if len(rows) > _LARGE_ROWS:
+        return LargeTable(headers, rows)
+    table = simple_table(*headers)
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def _ranking(board: Board) -> list[RenderableType]:
+    headers = ("#", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks")
+    rows = [_cells(line, board) for line in board.lines()]
+    meanings = [Text(f"{mark} {meaning}", "dim") for mark, meaning in used_marks(board).items()]
+    if len(rows) > _LARGE_ROWS:
+        return [LargeTable(headers, rows), *meanings]
+    table = simple_table(*headers)
+    for column in table.columns[3:-1] + table.columns[:1]:
+        column.justify = "right"
+    # Only names may wrap: half a number is worse than a short name.
+    for column in table.columns[:1] + table.columns[2:]:
+        column.no_wrap = True
+    for row in rows:
+        table.add_row(*row)
+    return [table, *meanings]
+
+
+def _cells(line: Standing | Baseline, board: Board) -> list[Cell]:
+    if isinstance(line, Baseline):
+        return ["", safe(f"— {line.name} —", "dim"), "", Text(f"{100 * line.accuracy:.2f} %", "dim")]
+    return _standing_cells(line, board, board.briefly)
+
+
+def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list[Cell]:
+    metrics = (row.metrics[key.metric] for key in board.ranking)
+    ranked = [_metric_cell(metric_text(each), interval_text(each)) for each in metrics]
+    others = [Text(plain_number(row.metrics.get(name))) for name in further]
+    checks = Text("\n").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
+    score = score_text(row.score, row.max_score)
+    return [str(row.rank), _name(row.name, row.submission), marks(row), *ranked, *others, score, checks]
+
+
+def _unchecked(row: Standing) -> list[Text]:
+    return [safe(f"{name}?", "yellow") for name in row.unchecked]
+
+
+def _metric_cell(value: str, interval: str) -> Text:
+    return Text.assemble(value, (f"\n{interval}", "dim")) if interval else Text(value)
+
+
+def _name(name: str, submission: str | None) -> Text:
+    if submission is None or clean(submission, 120) in name:
+        return safe(name)
+    return Text.assemble(safe(name), ("\n", ""), safe(submission, "dim"))
+
+
+def simple_table(*headers: str) -> Table:
+    """A table without lines; long cells fold."""
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for header in headers:
+        table.add_column(Text(header), overflow="fold")
+    return table
+
+
+def plain_grid() -> Table:
+    """Three columns: a mark, a name, and text that folds."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True)
+    grid.add_column(no_wrap=True)
+    grid.add_column(overflow="fold")
+    return grid

@@ -1,0 +1,37 @@
+"""Curves and tables in the terminal."""
+
+from __future__ import annotations
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.charts.terminal import terminal
+from harness.terminal.console import safe, simple_table
+from harness.text import cell_text, point_interval
+from harness.values.curves import Curve
+from harness.values.curves import Table as Grid
+
+
+def curve_view(curve: Curve) -> RenderableType:
+    """A drawing, and below it the points of every series, with their intervals where there are any."""
+    return Group(terminal(curve), Text(), _points(curve))
+
+
+def table_view(table: Grid) -> RenderableType:
+    """Networks side by side."""
+    shown = simple_table(table.name, *table.columns)
+    for row in table.rows:
+        shown.add_row(safe(row.label), *map(cell_text, row.cells))
+    return shown
+
+
+def _points(curve: Curve) -> Table:
+    table = simple_table(curve.name, curve.x, curve.y, "95 % interval")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    for series in curve.series:
+        for index, (x, y) in enumerate(series.points):
+            name = safe(series.label if index == 0 else "")
+            table.add_row(name, f"{x:,.6g}", f"{y:.4g}", point_interval(series, index))
+    return table

@@ -1,0 +1,117 @@
+"""One submission in the terminal: outcome, checks, metrics, points, curves, layers, notes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from rich.console import Group, RenderableType
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from harness.report.view import MARKS, STAND_IN, metric_lines, outcome, standing
+from harness.terminal.console import plain_grid, safe, simple_table
+from harness.terminal.curves import curve_view, table_view
+from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text
+from harness.values.base import Verdict
+from harness.values.measures import Check
+from harness.values.networks import Layer
+from harness.values.report import MetricLine, ReportView
+from harness.values.results import PointLine, Result, is_evidence
+from harness.values.rules import AssignmentFile
+
+_COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
+_LAYERS_SHOWN = 60
+
+
+def check_view(result: Result, rules: AssignmentFile, *, stand_in: bool) -> RenderableType:
+    """One's own submission from top to bottom: outcome, checks, metrics, points, notes."""
+    return Group(*_result(result, metric_lines(result, rules, {}), result.points, stand_in=stand_in))
+
+
+def report_view(view: ReportView, attempts: int) -> RenderableType:
+    """All of the view; `attempts` is the length of the submission's history."""
+    result = view.result
+    parts = _result(result, view.metrics, view.points, stand_in=view.assignment.data.stand_in)
+    for curve in result.curves:
+        parts += [Text(), curve_view(curve)]
+    if result.layers:
+        parts += [Text(), _layers(result.layers)]
+    parts += [Text(), Text.assemble(("Score ", "bold"), score_text(view.score, view.max_score))]
+    if view.override:
+        parts.append(safe(view.override.said, "yellow"))
+    graded = f"attempt {view.attempt} of {attempts}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC"
+    facts = [graded, *(f"{name} {value}" for name, value in view.circumstances)]
+    parts.append(safe(" · ".join(facts), "dim"))
+    if result.printed:
+        parts += [Text(), Text("What its code printed (for the instructor)", "bold")]
+        parts += [Padding(Text(line), (0, 0, 0, 2)) for line in clean_lines(result.printed)]
+    if view.withheld:
+        left_out = f"For the instructor only (--audience instructor): {', '.join(view.withheld)}."
+        parts.append(Text(left_out, "dim"))
+    return Group(*parts)
+
+
+def _result(
+    result: Result, metrics: Iterable[MetricLine], points: Sequence[PointLine], *, stand_in: bool
+) -> list[RenderableType]:
+    colour = "green" if result.status == "graded" else "red"
+    title = Text.assemble(safe(result.submission, "bold"), " · ", safe(outcome(result), colour))
+    parts: list[RenderableType] = [title]
+    if result.members:
+        parts.append(Text.assemble(("by ", "dim"), safe(", ".join(result.members), "dim")))
+    if result.hint:
+        parts.append(Text.assemble(("  → ", "cyan"), safe(result.hint)))
+    if stand_in:
+        parts.append(Text(STAND_IN, "yellow"))
+    if result.checks:
+        parts += [Text(), _checks(result.checks)]
+    if result.metrics:
+        parts += [Text(), _metrics(metrics)]
+    for table in result.tables:
+        parts += [Text(), table_view(table)]
+    if points:
+        parts += [Text(), _points(points)]
+    if result.notes:
+        parts += [Text(), Text("Notes", "bold"), *(Padding(safe(note), (0, 0, 0, 2)) for note in result.notes)]
+    return parts
+
+
+def _checks(checks: Iterable[Check]) -> Table:
+    grid = plain_grid()
+    for check in checks:
+        colour = _COLOURS[check.verdict]
+        reason = safe(check.reason)
+        if is_evidence(check.name):
+            reason = Text.assemble(("for the instructor: ", "dim"), reason)
+        if check.hint:
+            reason = Text.assemble(reason, ("\n→ ", "cyan"), safe(check.hint))
+        grid.add_row(Text(MARKS[check.verdict], colour), safe(check.name, colour), reason)
+    return grid
+
+
+def _metrics(lines: Iterable[MetricLine]) -> Table:
+    table = simple_table("metric", "value", "95 % interval", "limits and baselines")
+    table.columns[1].justify = table.columns[2].justify = "right"
+    for line in lines:
+        cells = (line.name, metric_text(line.metric), interval_text(line.metric), standing(line))
+        table.add_row(*map(safe, cells))
+    return table
+
+
+def _points(points: Iterable[PointLine]) -> Table:
+    table = simple_table("points for", "points", "because")
+    table.columns[1].justify = "right"
+    for line in points:
+        table.add_row(safe(line.name), points_text(line.points, line.max_points), safe(line.reason))
+    return table
+
+
+def _layers(layers: tuple[Layer, ...]) -> Table:
+    table = simple_table("layer (torchinfo)", "class", "output", "parameters")
+    table.columns[3].justify = "right"
+    for each in layers[:_LAYERS_SHOWN]:
+        table.add_row(safe(each.name), safe(each.kind), shape_text(each.output), f"{each.parameters:,}")
+    if len(layers) > _LAYERS_SHOWN:
+        table.add_row(f"… and {len(layers) - _LAYERS_SHOWN} more")
+    return table

@@ -1,0 +1,36 @@
+"""TODO: harness/values/base.py"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+
+Verdict = Literal["passed", "failed", "could_not_check"]
+Audience = Literal["student", "instructor"]
+
+
+class Value(BaseModel):
+    """Base of everything that crosses a boundary: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Options(BaseModel):
+    """Base of a plugin's options, the table `[evaluators.<name>]` of an assignment."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+PositiveInt = Annotated[int, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -1,0 +1,204 @@
+"""The leaderboard as frozen values, ready to be rendered: everything is computed, nothing is text yet."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from pydantic import Field
+
+from harness.values.base import Value
+from harness.values.measures import Metric
+from harness.values.results import AssignmentInfo, ScoreLine, Status, describe_status
+from harness.values.rules import RankKey
+
+
+class Person(Value):
+    """A line of the roster."""
+
+    id: str
+    """As the ids of submissions, unless `team` names the submission."""
+    name: str
+    email: str | None = None
+    team: str | None = None
+
+
+BRIEF = frozenset({"parameters", "stored_bytes"})
+
+# The metric that is measured on images, and so has a public and a private figure where these are split.
+ACCURACY = "accuracy"
+
+Figures = Literal["all", "public", "private"]
+"""Whose images a board ranks by: all of them where the assignment does not split its data."""
+
+
+class Overridden(Value):
+    """An instructor's override, with what it replaced."""
+
+    at: datetime
+    author: str
+    reason: str
+    old_status: Status
+    old_score: float
+
+    @property
+    def said(self) -> str:
+        """The decision in a sentence, for the instructor."""
+        before = f"{describe_status(self.old_status)}, {self.old_score:.6g} points"
+        return f"Overridden by {self.author} on {self.at:%Y-%m-%d %H:%M %Z}: {self.reason} (before: {before})"
+
+
+class Entry(Value):
+    """What every submission on a board has, ranked or not."""
+
+    name: str
+    """The nickname, pseudonym or id; never the name of another row."""
+    submission: str | None
+    """The submission's id; None on the class's board where a name stands for it."""
+    members: tuple[str, ...] = ()
+    """Who handed it in, as the platform and `submission.toml` say; empty on the class's board."""
+    people: tuple[Person, ...] = ()
+    """Whose it is, as the roster says; empty on the class's board."""
+    status: Status
+    score: float
+    """The sum of `points`."""
+    max_score: float
+    points: tuple[ScoreLine, ...] = ()
+    """On the class's board only lines that are `public`."""
+    metrics: dict[str, Metric] = Field(default_factory=dict)
+    """Those the board ranks by, in its order, then those of `Board.further`, as far as they were measured."""
+    failed_checks: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+    """Checks that need a person."""
+    attempts: int = 1
+    """How many different hand-ins of this submission were graded."""
+    submitted_at: datetime | None = None
+    late_days: int | None = None
+    """Days of lateness that count, 0 when in time; None where there is no due date or the time is unknown."""
+    override: Overridden | None = None
+    """For the instructor only."""
+
+
+class Standing(Entry):
+    """A row of the board."""
+
+    rank: int
+    """From 1. Those equal in every ranking metric share a rank, and the next rank counts them: 1, 2, 2, 4."""
+    tie: bool = False
+    """Whether another row has the same rank."""
+    public_rank: int | None = None
+    """On a board of private figures: the rank by the public ones."""
+    stand_in: bool
+    """Graded on data that only looks like the real thing."""
+    p_value: float | None = None
+    """Exact McNemar test against the leader on the images the board ranks by, two-sided, Holm-adjusted over all rows
+    that were compared. None for the leader, and where it is not known which images were right."""
+    distinguishable: bool | None = None
+    """Whether it can be told from the leader: `p_value` is at most 0.05."""
+    pareto: bool | None = None
+    """Whether no other row is better in one of `Board.pareto` and at least as good in the other; None: not measured."""
+
+
+class Unranked(Entry):
+    """A submission that has no place, and why."""
+
+    reason: str
+
+
+class Baseline(Value):
+    """A named accuracy of the assignment, as a line of the board."""
+
+    name: str
+    accuracy: float
+    reached_by: int | None
+    """How many rows reach it: the first so many, the line stands below them. None where the board does not rank by
+    accuracy first."""
+
+
+class Axes(Value):
+    """The two metrics of the Pareto front and of the board's plot."""
+
+    x: str
+    y: str
+    x_higher_is_better: bool
+    y_higher_is_better: bool
+
+
+class Board(Value):
+    """What the writers render. Rows come ranked; equal ones by submission id."""
+
+    board_version: Literal[1] = 1
+    assignment: AssignmentInfo
+    title: str
+    figures: Figures = "all"
+    ranking: tuple[RankKey, ...]
+    """With the metrics the board really ranks by, such as `accuracy_public`."""
+    further: tuple[str, ...] = ()
+    """Metrics shown beside them, in this order; at least one row has each."""
+    pareto: Axes | None = None
+    """None where the two metrics would be one."""
+    baselines: tuple[Baseline, ...] = ()
+    """Highest first."""
+    standings: tuple[Standing, ...]
+    unranked: tuple[Unranked, ...]
+    missing: tuple[Person, ...] = ()
+    """Who of the roster handed in nothing; empty on the class's board."""
+    frozen_at: datetime | None = None
+    """Later attempts are not on the board."""
+
+    @property
+    def stand_in(self) -> bool:
+        """Whether any row was graded on a stand-in."""
+        return self.assignment.data.stand_in or any(row.stand_in for row in self.standings)
+
+    @property
+    def private(self) -> bool:
+        """Whether the board shows figures of private images."""
+        return self.figures == "private"
+
+    @property
+    def briefly(self) -> tuple[str, ...]:
+        """The further metrics that a narrow table shows."""
+        return tuple(name for name in self.further if name in BRIEF)
+
+    def lines(self) -> list[Standing | Baseline]:
+        """The rows in their order with the baselines between them, where the board ranks by accuracy first."""
+        lines: list[Standing | Baseline] = list(self.standings)
+        # From the lowest line up, so that the places of the others stay what they are.
+        for baseline in reversed(self.baselines):
+            if baseline.reached_by is not None:
+                lines.insert(baseline.reached_by, baseline)
+        return lines
+
+    @property
+    def entries(self) -> list[Entry]:
+        """Every row, the ranked ones first."""
+        return [*self.standings, *self.unranked]
+
+    def entry(self, submission: str) -> Entry | None:
+        """The row of a submission, ranked or not."""
+        return next((row for row in self.entries if row.submission == submission), None)
+
+    def only(self, submissions: set[str]) -> Board:
+        """The rows of these submissions, with the ranks they have in the whole class."""
+        return self.model_copy(
+            update={
+                "standings": tuple(row for row in self.standings if row.submission in submissions),
+                "unranked": tuple(row for row in self.unranked if row.submission in submissions),
+                "baselines": tuple(each.model_copy(update={"reached_by": None}) for each in self.baselines),
+            }
+        )
+
+
+def marks(row: Standing) -> str:
+    """What is remarkable about a row, in a sign or two; `used_marks` says what they mean."""
+    return f"{'≈' if row.distinguishable is False else ''}{'◆' if row.pareto else ''}"
+
+
+def used_marks(board: Board) -> dict[str, str]:
+    """The signs on a board and their meanings."""
+    used = "".join(map(marks, board.standings))
+    meanings = {"≈": "cannot be told from the leader on these images (exact McNemar test, 5 %, Holm over all rows)"}
+    if board.pareto is not None:
+        meanings["◆"] = f"on the Pareto front of {board.pareto.y} against {board.pareto.x}"
+    return {mark: meaning for mark, meaning in meanings.items() if mark in used}

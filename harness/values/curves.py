@@ -1,0 +1,83 @@
+"""TODO: harness/values/curves.py"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import (
+    FiniteFloat,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+from harness.values.base import Value
+from harness.values.measures import Metric
+
+
+class Series(Value):
+    """One line of a curve. What is known of its points beside x and y is parallel to them, or empty."""
+
+    label: str
+    points: tuple[tuple[FiniteFloat, FiniteFloat], ...]
+    low: tuple[FiniteFloat, ...] = ()
+    """Lower ends of the 95 % intervals of y, one per point; absent where there are none."""
+    high: tuple[FiniteFloat, ...] = ()
+    """Upper ends, likewise."""
+    sparsity: tuple[FiniteFloat, ...] = ()
+    """Share of the handed-in parameters that are zero or gone, one per point; absent on other curves than pruning's."""
+    bits: tuple[int, ...] = ()
+    """Bits per weight, one per point; absent on other curves than those of quantisation."""
+    macs: tuple[int, ...] = ()
+    """Multiply-accumulates of one image, one per point; absent where they could not be counted."""
+    bytes: tuple[int, ...] = ()
+    """Canonical bytes, one per point; absent where x is bytes already."""
+
+    @model_validator(mode="after")
+    def _parallel(self) -> Series:
+        for name in ("low", "high", "sparsity", "bits", "macs", "bytes"):
+            if len(getattr(self, name)) not in (0, len(self.points)):
+                raise ValueError(f"{name} has {len(getattr(self, name))} entries for {len(self.points)} points")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _without_the_unknown(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        whole: dict[str, Any] = handler(self)
+        return {name: each for name, each in whole.items() if each or name in ("label", "points")}
+
+
+class Curve(Value):
+    """Named points (x, y) in one or more series; `x` and `y` name metrics."""
+
+    name: str
+    x: str
+    y: str
+    series: tuple[Series, ...]
+
+
+class Row(Value):
+    """One line of a table."""
+
+    label: str
+    cells: tuple[Metric | str | None, ...]
+    """One per column: a number with its unit, words, or null where nothing could be measured."""
+
+
+class Table(Value):
+    """Networks side by side; numbers that a curve cannot show."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+    @model_validator(mode="after")
+    def _full_rows(self) -> Table:
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(f"{row.label} has {len(row.cells)} cells for {len(self.columns)} columns")
+        return self

@@ -1,0 +1,73 @@
+"""What an instructor decides after grading: overrides, and when a board is frozen or published. Nothing is deleted; a
+further decision undoes one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Literal
+
+from pydantic import AwareDatetime, FiniteFloat
+
+from harness.values.base import Value
+from harness.values.results import Status
+
+EventKind = Literal["frozen", "thawed", "published", "withdrawn"]
+
+
+class Override(Value):
+    """An instructor's word against the harness's, about everything a submission has handed in or will."""
+
+    at: AwareDatetime
+    author: str
+    reason: str
+    status: Status | None = None
+    """Instead of the status that was found."""
+    score: FiniteFloat | None = None
+    """Instead of the sum of all points."""
+
+    @property
+    def undoes(self) -> bool:
+        """Whether it only takes earlier ones back."""
+        return self.status is None and self.score is None
+
+
+class Event(Value):
+    """A board was frozen, published, or the reverse."""
+
+    at: AwareDatetime
+    author: str
+    kind: EventKind
+    moment: AwareDatetime | None = None
+    """Of a frozen board: attempts graded later are not on it."""
+
+
+class BoardState(Value):
+    """What follows from all events."""
+
+    frozen_at: datetime | None = None
+    published: bool = False
+
+
+def in_force(overrides: Iterable[tuple[str, Override]]) -> Mapping[str, Override]:
+    """Submission id -> its newest override, less those that were undone.
+
+    Args:
+        overrides: (submission id, override), oldest first.
+    """
+    return {submission: each for submission, each in dict(overrides).items() if not each.undoes}
+
+
+def state_after(events: Iterable[Event]) -> BoardState:
+    """The board's state, from its events in their order."""
+    state = BoardState()
+    for event in events:
+        match event.kind:
+            case "frozen":
+                state = state.model_copy(update={"frozen_at": event.moment})
+            case "thawed":
+                state = state.model_copy(update={"frozen_at": None})
+            case "published" | "withdrawn":
+                state = state.model_copy(update={"published": event.kind == "published"})
+    return state

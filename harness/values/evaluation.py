@@ -1,0 +1,53 @@
+"""TODO: harness/values/evaluation.py"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from pydantic import (
+    ConfigDict,
+    Field,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+from harness.values.base import Value
+from harness.values.curves import Curve, Table
+from harness.values.measures import Check, Metric
+
+
+class Correct(Value):
+    """Which graded images were predicted right: one bit an image in the data set's order, as numpy.packbits packs them.
+
+    It is the answer sheet in disguise: it stays with the instructor.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_bytes="base64", val_json_bytes="base64")
+
+    public: bytes
+    """Of the public images, which are all where the assignment does not split its data."""
+    private: bytes = b""
+
+    @property
+    def everything(self) -> bytes:
+        """Of all images; the last bits of either part may be padding, which is 0."""
+        return self.public + self.private
+
+
+class Evaluation(Value):
+    """What one evaluator found out about one student."""
+
+    metrics: Mapping[str, Metric] = Field(default_factory=dict)
+    checks: tuple[Check, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    tables: tuple[Table, ...] = ()
+    predictions: tuple[int, ...] | None = None
+    """The predicted class of each graded image, in the data set's order (accuracy only)."""
+    correct: Correct | None = None
+    """Only for the audience `instructor` (accuracy only)."""
+    confusion: tuple[tuple[int, ...], ...] | None = None
+    """Public images by true class (row) and predicted class (column); None with more than 100 classes."""

@@ -1,0 +1,48 @@
+"""TODO: harness/values/measures.py"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import (
+    FiniteFloat,
+)
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+from harness.values.base import Value, Verdict
+
+
+class Metric(Value):
+    """A measured number. One that could not be measured is absent, never 0 or NaN."""
+
+    value: FiniteFloat | int
+    unit: str
+    higher_is_better: bool
+    low: FiniteFloat | None = None
+    """Lower end of the 95 % interval, in `unit`."""
+    high: FiniteFloat | None = None
+
+
+class Check(Value):
+    """A requirement with its verdict, the reason for it, and a hint on what to do next."""
+
+    name: str
+    verdict: Verdict
+    reason: str
+    hint: str | None = None
+
+    @classmethod
+    def passed(cls, name: str, reason: str, hint: str | None = None) -> Check:
+        return cls(name=name, verdict="passed", reason=reason, hint=hint)
+
+    @classmethod
+    def failed(cls, name: str, reason: str, hint: str | None = None) -> Check:
+        return cls(name=name, verdict="failed", reason=reason, hint=hint)
+
+    @classmethod
+    def could_not_check(cls, name: str, reason: str, hint: str | None = None) -> Check:
+        return cls(name=name, verdict="could_not_check", reason=reason, hint=hint)

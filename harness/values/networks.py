@@ -1,0 +1,136 @@
+"""TODO: harness/values/networks.py"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import (
+    Field,
+    model_validator,
+)
+
+from harness.values.base import Value
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import Tensor
+
+    Floats = np.ndarray[Any, np.dtype[np.float32]]
+
+
+class Layer(Value):
+    """One leaf layer of a network, as torchinfo tells it beside student code: a claim."""
+
+    name: str
+    kind: str
+    """The name of its class."""
+    output: tuple[int, ...]
+    """Shape for a batch of one."""
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A worker's answer: JSON facts (claims of a process that ran student code) and tensors."""
+
+    facts: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+ChannelOrder = Literal["l1", "gamma"]
+"""Which channels go first: those of small L1 norm, or of small signed BatchNorm scale (HW7's network slimming)."""
+
+
+class Latency(Value):
+    """Seconds of one forward pass as the worker measured them: a claim, and never the same twice."""
+
+    median: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    iqr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """From the first quartile to the third."""
+
+
+class Checkpoint(Value):
+    """A weights file beside the graded one, and the network it belongs to; a file name alone is the same network."""
+
+    file: Annotated[str, Field(min_length=1, max_length=200)]
+    """Relative to submission.toml."""
+    entry_point: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    """The class or function that makes its network; absent: that of the submission."""
+    model_arguments: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments for it, such as other widths; absent: those of the submission."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_alone(cls, given: Any) -> Any:
+        named = {"file": given} if isinstance(given, str) else given
+        if isinstance(named, dict) and isinstance(named.get("file"), str):
+            named = {**named, "file": PurePosixPath(named["file"].replace("\\", "/")).as_posix()}
+        return named
+
+
+class ModelFacts(Value):
+    """The worker's description of the model it built. Claims: the grader's own counts decide."""
+
+    source: str
+    """File and line of the entry point."""
+    weights_format: str
+    stored_bits: dict[str, int] = Field(default_factory=dict)
+    """Bits per element each decoded tensor had in the file."""
+    state: dict[str, tuple[int, ...]]
+    """Names and shapes of the built module's own state_dict."""
+    parameters: tuple[str, ...]
+    """The names in `state` that are parameters; the others are buffers."""
+    aliases: tuple[tuple[str, ...], ...] = ()
+    """Groups of decoded tensors said to share one storage (tied weights)."""
+    storage_elements: int = Field(ge=0)
+    """Elements of all distinct storages of the decoded tensors."""
+    torchinfo: Annotated[int, Field(ge=0, le=10**12)] | None
+    """`total_params` as torchinfo reports it; None when it failed, with `torchinfo_error`."""
+    torchinfo_error: str | None = None
+    mult_adds: int | None = None
+    layers: tuple[tuple[str, str, tuple[int, ...], int], ...] = ()
+    """Per leaf layer: dotted name, class, output shape, parameters (torchinfo's)."""
+    lazy: bool = False
+    scripted_or_quantised: bool = False
+    notes: tuple[str, ...] = ()
+    """What was coped with: dropped prefixes, left-out training code, a class defined twice, …"""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Teacher:
+    """The assignment's large network, measured once for all submissions."""
+
+    label: str
+    decoded: Mapping[str, Tensor]
+    facts: ModelFacts
+    macs: int | None
+    predictions: np.ndarray[Any, np.dtype[np.int64]]
+    """[N], of `Context.examples` in their order."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What was handed in where only predicted classes were: no code, no weights."""
+
+    classes: np.ndarray[Any, np.dtype[np.int64]]
+    """[N], of `Context.examples` in their order."""
+    claims: Mapping[str, float]
+    claimed_curves: Mapping[str, tuple[tuple[float, float], ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class RawWeights:
+    """Decoded content beside what its dtypes do not tell.
+
+    Attributes:
+        content: usually a dict of tensors.
+        bits: stored width of the tensors whose dtype says something else.
+        notes: what a reader should know about how it was stored.
+    """
+
+    content: Any
+    bits: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()

@@ -1,0 +1,90 @@
+"""TODO: harness/values/report.py"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from pydantic import FiniteFloat
+
+from harness.values.base import Audience, Value
+from harness.values.board import Overridden
+from harness.values.measures import Metric
+from harness.values.results import AssignmentInfo, Environment, PointLine, Report, Result
+
+
+class MetricLine(Value):
+    """A metric beside what it is compared with."""
+
+    name: str
+    metric: Metric
+    limit: float | None = None
+    """The most it may be."""
+    baselines: Mapping[str, float] = {}
+    """Named levels to reach, lowest first; only accuracies have them."""
+
+
+class ReportView(Value):
+    """All that one audience may see of one attempt, and nothing else; texts of students as they wrote them."""
+
+    audience: Audience
+    name: str
+    """What the page calls it: the id, or on the class's site the board's name for it."""
+    title: str
+    """Of the assignment."""
+    attempt: int
+    """The attempt's place in the submission's history, from 1."""
+    graded_at: datetime
+    assignment: AssignmentInfo
+    environment: Environment
+    result: Result
+    """As the audience may see it."""
+    score: FiniteFloat
+    max_score: FiniteFloat
+    points: tuple[PointLine, ...]
+    """Every line of the score: automatic, by rank, by hand, caps, lateness, an override."""
+    override: Overridden | None
+    """What an instructor decided, and what was there before."""
+    metrics: tuple[MetricLine, ...]
+    class_names: tuple[str, ...]
+    """What the classes of the images are called; empty where they have numbers only."""
+    withheld: tuple[str, ...]
+    """What kinds of things only the instructor's version shows."""
+
+    @property
+    def circumstances(self) -> tuple[tuple[str, str], ...]:
+        """What the numbers depend on, as names and values."""
+        used = self.environment
+        return (
+            ("data", self.assignment.data.id),
+            ("assignment", f"{self.assignment.id}, {self.assignment.digest}"),
+            ("files", self.result.digest or "could not be read"),
+            ("harness", used.harness),
+            ("Python", used.python),
+            ("PyTorch", used.torch),
+            ("torchinfo", used.torchinfo),
+            ("sandbox", used.sandbox),
+            ("device", f"{used.device}, {used.threads} {'thread' if used.threads == 1 else 'threads'}"),
+            ("time", f"{self.result.seconds:.1f} s"),
+        )
+
+    def to_json(self) -> str:
+        """The document that `grade --json` writes, with this one result and the points that the board gives it."""
+        return Document(
+            assignment=self.assignment,
+            environment=self.environment,
+            results=(self.result,),
+            score=self.score,
+            max_score=self.max_score,
+            points=self.points,
+            override=self.override,
+        ).to_json()
+
+
+class Document(Report):
+    """A report as JSON: the result as it was graded, and every point of it by rank, by hand and by decision."""
+
+    score: FiniteFloat
+    max_score: FiniteFloat
+    points: tuple[PointLine, ...]
+    override: Overridden | None

@@ -1,0 +1,230 @@
+"""TODO: harness/values/rules.py"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, FiniteFloat, JsonValue, field_validator, model_validator
+
+from harness.values.base import Fraction, PositiveInt, Value
+
+Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
+
+
+class SubmissionRules(Value):
+    """`[submission]`: what a hand-in must contain."""
+
+    entry_points: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Names of the class or factory function that makes the model; the first one defined is taken."""
+    kd_functions: tuple[str, ...] = ("loss_fn_kd",)
+    """Names of the knowledge-distillation loss, in order of preference."""
+    model_arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """Keyword arguments for the entry point."""
+    input_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
+    """Allowed image sizes in pixels; the first is the default."""
+    predictions: bool = False
+    """Whether a table of predicted classes may be handed in without the network, as on Kaggle."""
+
+
+class DataRules(Value):
+    """`[data.<name>]`: one data set. `test` is graded; `calibration` has training images for BatchNorm's statistics."""
+
+    id: Name
+    dataset: str
+    """The plugin that reads it."""
+    path: str
+    """Relative to the assignment file; `--data NAME=PATH` overrides it."""
+    stand_in: bool = False
+    public_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
+    """Share of the images that is public; absent: all of them, no split."""
+
+
+class ImageRules(Value):
+    """`[images]`: from a file to the network's input."""
+
+    classes: Annotated[int, Field(ge=2)]
+    class_names: tuple[str, ...] = ()
+    """For reports, in the order of the labels; absent: their numbers."""
+    channels: Literal[1, 3] = 3
+    """Greyscale images are repeated to this many channels."""
+    resize: Literal["stretch", "center_crop", "none"]
+    """`stretch` to SxS; `center_crop`: shorter side to S, then the middle; `none`: images must be SxS already."""
+    mean: tuple[FiniteFloat, ...]
+    std: tuple[Annotated[float, Field(gt=0)], ...]
+
+    @model_validator(mode="after")
+    def _one_number_per_channel(self) -> Self:
+        for name, numbers in (("mean", self.mean), ("std", self.std)):
+            if len(numbers) != self.channels:
+                raise ValueError(f"{name} has {len(numbers)} numbers for {self.channels} channels")
+        return self
+
+    @model_validator(mode="after")
+    def _one_name_per_class(self) -> Self:
+        if len(self.class_names) not in (0, self.classes):
+            raise ValueError(f"class_names has {len(self.class_names)} names for {self.classes} classes")
+        return self
+
+
+class Limits(Value):
+    """`[limits]`: what a submission may use. Each has a status of its own when it is exceeded."""
+
+    import_seconds: Annotated[float, Field(gt=0)] = 30
+    build_seconds: Annotated[float, Field(gt=0)] = 30
+    forward_seconds: Annotated[float, Field(gt=0)] = 300
+    """For one pass over all images of a data set."""
+    request_seconds: Annotated[float, Field(gt=0)] = 60
+    """For any other single request, such as the KD probes."""
+    cpu_seconds: PositiveInt = 1800
+    """Processor time of one worker over its whole life, on however many threads."""
+    memory_bytes: Annotated[int, Field(ge=2**29)] = 3 * 2**30
+    threads: PositiveInt = 64
+    """Of one worker, all told."""
+    submission_bytes: PositiveInt = 200 * 2**20
+    tensor_bytes: PositiveInt = 256 * 2**20
+
+
+class TeacherRules(Value):
+    """`[teacher]`: the large network that students' networks are compared with; the instructor's own."""
+
+    path: str
+    """The folder of its source and weights, relative to the assignment file."""
+    source: str = "model.py"
+    """Its source, in that folder."""
+    weights: str
+    """Its weights, in that folder."""
+    entry_point: str
+    """The class or function that makes it."""
+    model_arguments: dict[str, JsonValue] = Field(default_factory=dict)
+    """Keyword arguments for it."""
+    label: str = "teacher"
+    """What tables call it."""
+
+
+class PointRule(Value):
+    """`[[rubric.points]]`: points for a check, for a baseline, or for a metric's value."""
+
+    name: str
+    points: Points
+    check: str | None = None
+    metric: str | None = None
+    baseline: str | None = None
+    """A name from `[baselines]`, compared with `metric` (default: accuracy)."""
+    at_least: FiniteFloat | None = None
+    at_most: FiniteFloat | None = None
+
+    @model_validator(mode="after")
+    def _one_condition(self) -> Self:
+        conditions = [self.check, self.baseline, self.at_least, self.at_most]
+        if sum(condition is not None for condition in conditions) != 1:
+            raise ValueError("needs exactly one of check, baseline, at_least, at_most")
+        if (self.at_least is not None or self.at_most is not None) and self.metric is None:
+            raise ValueError("at_least and at_most need a metric")
+        return self
+
+
+class RankPoints(Value):
+    """`[[rubric.rank]]`: points by place on the board, added there."""
+
+    name: str
+    points: Points
+    metric: str = "accuracy"
+    top: PositiveInt | None = None
+    """Only the first so many places get the points; absent: linear from first to last."""
+
+
+class ManualPoints(Value):
+    """`[[rubric.manual]]`: points a person gives, such as a report."""
+
+    name: str
+    points: Points
+
+
+class LatePolicy(Value):
+    """`[rubric.late]`: what a day of delay costs."""
+
+    due: str | None = None
+    """ISO 8601 with a time zone."""
+    grace_minutes: Annotated[float, Field(ge=0)] = 0
+    percent_per_day: Annotated[float, Field(ge=0, le=100)] = 0
+    most_percent: Annotated[float, Field(ge=0, le=100)] = 100
+    """The most that lateness costs, however long it is."""
+
+    @field_validator("due")
+    @classmethod
+    def _moment(cls, due: str | None) -> str | None:
+        try:
+            zone = due is None or datetime.fromisoformat(due).tzinfo
+        except ValueError as error:
+            raise ValueError("needs a date and time such as 2026-01-31T23:59:00+08:00") from error
+        if not zone:
+            raise ValueError("needs a time zone, such as 2026-01-31T23:59:00+08:00")
+        return due
+
+
+class Rubric(Value):
+    """`[rubric]`: how checks and metrics become points."""
+
+    gates: tuple[str, ...] = ()
+    """Checks that make the score 0 when they fail."""
+    points: tuple[PointRule, ...] = ()
+    rank: tuple[RankPoints, ...] = ()
+    manual: tuple[ManualPoints, ...] = ()
+    cap: Points | None = None
+    """The most points a submission can have, before lateness; absent: their sum."""
+    late: LatePolicy | None = None
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> Self:
+        names = [line.name for line in self.manual]
+        if doubled := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"two [[rubric.manual]] are called {', '.join(doubled)}")
+        return self
+
+
+class RankKey(Value):
+    """One key of the ranking."""
+
+    metric: str
+    higher_is_better: bool
+
+
+class BoardRules(Value):
+    """`[board]`: which attempt counts and what the class sees. May be changed after grading."""
+
+    attempts: Literal["last", "best"] = "last"
+    """The attempt that counts: the last one, or the one that ranks best."""
+    names: Literal["nicknames", "anonymous"] = "nicknames"
+    """`anonymous`: names nobody chose, the same each time, instead of nicknames and ids."""
+    pareto: str = "parameters"
+    """The metric against which accuracy is plotted and the Pareto front is drawn."""
+
+
+class AssignmentFile(Value):
+    """The whole file."""
+
+    schema_version: Literal[1] = 1
+    id: Name
+    title: str
+    submission: SubmissionRules
+    data: dict[Name, DataRules]
+    images: ImageRules
+    limits: Limits = Limits()
+    teacher: TeacherRules | None = None
+    """A large network to compare with."""
+    baselines: dict[Name, Fraction] = Field(default_factory=dict)
+    """Named accuracies, lowest first."""
+    evaluators: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    class_evaluators: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """Comparisons across the class by name, each with its options. Grading then keeps the weights for them."""
+    rubric: Rubric = Rubric()
+    ranking: Annotated[tuple[RankKey, ...], Field(min_length=1)]
+    board: BoardRules = BoardRules()
+
+    @model_validator(mode="after")
+    def _has_test_data(self) -> Self:
+        if "test" not in self.data:
+            raise ValueError("[data.test] is missing: the data set that is graded")
+        return self

@@ -1,0 +1,284 @@
+"""Decoding a weights file inside the sandbox: whatever was handed in becomes plain, dense tensors on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import SubmissionError
+from harness.values.networks import RawWeights
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.api.formats import WeightFormat
+    from harness.worker.checkpoints import ResolveClass
+
+
+_MAX_BYTES = 256 << 20
+_STATE_NAMES = (
+    *("model_state_dict", "state_dict", "model_state", "model", "net", "network", "student", "student_state_dict"),
+    *("student_model", "ema", "model_ema", "ema_state_dict", "weights", "params", "module", "net_state_dict"),
+)
+_HINT = "hand in torch.save(model.state_dict(), …)"
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A weights file as plain tensors.
+
+    Attributes:
+        tensors: detached, dense, contiguous, on the CPU, each with its own memory; in the order of the file.
+        format: name of the weights format.
+        aliases: groups of names that shared one region of one storage in the file (tied weights).
+        storage_elements: elements of the distinct storages behind the tensors, padding included.
+        bits: stored width of each tensor's elements.
+        notes: what was taken, dropped or converted.
+    """
+
+    tensors: dict[str, Tensor]
+    format: str
+    aliases: tuple[tuple[str, ...], ...]
+    storage_elements: int
+    bits: dict[str, int]
+    notes: tuple[str, ...]
+
+
+def decode_weights(
+    path: Path,
+    formats: Mapping[str, WeightFormat],
+    resolve_class: ResolveClass | None = None,
+    *,
+    max_bytes: int = _MAX_BYTES,
+    max_elements: int | None = None,
+) -> Decoded:
+    """Read the model's tensors from a weights file. Call it in the sandbox only.
+
+    Args:
+        resolve_class: finds a student's class by module and name, for whole pickled modules.
+        max_bytes: limit for the tensors, and again for the storages behind them.
+        max_elements: likewise in elements; by default one per byte of `max_bytes`.
+
+    Raises:
+        SubmissionError: unknown format, damaged, too large, or no model in it.
+    """
+    from harness.worker.checkpoints import resolving
+
+    chosen = _recognised(path, formats)
+    with resolving(resolve_class):
+        read = chosen.decode(path)
+    raw = read if isinstance(read, RawWeights) else RawWeights(read)
+    state, notes = _find_state(raw.content)
+    found, scalars = _tensors_of(state)
+    _limit(found, max_bytes, max_elements if max_elements is not None else max_bytes)
+    tensors: dict[str, Tensor] = {}
+    bits: dict[str, int] = {}
+    for name, each in found.items():
+        tensors[name], width, note = _plain(name, each)
+        bits[name] = raw.bits.get(name, width)
+        notes += [note] if note else []
+    dropped = f"not tensors, ignored: {', '.join(scalars[:5])}"
+    return Decoded(
+        tensors, chosen.name, _aliases(found), _storage_elements(found), bits,
+        (*raw.notes, *dict.fromkeys(notes), *([dropped] if scalars else [])),
+    )  # fmt: skip
+
+
+def _recognised(path: Path, formats: Mapping[str, WeightFormat]) -> WeightFormat:
+    with path.open("rb") as file:
+        for each in formats.values():
+            file.seek(0)
+            if each.recognises(file):
+                return each
+    known = ", ".join(formats)
+    raise SubmissionError("rejected", f"{path.name} is not a weights file of any known format ({known})", _HINT)
+
+
+def _find_state(content: Any, depth: int = 0) -> tuple[dict[str, Any], list[str]]:
+    """The state dict inside what was saved, and how it was found."""
+    whole = _module_state(content)
+    if whole is not None:
+        return whole, ["the file holds a whole pickled module; its state_dict was taken"]
+    if not isinstance(content, Mapping):
+        raise SubmissionError("rejected", f"the weights file holds a {type(content).__name__}, not a state_dict", _HINT)
+    inner = {name: value for name, value in content.items() if isinstance(name, str) and _is_state(value)}
+    direct = [name for name, value in content.items() if _is_tensor(value)]
+    if direct and (not inner or any("." in str(name) for name in direct)):
+        return _named(content), []
+    if inner:
+        return _chosen(inner, list(content))
+    if depth < 3:
+        deeper = [each for each in content.values() if isinstance(each, Mapping) and each]
+        for each in deeper:
+            try:
+                return _find_state(each, depth + 1)
+            except SubmissionError:
+                continue
+    raise SubmissionError("rejected", "there is no state_dict in the weights file", _HINT)
+
+
+def _chosen(inner: Mapping[str, Any], names: list[Any]) -> tuple[dict[str, Any], list[str]]:
+    chosen = next((name for name in _STATE_NAMES if name in inner), None)
+    if chosen is None and len(inner) > 1:
+        raise SubmissionError(
+            "rejected", f"the checkpoint holds several state_dicts: {', '.join(list(inner)[:8])}",
+            "save only the one to be graded, or call it model_state_dict",
+        )  # fmt: skip
+    chosen = chosen or next(iter(inner))
+    state = _module_state(inner[chosen])
+    rest = [str(name) for name in names if name != chosen]
+    beside = f" (beside {', '.join(rest[:6])})" if rest else ""
+    return state if state is not None else _named(inner[chosen]), [f"a checkpoint: {chosen!r} was taken{beside}"]
+
+
+def _module_state(value: Any) -> dict[str, Any] | None:
+    """The state of a pickled module, of a class we have or of one we do not."""
+    import torch
+
+    from harness.worker.checkpoints import Inert
+
+    if isinstance(value, torch.jit.ScriptModule):
+        raise SubmissionError("rejected", "the weights file holds a TorchScript program", _HINT)
+    if isinstance(value, torch.nn.Module):
+        return dict(torch.nn.Module.state_dict(value))
+    if isinstance(value, Inert) and "_parameters" in vars(value) and "_modules" in vars(value):
+        return _walked(value, "", 0)
+    return None
+
+
+def _walked(value: Any, prefix: str, depth: int) -> dict[str, Any]:
+    """Parameters and buffers of a module whose class is unknown, in state_dict order."""
+    attributes, state = vars(value), dict[str, Any]()
+    transient = attributes.get("_non_persistent_buffers_set") or ()
+    for part in ("_parameters", "_buffers"):
+        for name, each in (attributes.get(part) or {}).items():
+            if each is not None and not (part == "_buffers" and name in transient):
+                state[f"{prefix}{name}"] = each
+    for name, child in (attributes.get("_modules") or {}).items():
+        if depth < 100 and hasattr(child, "_parameters"):
+            state |= _walked(child, f"{prefix}{name}.", depth + 1)
+    return state
+
+
+def _named(state: Mapping[Any, Any]) -> dict[str, Any]:
+    if not all(isinstance(name, str) for name in state):
+        raise SubmissionError("rejected", "the state_dict has names that are not text", _HINT)
+    return dict(state)
+
+
+def _is_state(value: Any) -> bool:
+    if isinstance(value, Mapping) and value:
+        return all(isinstance(name, str) for name in value) and any(_is_tensor(each) for each in value.values())
+    return _module_state(value) is not None
+
+
+def _is_tensor(value: Any) -> bool:
+    import numpy as np
+    import torch
+
+    return isinstance(value, torch.Tensor | np.ndarray)
+
+
+def _tensors_of(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]:
+    """Tensors by name, and the names of what is none."""
+    import numpy as np
+    import torch
+
+    tensors: dict[str, Tensor] = {}
+    others = []
+    for name, value in state.items():
+        if isinstance(value, np.ndarray | np.generic):
+            if value.dtype.kind not in "fiub" or value.dtype.itemsize > 8:
+                raise SubmissionError("rejected", f"{name!r} is an array of {value.dtype}, not of numbers", _HINT)
+            native = value.dtype.newbyteorder("=")
+            tensors[name] = torch.from_numpy(np.array(value, dtype=native, order="C"))
+        elif isinstance(value, torch.Tensor):
+            tensors[name] = value
+        else:
+            others.append(name)
+    if not tensors:
+        raise SubmissionError("rejected", "there are no tensors in the weights file", _HINT)
+    return tensors, others
+
+
+def _limit(tensors: Mapping[str, Tensor], max_bytes: int, max_elements: int) -> None:
+    """Refuse before anything is made dense or contiguous: a tensor may claim more than its file holds."""
+    elements = sum(each.numel() for each in tensors.values())
+    size = sum(each.numel() * each.element_size() for each in tensors.values())
+    stored = sum(size for size, _ in _storages(tensors).values())
+    if max(size, stored) > max_bytes or elements > max_elements:
+        raise SubmissionError(
+            "rejected",
+            f"the weights unpack to {elements:,} elements, {max(size, stored):,} bytes; at most {max_bytes:,} are read",
+            "hand in the compressed model only, not the teacher",
+        )
+
+
+def _plain(name: str, tensor: Tensor) -> tuple[Tensor, int, str | None]:
+    """A plain copy, its stored bits per element, and a note when its type was changed."""
+    import torch
+
+    if tensor.is_complex() or tensor.is_nested or tensor.is_meta:
+        kind = "complex" if tensor.is_complex() else "nested" if tensor.is_nested else "without data"
+        raise SubmissionError("rejected", f"{name!r} is {kind}, which is not supported", _HINT)
+    try:
+        bits = 8 * tensor.element_size()
+        plain, note = tensor.detach(), None
+        if type(plain) is not torch.Tensor:
+            plain = plain.as_subclass(torch.Tensor)
+        if plain.is_quantized:
+            plain, note = torch.dequantize(plain), "quantised tensors were dequantised"
+        if plain.layout != torch.strided:
+            plain, note = plain.to_dense(), "sparse tensors were made dense"
+        if plain.dtype == torch.bool:
+            plain, note = plain.to(torch.uint8), "bool tensors were read as uint8"
+        return plain.to("cpu").clone(memory_format=torch.contiguous_format), bits, note
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        reason = f"{name!r} cannot be made a plain tensor: {str(error)[:200]}"
+        raise SubmissionError("rejected", reason, _HINT) from error
+
+
+def _region(tensor: Tensor) -> tuple[int, int, int] | None:
+    """(storage, first byte, byte after the last); None where there is no plain storage."""
+    import torch
+
+    if tensor.layout != torch.strided or tensor.is_meta or tensor.numel() == 0:
+        return None
+    try:
+        storage = tensor.untyped_storage().data_ptr()
+    except (RuntimeError, NotImplementedError):
+        return None
+    span = sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    width = tensor.element_size()
+    start = tensor.storage_offset() * width
+    return storage, int(start), int(start + (span + 1) * width)
+
+
+def _aliases(tensors: Mapping[str, Tensor]) -> tuple[tuple[str, ...], ...]:
+    """Names with the very same region. Partly overlapping ones are not tied: each counts in full."""
+    groups: dict[object, list[str]] = {}
+    for name, each in tensors.items():
+        region = _region(each)
+        if region is not None:
+            groups.setdefault((region, each.numel()), []).append(name)
+    return tuple(tuple(names) for names in groups.values() if len(names) > 1)
+
+
+def _storages(tensors: Mapping[str, Tensor]) -> dict[object, tuple[int, int]]:
+    """Distinct storage -> (bytes, bytes per element)."""
+    found: dict[object, tuple[int, int]] = {}
+    for name, each in tensors.items():
+        region = _region(each)
+        if region is None:
+            parts = [each] if not each.is_sparse else [each._values()]  # noqa: SLF001 - the public name coalesces
+            size = sum(part.numel() * part.element_size() for part in parts)
+            found[name] = (size, each.element_size())
+        else:
+            found[region[0]] = (each.untyped_storage().nbytes(), each.element_size())
+    return found
+
+
+def _storage_elements(tensors: Mapping[str, Tensor]) -> int:
+    return sum(size // width for size, width in _storages(tensors).values())

@@ -1,0 +1,123 @@
+"""The board as Markdown, CSV and JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from tabulate import tabulate
+
+from harness.api import Writer, hookimpl
+from harness.text import clean, csv_cell, interval_text, markdown_cell, metric_text, plain_number, score_text
+from harness.values.board import Baseline, Board, Standing, Unranked, marks, used_marks
+
+
+class Markdown:
+    """A table for GitHub, GitLab and course pages."""
+
+    name = "markdown"
+
+    def render(self, board: Board) -> dict[str, str]:
+        parts = [f"# {markdown_cell(board.title)}"]
+        if board.stand_in:
+            parts.append("> Graded on stand-in data, which only looks like the real thing: this ranking means nothing.")
+        if board.frozen_at is not None:
+            parts.append(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.")
+        headers = ["rank", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks"]
+        rows = [self._row(line, board) for line in board.lines()] if board.standings else []
+        parts.append(_table(rows, headers))
+        parts += [f"{mark} {markdown_cell(meaning)}" for mark, meaning in used_marks(board).items()]
+        if board.unranked:
+            out = [[markdown_cell(each.name), each.status, markdown_cell(each.reason)] for each in board.unranked]
+            parts += ["## Not ranked", _table(out, ["name", "status", "reason"])]
+        return {"leaderboard.md": "\n\n".join(parts) + "\n"}
+
+    @staticmethod
+    def _row(row: Standing | Baseline, board: Board) -> list[str]:
+        if isinstance(row, Baseline):
+            blanks = [""] * (len(board.ranking) + len(board.briefly) + 1)
+            return ["", f"*{markdown_cell(row.name)}*", "", f"{100 * row.accuracy:.2f} %", *blanks]
+        metrics = (row.metrics[key.metric] for key in board.ranking)
+        ranked = [f"{metric_text(each)} {_in_brackets(interval_text(each))}".strip() for each in metrics]
+        return [
+            str(row.rank),
+            markdown_cell(row.name),
+            marks(row),
+            *ranked,
+            *(plain_number(row.metrics.get(name)) for name in board.briefly),
+            score_text(row.score, row.max_score),
+            markdown_cell(", ".join(row.failed_checks)),
+        ]
+
+
+class Csv:
+    """Comma-separated values, safe to open in a spreadsheet; numbers are plain, absent ones empty."""
+
+    name = "csv"
+
+    def render(self, board: Board) -> dict[str, str]:
+        text = io.StringIO()
+        ends = [f"{key.metric}{end}" for key in board.ranking for end in ("", "_low", "_high")]
+        tests = ["p_value", "distinguishable", "pareto"]
+        columns = ["rank", "tie", "name", "submission", "members", *ends, *board.further, *tests]
+        columns += ["score", "max_score", "failed_checks", "unchecked", "stand_in", "attempts", "submitted_at"]
+        columns += ["late_days", "status", "reason"]
+        writer = csv.DictWriter(text, columns, lineterminator="\n", restval=None)
+        writer.writeheader()
+        for row in board.standings:
+            writer.writerow({name: csv_cell(value) for name, value in self._standing(row, board).items()})
+        for out in board.unranked:
+            shared = {name: csv_cell(value) for name, value in _of_both(out).items()}
+            writer.writerow({**shared, "status": out.status, "reason": csv_cell(out.reason)})
+        return {"leaderboard.csv": text.getvalue()}
+
+    @staticmethod
+    def _standing(row: Standing, board: Board) -> dict[str, Any]:
+        cells = _of_both(row)
+        for key in board.ranking:
+            metric = row.metrics[key.metric]
+            cells |= {key.metric: metric.value, f"{key.metric}_low": metric.low, f"{key.metric}_high": metric.high}
+        cells |= {name: row.metrics[name].value for name in board.further if name in row.metrics}
+        checks = {"failed_checks": " ".join(row.failed_checks), "unchecked": " ".join(row.unchecked)}
+        plain = ("rank", "tie", "p_value", "distinguishable", "pareto", "score", "max_score", "stand_in")
+        return cells | checks | {name: getattr(row, name) for name in plain} | {"status": "graded"}
+
+
+class Json:
+    """The whole board as one JSON document."""
+
+    name = "json"
+
+    def render(self, board: Board) -> dict[str, str]:
+        # Names and reasons were written by students. Plain ASCII: pydantic's own JSON leaves characters that reverse or
+        # hide text as they are.
+        standings = tuple(row.model_copy(update={"name": clean(row.name)}) for row in board.standings)
+        unranked = tuple(
+            row.model_copy(update={"name": clean(row.name), "reason": clean(row.reason)}) for row in board.unranked
+        )
+        cleaned = board.model_copy(update={"standings": standings, "unranked": unranked})
+        return {"leaderboard.json": json.dumps(cleaned.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"}
+
+
+def _of_both(row: Standing | Unranked) -> dict[str, Any]:
+    """What is known of everyone, ranked or not."""
+    names = ("name", "submission", "attempts", "late_days")
+    cells = {name: getattr(row, name) for name in names}
+    submitted = None if row.submitted_at is None else row.submitted_at.isoformat(timespec="seconds")
+    return {**cells, "members": "; ".join(row.members), "submitted_at": submitted}
+
+
+def _in_brackets(text: str) -> str:
+    return f"({text})" if text else ""
+
+
+def _table(rows: list[list[str]], headers: list[str]) -> str:
+    return tabulate(rows, headers, tablefmt="github", disable_numparse=True) if rows else "Nobody yet."
+
+
+@hookimpl
+def harness_writers() -> Iterable[Writer]:
+    return (Markdown(), Csv(), Json())

@@ -1,0 +1,101 @@
+"""Whether a network's answers come from the weights that are counted, and from the image in front of it.
+
+The grader owns weights and images, so it may change either and look at what the answers do. Every finding is evidence
+for a person, with what it cannot show; no shipped assignment takes points for one. `docs/integrity.md` says what each
+probe does, what honest networks do, and what gets past it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from harness.api import Check, Context, Evaluation, Evaluator, Fraction, Options, Student, hookimpl
+from harness.errors import SubmissionError
+from harness_integrity.counts import counts_check, statistics_check, weights_used_check
+from harness_integrity.probes import Reference, Sample, image_noise_check, noise_check, scrub_check, take_sample
+from harness_integrity.processes import batch_check, sample_check, second_process
+
+_FEWEST_IMAGES = 64
+_RUNNING = ("integrity_scrub", "integrity_noise", "integrity_batch", "integrity_image_noise", "integrity_sample")
+
+
+class IntegrityOptions(Options):
+    """`[evaluators.integrity]`."""
+
+    images: Annotated[int, Field(ge=_FEWEST_IMAGES)] = 512
+    """Images in the sample, spread evenly over the data; all of them where there are fewer."""
+    seed: Annotated[int, Field(ge=0)] = 0
+    """Of the sample, the permutations and the noise: the same seed finds the same."""
+    weight_noise: Annotated[float, Field(gt=0, le=0.01)] = 1e-4
+    """Relative size of the noise on the weights (one standard deviation)."""
+    changed: Fraction = 0.01
+    """Share of predictions that noise on weights or images may change before it is looked at."""
+    same_logits: Annotated[float, Field(gt=0)] = 1e-4
+    """How far the logits of one image may differ between batches, relative to the largest logit."""
+
+
+class Integrity:
+    """Probes on a sample of the images; together they run the network on three times as many images as the sample has.
+
+    A finding is a failed check. Where the network cannot be run under a probe, or there are fewer than 64 images, the
+    check could not be made.
+    """
+
+    name = "integrity"
+    Options: ClassVar[type[Options]] = IntegrityOptions
+    provides = frozenset({*_RUNNING, "integrity_counts", "integrity_statistics", "integrity_weights_used"})
+
+    def evaluate(self, student: Student, context: Context) -> Evaluation:
+        options: IntegrityOptions = context.options
+        told = (counts_check(student), statistics_check(student))
+        running = (*_RUNNING, "integrity_weights_used")
+        if len(context.examples.labels) < _FEWEST_IMAGES:
+            return Evaluation(checks=(*told, *_unchecked(running, f"fewer than {_FEWEST_IMAGES} images")))
+        sample = take_sample(context.examples, options.images, options.seed)
+        try:
+            reference = Reference.of(student, sample)
+        except SubmissionError as error:
+            return Evaluation(checks=(*told, *_unchecked(running, error.reason)))
+        return Evaluation(checks=(*_run(student, sample, reference, context), *told))
+
+
+def _run(student: Student, sample: Sample, reference: Reference, context: Context) -> Iterable[Check]:
+    options: IntegrityOptions = context.options
+    changed, seed, same = options.changed, options.seed, options.same_logits
+    fresh = cache(lambda: second_process(student, sample, seed))
+    probes: Mapping[str, Callable[[], Check]] = {
+        "integrity_scrub": lambda: scrub_check(student, sample, reference, seed),
+        "integrity_noise": lambda: noise_check(
+            student, sample, reference, size=options.weight_noise, tolerated=changed, seed=seed
+        ),
+        "integrity_image_noise": lambda: image_noise_check(student, sample, reference, tolerated=changed, seed=seed),
+        "integrity_weights_used": lambda: weights_used_check(student, sample, reference),
+        # Last of those that run it, so that what the network remembers of the other probes shows.
+        "integrity_batch": lambda: batch_check(student, sample, reference, fresh(), tolerance=same),
+        "integrity_sample": lambda: sample_check(
+            sample,
+            reference,
+            fresh(),
+            measured=context.measured.get("accuracy"),
+            graded=context.predictions,
+            tolerance=same,
+        ),
+    }
+    for name, probe in probes.items():
+        try:
+            yield probe()
+        except SubmissionError as error:
+            yield from _unchecked([name], error.reason)
+
+
+def _unchecked(names: Iterable[str], reason: str) -> Iterable[Check]:
+    return [Check.could_not_check(name, f"the probe could not be run: {reason}") for name in names]
+
+
+@hookimpl
+def harness_evaluators() -> Iterable[Evaluator]:
+    return [Integrity()]

@@ -1,0 +1,169 @@
+"""The check `kd_loss`: is the student's knowledge-distillation loss right, and if not, which mistake is it?
+
+The function runs in the sandbox on the grader's probes; only raw values and gradients come back. They are compared
+with NumPy float64 references here, where no student code has run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import field_validator
+
+from harness.api import Check, Context, Evaluation, Evaluator, Options, Student, hookimpl
+from harness.errors import SubmissionError
+from harness_kd.catalogue import mistakes
+from harness_kd.judgement import Judgement, Rules
+from harness_kd.reference import Probe, as_json_setting, probes
+from harness_kd.reply import Found, Reading, function, mapping, readings, text, texts
+from harness_kd.verdict import judge
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+NAME = "kd_loss"
+SIGNATURE = "(student logits, labels, teacher logits, alpha, T)"
+
+
+class KDLossOptions(Options):
+    """The table `[evaluators.kd_loss]`."""
+
+    required: bool = True
+    """Whether a submission without a KD loss fails; otherwise nothing is said of it."""
+    accept: tuple[str, ...] = ()
+    """Forms of the guide's catalogue that also count as right, such as "reverse_kl", alone or together."""
+    stability: Literal["warn", "fail"] = "warn"
+    """What NaN at logits of ±10,000 means."""
+
+    @field_validator("accept")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        known = {mistake.name for mistake in mistakes()} | {"one_hot_labels"}
+        unknown = sorted(set(names) - known)
+        if unknown:
+            raise ValueError(f"unknown forms {', '.join(unknown)}; known: {', '.join(sorted(known))}")
+        return names
+
+
+class KDLoss:
+    """Whether the knowledge-distillation loss is right, and which mistake it makes if it is not."""
+
+    name = NAME
+    Options: ClassVar[type[Options]] = KDLossOptions
+    provides = frozenset({NAME})
+
+    def evaluate(self, student: Student, context: Context) -> Evaluation:
+        """One check, `kd_loss`; none when there is no function and none is required."""
+        check = _check(student, context)
+        return Evaluation(checks=() if check is None else (check,))
+
+
+@hookimpl
+def harness_evaluators() -> Iterable[Evaluator]:
+    return [KDLoss()]
+
+
+def _check(student: Student, context: Context) -> Check | None:
+    options: KDLossOptions = context.options
+    tried = probes(context.examples.classes)
+    facts = {
+        "functions": list(context.kd_functions),
+        "near": student.facts.source,
+        "probes": [as_json_setting(probe) for probe in tried],
+    }
+    try:
+        reply = student.ask("kd", facts, _tensors(tried), limit_seconds=context.limit_seconds)
+    except SubmissionError as error:
+        return _failed_to_run(error, context.limit_seconds)
+    if "missing" in reply.facts:
+        return _missing(mapping(reply.facts["missing"]), context.kd_functions) if options.required else None
+    found = function(reply.facts)
+    if "unusable" in reply.facts:
+        return _unusable(found, mapping(reply.facts["unusable"]))
+    tries = readings(reply, tried)
+    if not tries:
+        return Check.failed(NAME, f"running {_named(found)} gave no usable answer")
+    rules = Rules(accept=frozenset(options.accept), stability=options.stability)
+    return _told(found, *_best(tries, found, rules))
+
+
+def _best(tries: list[Reading], found: Found, rules: Rules) -> tuple[Reading, Judgement]:
+    """The first reading that is right; else the first, which its names suggest."""
+    judged = [(each, judge(each, found, rules)) for each in tries]
+    right = [pair for pair in judged if pair[1].passed]
+    ran = [pair for pair in judged if any(outcome.kind == "value" for outcome in pair[0].outcomes)]
+    return (right or ran or judged)[0]
+
+
+def _told(found: Found, reading: Reading, judgement: Judgement) -> Check:
+    bound = _bound(reading)
+    notes = "".join(f"; {note}" for note in found.notes)
+    reason = f"{_named(found)}: {judgement.reason} ({bound}{notes})"
+    make = Check.passed if judgement.passed else Check.failed
+    return make(NAME, reason, judgement.hint)
+
+
+def _bound(reading: Reading) -> str:
+    """How the parameters were read, in words."""
+    parts = [f"{role}={reading.roles[role]}" for role in ("student", "labels", "teacher") if role in reading.roles]
+    for symbol, name in (("α", "alpha"), ("T", "temperature")):
+        parts.append(f"{symbol} through {reading.where[name]}" if name in reading.where else f"{symbol} not settable")
+    guess = "by position: " if reading.guessed else "read as "
+    return guess + ", ".join(parts)
+
+
+def _named(found: Found) -> str:
+    return f"`{found.name}`" + (f" ({found.place})" if found.place.strip() else "")
+
+
+def _tensors(tried: list[Probe]) -> dict[str, Tensor]:
+    import torch
+
+    tensors: dict[str, Tensor] = {}
+    for probe in tried:
+        tensors[f"{probe.inputs}.student"] = torch.from_numpy(probe.case.student.copy())
+        tensors[f"{probe.inputs}.labels"] = torch.from_numpy(probe.case.labels.copy())
+        tensors[f"{probe.inputs}.teacher"] = torch.from_numpy(probe.case.teacher.copy())
+    return tensors
+
+
+def _failed_to_run(error: SubmissionError, limit_seconds: float) -> Check:
+    said = text(error.reason, 600)
+    words = {
+        "timed_out": f"the KD loss did not finish within {limit_seconds:g} seconds: {said}",
+        "out_of_memory": f"the KD loss ran out of memory: {said}",
+        "crashed": f"the KD loss crashed: {said}",
+        "rejected": f"the KD loss could not be run: {said}",
+    }
+    hints = {
+        "timed_out": "look for a loop that never ends, or training code inside the loss",
+        "out_of_memory": "a KD loss needs no more memory than its logits",
+        "crashed": "call it once at home on random logits of shape [7, classes] and labels of shape [7]",
+        "rejected": None,
+    }
+    return Check.failed(NAME, words[error.status], error.hint or hints[error.status])
+
+
+def _missing(said: Mapping[str, Any], wanted: tuple[str, ...]) -> Check:
+    defined = texts(said.get("defined"), 12)
+    has = f"the submission defines {', '.join(defined)}" if defined else "the submission defines no function"
+    names = " or ".join(f"`{name}`" for name in wanted) or "a KD loss"
+    return Check.failed(
+        NAME,
+        f"no KD loss was found: looked for {names} and for names and parameters like one; {has}",
+        f'define {wanted[0] if wanted else "kd_loss"}{SIGNATURE}, or name yours in submission.toml: kd_function = "…"',
+    )
+
+
+def _unusable(found: Found, said: Mapping[str, Any]) -> Check:
+    what = text(said.get("text"), 600)
+    if said.get("why") == "several":
+        return Check.could_not_check(NAME, what, text(said.get("hint"), 300))
+    if said.get("why") == "parameters":  # nothing was judged, so nothing is held against it
+        return Check.could_not_check(
+            NAME,
+            f"{_named(found)} cannot be called: {what}",
+            f"its parameters should be {SIGNATURE}, in any order and with names that say which is which",
+        )
+    return Check.failed(NAME, f"{_named(found)} cannot be loaded: {what}", "make the file run up to its definition")

@@ -1,0 +1,148 @@
+"""Reading the worker's reply to `kd`. It was written beside student code, so nothing in it is taken on trust."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from harness.api import Reply
+from harness_kd.reference import Array, Probe
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Kind = Literal["value", "none", "not_a_tensor", "not_scalar", "raised", "unreadable"]
+KINDS: tuple[Kind, ...] = ("value", "none", "not_a_tensor", "not_scalar", "raised", "unreadable")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What one probe gave. Texts are capped, one line, and the student's word.
+
+    Attributes:
+        value: the loss, maybe NaN; also of a plain number (`not_a_tensor`). None when there is none.
+        gradient: float64, shaped as the student logits; None when detached or not given.
+    """
+
+    probe: Probe
+    kind: Kind
+    value: float | None = None
+    gradient: Array | None = None
+    shape: tuple[int, ...] = ()
+    type_name: str = ""
+    error: str = ""
+    gradient_error: str = ""
+    one_hot_error: str | None = None
+    wrapped: str | None = None
+    mutated: tuple[str, ...] = ()
+    repeat_differs: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """One way the parameters were bound, and all that came of it."""
+
+    roles: dict[str, str]
+    where: dict[str, str]
+    guessed: bool
+    teacher_gradient: bool
+    outcomes: tuple[Outcome, ...]
+
+    def of(self, *purposes: str) -> list[Outcome]:
+        return [each for each in self.outcomes if each.probe.purpose in purposes]
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The function as the worker describes it."""
+
+    name: str
+    place: str
+    """'model.py line 12'."""
+    parameters: tuple[str, ...]
+    notes: tuple[str, ...]
+    code: tuple[tuple[int, str], ...]
+
+
+def text(value: Any, most: int = 300) -> str:
+    """One printable line of a claim."""
+    line = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
+    return "".join(character if character.isprintable() else "?" for character in line)[:most]
+
+
+def texts(value: Any, most: int = 40, longest: int = 120) -> tuple[str, ...]:
+    return tuple(text(each, longest) for each in value[:most]) if isinstance(value, list) else ()
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    return {text(key): each for key, each in value.items()} if isinstance(value, dict) else {}
+
+
+def function(facts: Mapping[str, Any]) -> Found:
+    """The described function; anything missing or odd reads as empty."""
+    said = mapping(facts.get("function"))
+    line = said.get("line")
+    code = said.get("code")
+    pairs = [pair for pair in code if isinstance(pair, list) and len(pair) == 2] if isinstance(code, list) else []
+    return Found(
+        name=text(said.get("name"), 80) or "the KD loss",
+        place=re.sub(r"^.*/", "", text(said.get("file"))) + (f" line {line}" if isinstance(line, int) else ""),
+        parameters=texts(said.get("parameters")),
+        notes=texts(said.get("notes"), 4, 200),
+        code=tuple((pair[0], text(pair[1])) for pair in pairs[:200] if isinstance(pair[0], int)),
+    )
+
+
+def readings(reply: Reply, probes: Sequence[Probe]) -> list[Reading]:
+    """Every attempt of the worker, each with one outcome per probe."""
+    attempts = reply.facts.get("attempts")
+    if not isinstance(attempts, list):
+        return []
+    return [_reading(mapping(said), number, reply.tensors, probes) for number, said in enumerate(attempts[:8])]
+
+
+def _reading(said: dict[str, Any], number: int, tensors: Mapping[str, Tensor], probes: Sequence[Probe]) -> Reading:
+    outcomes = mapping(said.get("outcomes"))
+    return Reading(
+        roles={key: text(value, 60) for key, value in mapping(said.get("roles")).items()},
+        where={key: text(value, 60) for key, value in mapping(said.get("where")).items()},
+        guessed=said.get("guessed") is True,
+        teacher_gradient=said.get("teacher_gradient") is True,
+        outcomes=tuple(_outcome(probe, mapping(outcomes.get(probe.name)), f"{number}/{probe.name}", tensors)
+                       for probe in probes),
+    )  # fmt: skip
+
+
+def _outcome(probe: Probe, said: dict[str, Any], prefix: str, tensors: Mapping[str, Tensor]) -> Outcome:
+    kind: Kind = said["kind"] if said.get("kind") in KINDS else "unreadable"
+    value = _array(tensors.get(f"{prefix}/value"), ())
+    if kind == "value" and value is None:
+        kind = "unreadable"
+    shape = said.get("shape")
+    return Outcome(
+        probe=probe,
+        kind=kind,
+        value=None if value is None else float(value),
+        gradient=_array(tensors.get(f"{prefix}/gradient"), probe.case.student.shape),
+        shape=tuple(each for each in shape[:8] if isinstance(each, int)) if isinstance(shape, list) else (),
+        type_name=text(said.get("type"), 60),
+        error=text(said.get("error"), 600),
+        gradient_error=text(said.get("gradient_error"), 600),
+        one_hot_error=text(said.get("one_hot_error"), 600) if said.get("one_hot") is True else None,
+        wrapped=text(said.get("wrapped"), 60) or None,
+        mutated=tuple(name for name in texts(said.get("mutated")) if name in ("student", "labels", "teacher")),
+        repeat_differs=said.get("repeat_differs") is True,
+    )
+
+
+def _array(tensor: Tensor | None, shape: tuple[int, ...]) -> Array | None:
+    """The tensor's numbers, if it is what was asked for: float64 of that shape. NaN stays NaN."""
+    import torch
+
+    if not isinstance(tensor, torch.Tensor) or tensor.dtype != torch.float64 or tuple(tensor.shape) != shape:
+        return None
+    return np.array(tensor.detach().numpy(), dtype=np.float64)

@@ -1,0 +1,352 @@
+"""The forms a soft or hard term takes, right and wrong: each a small NumPy float64 function of one case.
+
+A soft term is a divergence applied to a softening, before any reduction; a hard term is a number. Notation: s student
+logits, t teacher logits, p and q the softened probabilities of teacher and student, y labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+from scipy.special import xlogy
+
+from harness_kd.reference import Array, Case, log_softmax, softmax
+
+Function = TypeVar("Function")
+
+
+@dataclass(frozen=True, slots=True)
+class Choice(Generic[Function]):
+    """One way to write one part of the loss.
+
+    Attributes:
+        title: what is wrong with it, a clause that can follow "because"; empty for the right way.
+        formula: how the part reads in a formula.
+        why: why it looks right.
+        fix: what to write instead.
+        line: regular expression of a source line that is likely to hold it.
+        natural: names of other parts' choices that belong to this one and are no mistakes of their own.
+    """
+
+    name: str
+    formula: str
+    function: Function
+    title: str = ""
+    why: str = ""
+    fix: str = ""
+    line: str = ""
+    natural: frozenset[str] = frozenset()
+
+    @property
+    def right(self) -> bool:
+        return not self.title
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """What a divergence sees: probabilities and their logarithms, as computed, and the softened logits."""
+
+    log_q: Array
+    q: Array
+    log_p: Array
+    p: Array
+    z_q: Array
+    z_p: Array
+    case: Case
+
+
+Softening = Callable[[Case], View]
+Divergence = Callable[[View], Array]
+Hard = Callable[[Case], float]
+
+
+def soften(case: Case, student: float, teacher: float, axis: int = 1) -> View:
+    """Softmax over `axis` of the logits divided by a temperature each."""
+    z_q, z_p = case.student / student, case.teacher / teacher
+    log_q, log_p = log_softmax(z_q, axis), log_softmax(z_p, axis)
+    return View(log_q, np.exp(log_q), log_p, np.exp(log_p), z_q, z_p, case)
+
+
+def _probabilities(case: Case, q: Array, p: Array) -> View:
+    with np.errstate(divide="ignore"):
+        return View(np.log(q), q, np.log(p), p, case.student, case.teacher, case)
+
+
+def _divided_logs(case: Case) -> View:
+    plain, heat = soften(case, 1, 1), case.temperature
+    p = plain.p / heat
+    return View(plain.log_q / heat, plain.q / heat, np.log(p), p, case.student, case.teacher, case)
+
+
+def _divided_probabilities(case: Case) -> View:
+    plain = soften(case, 1, 1)
+    return _probabilities(case, plain.q / case.temperature, plain.p / case.temperature)
+
+
+def _divided_student_logs(case: Case) -> View:
+    plain, soft = soften(case, 1, 1), soften(case, 1, case.temperature)
+    return View(
+        plain.log_q / case.temperature, plain.q / case.temperature, soft.log_p, soft.p, soft.z_q, soft.z_p, case
+    )
+
+
+def _divided_teacher(case: Case) -> View:
+    plain, soft = soften(case, 1, 1), soften(case, case.temperature, 1)
+    p = plain.p / case.temperature
+    return View(soft.log_q, soft.q, np.log(p), p, soft.z_q, soft.z_p, case)
+
+
+def _twice(case: Case, student: bool, teacher: bool) -> View:
+    once = soften(case, case.temperature, case.temperature)
+    log_q = log_softmax(once.q) if student else once.log_q
+    log_p = log_softmax(once.p) if teacher else once.log_p
+    return View(log_q, np.exp(log_q), log_p, np.exp(log_p), once.z_q, once.z_p, case)
+
+
+def _squashed_first(case: Case, student: bool, teacher: bool) -> View:
+    """softmax(softmax(z)/T): the logits "should have passed softmax", say some handouts."""
+    s = softmax(case.student) if student else case.student
+    t = softmax(case.teacher) if teacher else case.teacher
+    return soften(Case(s, case.labels, t, case.alpha, case.temperature), case.temperature, case.temperature)
+
+
+def _mixed_axis(case: Case, student: int, teacher: int) -> View:
+    q, p = soften(case, case.temperature, case.temperature, student), soften(case, 1, case.temperature, teacher)
+    return View(q.log_q, q.q, p.log_p, p.p, q.z_q, p.z_p, case)
+
+
+BOTH: Choice[Softening] = Choice(
+    "both", "p = softmax(t/T), q = softmax(s/T)", lambda c: soften(c, c.temperature, c.temperature)
+)
+_T_LINE = r"softmax\("
+
+SOFTENINGS: tuple[Choice[Softening], ...] = (
+    BOTH,
+    Choice("student_only", "p = softmax(t), q = softmax(s/T)", lambda c: soften(c, c.temperature, 1),
+           "the teacher's logits are not divided by T", "the line of the teacher looks complete without it",
+           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/).*teach|softmax\((?!.*/)"),
+    Choice("teacher_only", "p = softmax(t/T), q = softmax(s)", lambda c: soften(c, 1, c.temperature),
+           "the student's logits are not divided by T", "only the teacher gives “soft” targets",
+           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/)"),
+    Choice("ignored", "p = softmax(t), q = softmax(s)", lambda c: soften(c, 1, 1),
+           "the logits are not divided by T", "at T=1, the default of many handouts, nothing changes",
+           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/)"),
+    Choice("multiplied", "p = softmax(t·T), q = softmax(s·T)",
+           lambda c: soften(c, 1 / c.temperature, 1 / c.temperature),
+           "the logits are multiplied by T instead of divided", "“raising the temperature” sounds like multiplying",
+           "divide the logits by T: softmax(logits / T)", r"softmax\(.*\*"),
+    Choice("divided_twice", "p = softmax(t/T²), q = softmax(s/T²)",
+           lambda c: soften(c, c.temperature**2, c.temperature**2),
+           "the logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
+           "divide by T once, and not in place", r"/="),
+    Choice("student_divided_twice", "p = softmax(t/T), q = softmax(s/T²)",
+           lambda c: soften(c, c.temperature**2, c.temperature),
+           "the student's logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
+           "divide by T once, and not in place", r"/="),
+    Choice("teacher_divided_twice", "p = softmax(t/T²), q = softmax(s/T)",
+           lambda c: soften(c, c.temperature, c.temperature**2),
+           "the teacher's logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
+           "divide by T once, and not in place", r"/="),
+    Choice("divided_after", "p = softmax(t)/T, log q = log_softmax(s)/T", _divided_logs,
+           "T divides the result of the softmax instead of its input", "the brackets close one word too early",
+           "move the division inside: softmax(logits / T, dim=1)", r"softmax\([^()]*\)\s*/"),
+    Choice("divided_after_before_log", "p = softmax(t)/T, q = softmax(s)/T", _divided_probabilities,
+           "T divides the probabilities instead of the logits", "probabilities are “softened” by making them smaller",
+           "move the division inside: softmax(logits / T, dim=1)", r"softmax\([^()]*\)\s*/"),
+    Choice("student_divided_after", "p = softmax(t/T), log q = log_softmax(s)/T", _divided_student_logs,
+           "T divides the student's log-probabilities instead of its logits", "the brackets close one word too early",
+           "write log_softmax(student / T, dim=1)", r"log_softmax\([^()]*\)\s*/"),
+    Choice("teacher_divided_after", "p = softmax(t)/T, q = softmax(s/T)", _divided_teacher,
+           "T divides the teacher's probabilities instead of its logits", "the brackets close one word too early",
+           "write softmax(teacher / T, dim=1)", r"softmax\([^()]*\)\s*/"),
+    Choice("batch_dimension", "p = softmax over the batch of t/T, q likewise",
+           lambda c: soften(c, c.temperature, c.temperature, axis=0),
+           "the softmax runs over the batch (dim=0), not over the classes", "dim=0 is the first dimension, the one "
+           "of a single image's logits", "use dim=1 (or dim=-1) in both softmax calls", r"dim\s*=\s*0|,\s*0\)"),
+    Choice("student_batch_dimension", "p = softmax(t/T), q = softmax over the batch of s/T",
+           lambda c: _mixed_axis(c, 0, 1), "the student's softmax runs over the batch (dim=0)",
+           "shapes agree whichever dimension is used", "use dim=1 in both softmax calls", r"dim\s*=\s*0|,\s*0\)"),
+    Choice("teacher_batch_dimension", "p = softmax over the batch of t/T, q = softmax(s/T)",
+           lambda c: _mixed_axis(c, 1, 0), "the teacher's softmax runs over the batch (dim=0)",
+           "shapes agree whichever dimension is used", "use dim=1 in both softmax calls", r"dim\s*=\s*0|,\s*0\)"),
+    Choice("softmax_twice", "p = softmax(softmax(t/T)), q = softmax(softmax(s/T))", lambda c: _twice(c, True, True),
+           "softmax is applied twice to both", "a softmax in the model and one in the loss each look needed",
+           "apply softmax once, to the logits", _T_LINE),
+    Choice("student_softmax_twice", "p = softmax(t/T), q = softmax(softmax(s/T))", lambda c: _twice(c, True, False),
+           "softmax is applied twice to the student", "log_softmax looks like “the log of a softmax one made before”",
+           "give log_softmax the logits", r"log_softmax\("),
+    Choice("teacher_softmax_twice", "p = softmax(softmax(t/T)), q = softmax(s/T)", lambda c: _twice(c, False, True),
+           "softmax is applied twice to the teacher", "the teacher's outputs look like they still need one",
+           "apply softmax once, to the logits", _T_LINE),
+    Choice("softmax_before_division", "p = softmax(softmax(t)/T), q = softmax(softmax(s)/T)",
+           lambda c: _squashed_first(c, True, True),
+           "softmax is taken before the division by T, and again after it", "some handouts say the logits “should "
+           "have passed softmax”", "divide the logits, not probabilities: softmax(logits / T)", _T_LINE),
+    Choice("teacher_softmax_before_division", "p = softmax(softmax(t)/T), q = softmax(s/T)",
+           lambda c: _squashed_first(c, False, True),
+           "the teacher's softmax is taken before the division by T, and again after it",
+           "some handouts say the logits “should have passed softmax”", "divide the teacher's logits by T", _T_LINE),
+)  # fmt: skip
+
+
+def _one_hot(classes: Array, count: int) -> Array:
+    return np.asarray(np.eye(count)[classes.astype(np.int64)], dtype=np.float64)
+
+
+def _jensen_shannon(view: View) -> Array:
+    middle = (view.p + view.q) / 2
+    parts = xlogy(view.p, view.p / middle) + xlogy(view.q, view.q / middle)
+    return np.asarray(parts / 2, dtype=np.float64)
+
+
+def _argmax_label(view: View) -> Array:
+    return -_one_hot(view.z_p.argmax(axis=1), view.p.shape[1]) * view.log_q
+
+
+def _scale_inside(view: View) -> Array:
+    """kl_div(log q, p·T²), divided by the T² that the factor puts back."""
+    return np.asarray(view.p * (np.log(view.p * view.case.temperature**2) - view.log_q), dtype=np.float64)
+
+
+def _scale_and_alpha_inside(view: View) -> Array:
+    scale = view.case.alpha * view.case.temperature**2
+    return np.asarray(view.p * (np.log(view.p * scale if scale else view.p) - view.log_q), dtype=np.float64)
+
+
+def kl(view: View) -> Array:
+    """p·(log p - log q), as torch's kl_div(log q, p)."""
+    return np.asarray(xlogy(view.p, view.p) - view.p * view.log_q, dtype=np.float64)
+
+
+def reverse_kl(view: View) -> Array:
+    """q·(log q - log p), as torch's kl_div(log p, q)."""
+    return np.asarray(xlogy(view.q, view.q) - view.q * view.log_p, dtype=np.float64)
+
+
+_KL_LINE = r"kl_div|KLDivLoss|\bkl\w*\(|\bkld?\b"
+_MSE = frozenset({"ignored", "mean", "no_factor", "both"})
+
+DIVERGENCES: tuple[Choice[Divergence], ...] = (
+    Choice("kl", "KL(p‖q)", kl),
+    Choice("reverse_kl", "KL(q‖p)", reverse_kl,
+           "the divergence is reversed, KL(student‖teacher)", "kl_div(input, target) computes KL(target‖input): its "
+           "arguments stand in the opposite order of the formula", "kl_div(log_softmax(student / T), "
+           "softmax(teacher / T))", _KL_LINE),
+    Choice("soft_cross_entropy", "(-Σ p·log q)", lambda v: -v.p * v.log_q,
+           "the soft term is the cross-entropy with the teacher, not the KL divergence", "its gradient is the same; "
+           "only the teacher's entropy is missing from the value", "subtract the teacher's entropy, or use kl_div",
+           r"log_softmax|\.log\(|cross_entropy|sum\("),
+    Choice("reverse_soft_cross_entropy", "(-Σ q·log p)", lambda v: -v.q * v.log_p,
+           "the soft term is the cross-entropy of the teacher with the student's probabilities",
+           "two distributions, one logarithm: it could be either", "use kl_div(log_softmax(student / T), "
+           "softmax(teacher / T))", r"log_softmax|\.log\(|sum\("),
+    Choice("probabilities_as_input", "(Σ p·(log p - q))", lambda v: xlogy(v.p, v.p) - v.p * v.q,
+           "kl_div gets the student's probabilities where it expects log-probabilities", "its documentation speaks "
+           "of “input” and “target” distributions; the loss comes out negative", "use log_softmax for the student",
+           _KL_LINE),
+    Choice("reversed_probabilities_as_input", "(Σ q·(log q - p))", lambda v: xlogy(v.q, v.q) - v.q * v.p,
+           "kl_div gets the teacher's probabilities as its (log) input and the student's as its target",
+           "the order teacher, student follows the formula KL(p‖q)", "kl_div(log_softmax(student / T), "
+           "softmax(teacher / T))", _KL_LINE),
+    Choice("log_target_on_probabilities", "(Σ exp(p)·(p - log q))", lambda v: np.exp(v.p) * (v.p - v.log_q),
+           "log_target=True is set, but the target holds probabilities", "the flag sounds like “take the log for me”",
+           "drop log_target=True, or use log_softmax for the teacher", r"log_target"),
+    Choice("logits_as_input", "(Σ p·(log p - s/T))", lambda v: xlogy(v.p, v.p) - v.p * v.z_q,
+           "kl_div gets the student's raw logits where it expects log-probabilities", "cross_entropy takes raw "
+           "logits, so why not kl_div", "use log_softmax(student / T) as its input", _KL_LINE),
+    Choice("negative", "(-KL(p‖q))", lambda v: -kl(v),
+           "the soft term has the wrong sign", "-Σ p·log(p/q) looks like a cross-entropy", "drop the minus",
+           r"-"),
+    Choice("jensen_shannon", "JS(p, q)", _jensen_shannon,
+           "the soft term is the Jensen–Shannon divergence", "it is the symmetric relative of KL",
+           "use kl_div(log_softmax(student / T), softmax(teacher / T))", r"/ 2|0\.5"),
+    Choice("symmetric_kl", "(KL(p‖q) + KL(q‖p))", lambda v: kl(v) + reverse_kl(v),
+           "both directions of KL are added", "a distance ought to be symmetric", "keep KL(teacher‖student) only",
+           _KL_LINE),
+    Choice("mse_logits", "Σ(s-t)²", lambda v: (v.z_q - v.z_p) ** 2,
+           "the soft term is the squared difference of logits", "it is the limit of KD for T → ∞ (Hinton et al., "
+           "section 2.1)", "use kl_div on the softened distributions", r"mse|MSE|\*\* ?2|pow", _MSE),
+    Choice("mse_probabilities", "Σ(q-p)²", lambda v: (v.q - v.p) ** 2,
+           "the soft term is the squared difference of probabilities", "it also vanishes when both agree",
+           "use kl_div on the softened distributions", r"mse|MSE|\*\* ?2|pow", frozenset({"mean", "no_factor"})),
+    Choice("teacher_argmax", "CE(s, argmax t)", _argmax_label,
+           "the soft term uses only the teacher's top class as a label", "a teacher “labels” the images",
+           "use the teacher's whole softened distribution", r"argmax|max\(",
+           frozenset({"ignored", "no_factor", "both"})),
+    Choice("scale_inside", "(Σ p·(log T²p - log q))", _scale_inside,
+           "T² multiplies the target inside kl_div instead of the result", "the gradient is the same; the value is not",
+           "multiply the result of kl_div by T²", _KL_LINE),
+    Choice("scale_and_alpha_inside", "(Σ p·(log αT²p - log q))", _scale_and_alpha_inside,
+           "α·T² multiplies the target inside kl_div instead of the result", "the gradient is the same; the value "
+           "is not", "multiply the result of kl_div by α·T²", _KL_LINE),
+    Choice("hard_only", "0", lambda v: np.zeros_like(v.p),
+           "the soft term is missing", "training works without it, as it does without a teacher",
+           "add α·T²·KL(teacher‖student)", r"return", frozenset({
+               choice.name for choice in SOFTENINGS} | {"mean", "no_factor"})),
+)  # fmt: skip
+
+
+def _ce(logits: Array, case: Case, axis: int = 1) -> float:
+    return float(-log_softmax(logits, axis)[np.arange(len(case.labels)), case.labels].mean())
+
+
+def _smoothed(case: Case, amount: float) -> float:
+    return (1 - amount) * _ce(case.student, case) + amount * float(-log_softmax(case.student).mean())
+
+
+def _nll_of(values: Array, case: Case) -> float:
+    return float(-values[np.arange(len(case.labels)), case.labels].mean())
+
+
+def _teacher_labels(case: Case) -> float:
+    top = case.teacher.argmax(axis=1).astype(np.int64)
+    return _ce(case.student, Case(case.student, top, case.teacher, case.alpha, case.temperature))
+
+
+_CE_LINE = r"cross_entropy|CrossEntropy|nll|NLL|\bce\w*\("
+
+HARDS: tuple[Choice[Hard], ...] = (
+    Choice("ce", "CE(s, y)", lambda c: _ce(c.student, c)),
+    Choice("softened_ce", "CE(s/T, y)", lambda c: _ce(c.student / c.temperature, c),
+           "the hard term uses the softened student logits", "after `s /= T`, or with one variable for both terms, "
+           "the softened logits are at hand", "give cross_entropy the raw student logits", _CE_LINE),
+    Choice("softmax_ce", "CE(softmax(s), y)", lambda c: _ce(softmax(c.student), c),
+           "cross_entropy gets probabilities, so softmax is applied twice", "cross-entropy is defined on "
+           "probabilities; torch's version wants logits", "give cross_entropy the raw student logits", _CE_LINE),
+    Choice("softened_softmax_ce", "CE(softmax(s/T), y)", lambda c: _ce(softmax(c.student / c.temperature), c),
+           "cross_entropy gets the softened probabilities", "one softmax seems to serve both terms",
+           "give cross_entropy the raw student logits", _CE_LINE),
+    Choice("nll_of_probabilities", "(-mean softmax(s)[y])", lambda c: _nll_of(softmax(c.student), c),
+           "nll_loss gets probabilities where it expects log-probabilities", "“negative log-likelihood” sounds as "
+           "if it took the log", "use cross_entropy, or nll_loss(log_softmax(student))", r"nll|NLL|gather"),
+    Choice("nll_of_logits", "(-mean s[y])", lambda c: _nll_of(c.student, c),
+           "nll_loss gets raw logits where it expects log-probabilities", "cross_entropy takes raw logits, so why "
+           "not nll_loss", "use cross_entropy, or nll_loss(log_softmax(student))", r"nll|NLL|gather"),
+    Choice("label_smoothing", "CE(s, y; label smoothing 0.1)", lambda c: _smoothed(c, 0.1),
+           "the hard term has label smoothing", "it often helps, but it is another loss",
+           "drop label_smoothing", r"smooth"),
+    Choice("label_smoothing_05", "CE(s, y; label smoothing 0.05)", lambda c: _smoothed(c, 0.05),
+           "the hard term has label smoothing", "it often helps, but it is another loss",
+           "drop label_smoothing", r"smooth"),
+    Choice("label_smoothing_20", "CE(s, y; label smoothing 0.2)", lambda c: _smoothed(c, 0.2),
+           "the hard term has label smoothing", "it often helps, but it is another loss",
+           "drop label_smoothing", r"smooth"),
+    Choice("teacher_ce", "CE(t, y)", lambda c: _ce(c.teacher, c),
+           "the hard term is computed on the teacher's logits", "both are called outputs or logits",
+           "give cross_entropy the student's logits", _CE_LINE),
+    Choice("softened_teacher_ce", "CE(t/T, y)", lambda c: _ce(c.teacher / c.temperature, c),
+           "the hard term is computed on the teacher's softened logits", "both are called outputs or logits",
+           "give cross_entropy the raw student logits", _CE_LINE),
+    Choice("teacher_labels", "CE(s, argmax t)", _teacher_labels,
+           "the hard term uses the teacher's top class instead of the labels", "a teacher “labels” the images",
+           "give cross_entropy the true labels", r"argmax|max\("),
+    Choice("batch_dimension_ce", "CE over the batch dimension", lambda c: _ce(c.student, c, axis=0),
+           "the hard term's softmax runs over the batch (dim=0)", "shapes agree whichever dimension is used",
+           "use dim=1, or cross_entropy", r"dim\s*=\s*0|,\s*0\)"),
+    Choice("soft_only", "0", lambda _: 0.0,
+           "the hard term is missing", "the teacher's distribution already tells the class",
+           "add (1-α)·CE(student, labels)", r"return"),
+)  # fmt: skip

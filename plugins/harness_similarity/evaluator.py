@@ -1,0 +1,85 @@
+"""Whether submissions of a class are copies of each other.
+
+Compares the weights themselves: equal files, equal tensors, resemblance as they stand and after their channels were put
+in the best order, whatever the layers are called and however channels are scaled. It is a list for review, with its
+evidence: `docs/similarity.md` says how it was calibrated, what else looks like a copy, and what gets past it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field
+
+from harness.api import ClassEntry, ClassEvaluator, Comparison, Options, PositiveInt, hookimpl
+from harness_similarity.layers import network
+from harness_similarity.matching import Matcher
+from harness_similarity.pairs import Alike, Equal, Usual, alike, equals, reordered
+from harness_similarity.wording import Agreements, finding, note
+
+_MOST_NOTES = 10
+"""Architectures of which it is said what is usual, those of most pairs."""
+
+
+class SimilarityOptions(Options):
+    """`[class_evaluators.similarity]`."""
+
+    resemblance: Annotated[float, Field(ge=0.2, lt=1)] = 0.3
+    """Pairs that resemble each other this much are listed (0: chance, 1: equal); in a class whose pairs all resemble
+    each other, only those that stand out."""
+    most: PositiveInt = 100
+    """Pairs that are listed at most, the most alike first."""
+
+
+class Similarity:
+    """Lists pairs of submissions whose weights are equal or resemble each other, one paragraph each."""
+
+    name = "similarity"
+    Options: ClassVar[type[Options]] = SimilarityOptions
+
+    def evaluate_class(self, entries: Sequence[ClassEntry], options: Any) -> Comparison:
+        networks = {each.submission: network(each.submission, each.weights) for each in entries}
+        matcher = Matcher(options.resemblance / 2)
+        same, common = equals(entries)
+        close, usual = alike(list(networks.values()), matcher, options.resemblance)
+        pairs = sorted(
+            same.keys() | close.keys(), key=lambda pair: (_unlikeness(same.get(pair), close.get(pair)), pair)
+        )
+        agreements = Agreements.of(entries)
+        by_name = {each.submission: each for each in entries}
+        findings = []
+        for pair in pairs[: options.most]:
+            found = close.get(pair)
+            if found is not None and found.how == "in place":
+                found = reordered(networks[pair[0]], networks[pair[1]], matcher, found)
+            around = next((each for each in usual if pair in each.pairs), None)
+            both = by_name[pair[0]], by_name[pair[1]]
+            findings.append(finding(both, same.get(pair), found, around, agreements))
+        notes = (*_compared(len(entries), usual), *_left_out(common, len(pairs) - len(findings)))
+        return Comparison(findings=tuple(findings), notes=notes)
+
+
+def _unlikeness(equal: Equal | None, alike: Alike | None) -> tuple[bool, float]:
+    """The very same file first, then by the larger of the two shares."""
+    shares = (equal.elements if equal else 0.0, alike.resemblance if alike else 0.0)
+    return not (equal and equal.file), -max(shares)
+
+
+def _compared(entries: int, usual: Sequence[Usual]) -> Iterable[str]:
+    compared = sum(len(each.pairs) for each in usual)
+    yield f"{entries} submissions; {compared:,} of their pairs have layers of the same shapes and were compared"
+    large = sorted((each for each in usual if len(each.pairs) > 1), key=lambda each: -len(each.pairs))
+    yield from map(note, large[:_MOST_NOTES])
+
+
+def _left_out(common: int, unlisted: int) -> Iterable[str]:
+    if common:
+        yield f"{common} tensors that more than half of the class has in common were handed out, and are no evidence"
+    if unlisted:
+        yield f"{unlisted} more pairs stand out: `most` lists them, and `resemblance` asks for more"
+
+
+@hookimpl
+def harness_class_evaluators() -> Iterable[ClassEvaluator]:
+    return [Similarity()]

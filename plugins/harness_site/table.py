@@ -1,0 +1,176 @@
+"""The rows and columns of the board's page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from harness.api import Metric
+from harness.charts.scales import Scale, spanning
+from harness.charts.svg import element
+from harness.text import clean, interval_text, metric_text, plain_number, score_text
+from harness.values.board import Baseline, Board, Entry, Standing, marks
+
+_DRAWN_ROWS = 1_000
+"""Longer boards have no intervals drawn in them: their page is large enough."""
+_WIDTH, _HEIGHT = 110, 12
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What stands in a cell: a value and, smaller, its interval."""
+
+    text: str
+    small: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A sortable column of figures."""
+
+    title: str
+    best_first: str
+    """The direction of its first click: descending or ascending."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A submission or, without a rank, a baseline."""
+
+    name: str
+    people: str
+    """For the instructor: the id and who handed it in, as far as the name does not say so."""
+    rank: int | None
+    signs: str
+    cells: Sequence[Cell]
+    drawn: Markup
+    failed: tuple[str, ...] = ()
+    unchecked: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Everything the ranking shows."""
+
+    columns: list[Column]
+    rows: list[Row]
+    drawn: bool
+    """Whether a picture of the interval stands in each row."""
+    checks: bool
+    """Whether any row has a check that did not pass."""
+
+    @classmethod
+    def of(cls, board: Board) -> Table:
+        keys = [*board.ranking]
+        columns = [Column(each.metric, "descending" if each.higher_is_better else "ascending") for each in keys]
+        columns += [Column(name, _direction(name, board)) for name in board.further]
+        extra = _extra(board)
+        columns += [Column(title, direction) for title, direction in extra]
+        first = keys[0].metric
+        scale = _scale(board, first) if len(board.standings) <= _DRAWN_ROWS else None
+        rows = [_row(line, board, [title for title, _ in extra], scale) for line in board.lines()]
+        checks = any(row.failed or row.unchecked for row in rows)
+        return cls(columns, rows, scale is not None, checks)
+
+
+def people(row: Entry) -> str:
+    """The id where the name does not show it, the members, and whether an instructor decided something."""
+    known = [] if row.submission is None or row.submission in row.name else [row.submission]
+    decided = ["overridden"] if row.override else []
+    return clean(", ".join([*known, *row.members, *decided]), 200)
+
+
+def page_facts(row: Standing, board: Board) -> list[str]:
+    """What the board says of a submission, for its own page."""
+    facts = [f"rank {row.rank}{' (shared)' if row.tie else ''} of {len(board.standings):,}"]
+    if row.distinguishable is not None:
+        told = "can be told from the leader" if row.distinguishable else "cannot be told from the leader"
+        p = _p(row.p_value)
+        facts.append(f"{told} (p {p})" if p.startswith("<") else f"{told} (p = {p})")
+    if row.pareto:
+        facts.append("on the Pareto front")
+    return facts
+
+
+def _extra(board: Board) -> list[tuple[str, str]]:
+    rows = board.standings
+    candidates = {
+        "public rank": any(row.public_rank is not None for row in rows),
+        "p": any(row.p_value is not None for row in rows),
+        "score": any(row.max_score for row in rows),
+        "attempts": any(row.attempts > 1 for row in rows),
+        "days late": any(row.late_days for row in rows),
+    }
+    return [(title, "descending" if title == "score" else "ascending") for title, used in candidates.items() if used]
+
+
+def _direction(name: str, board: Board) -> str:
+    metrics = (row.metrics[name] for row in board.standings if name in row.metrics)
+    first = next(metrics, None)
+    return "descending" if first is not None and first.higher_is_better else "ascending"
+
+
+def _row(line: Standing | Baseline, board: Board, extra: Sequence[str], scale: Scale | None) -> Row:
+    if isinstance(line, Baseline):
+        cells = [Cell(f"{100 * line.accuracy:.2f} %")]
+        cells += [Cell("")] * (len(board.ranking) + len(board.further) + len(extra) - 1)
+        drawn = _level(scale, line.accuracy) if scale else Markup("")
+        return Row(clean(line.name, 60), "", None, "", cells, drawn)
+    ranked = [line.metrics[key.metric] for key in board.ranking]
+    cells = [Cell(metric_text(each), interval_text(each)) for each in ranked]
+    cells += [Cell(plain_number(line.metrics.get(name))) for name in board.further]
+    cells += [Cell(_extra_cell(line, title)) for title in extra]
+    drawn = _interval(scale, ranked[0]) if scale else Markup("")
+    name = clean(line.name, 120)
+    return Row(name, people(line), line.rank, marks(line), cells, drawn, line.failed_checks, line.unchecked)
+
+
+def _extra_cell(row: Standing, title: str) -> str:
+    values = {
+        "public rank": "" if row.public_rank is None else str(row.public_rank),
+        "p": _p(row.p_value),
+        "score": score_text(row.score, row.max_score),
+        "attempts": f"{row.attempts:,}",
+        "days late": "" if row.late_days is None else f"{row.late_days:,}",
+    }
+    return values[title]
+
+
+def _p(value: float | None) -> str:
+    if value is None:
+        return ""
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _scale(board: Board, name: str) -> Scale | None:
+    metrics = [row.metrics[name] for row in board.standings]
+    ends = [end for each in metrics for end in (each.low, each.high) if end is not None]
+    return spanning(ends, start=4, end=_WIDTH - 4, share=0.02) if ends else None
+
+
+def _interval(scale: Scale, metric: Metric) -> Markup:
+    if metric.low is None or metric.high is None:
+        return Markup("")
+    middle = _HEIGHT // 2
+    interval = element("path", d=f"M{scale(metric.low)} {middle}H{scale(metric.high)}", class_="interval")
+    return _picture(interval + element("circle", cx=scale(metric.value), cy=middle, r=3.2, class_="value"))
+
+
+def _level(scale: Scale, value: float) -> Markup:
+    if not scale.low <= value <= scale.high:
+        return Markup("")
+    return _picture(element("path", d=f"M{scale(value)} 0V{_HEIGHT}", class_="level"))
+
+
+def _picture(inside: Markup) -> Markup:
+    return element(
+        "svg",
+        inside,
+        class_="bar",
+        viewBox=f"0 0 {_WIDTH} {_HEIGHT}",
+        width=_WIDTH,
+        height=_HEIGHT,
+        aria_hidden="true",
+    )

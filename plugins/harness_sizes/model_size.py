@@ -1,0 +1,82 @@
+"""The size of what was handed in, in bytes: as the file it is, and as the least its weights need."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import ClassVar, Literal
+
+from harness.api import (
+    Check,
+    Context,
+    Evaluation,
+    Evaluator,
+    Metric,
+    Options,
+    PositiveInt,
+    Student,
+    hookimpl,
+)
+from harness_sizes.canonical import canonical, handed_in, micronet_parameters, zstd_size
+
+
+class SizeOptions(Options):
+    """`[evaluators.model_size]`."""
+
+    limit_bytes: PositiveInt | None = None
+    """Largest allowed size in bytes; absent: size is measured but not limited."""
+    measure: Literal["stored", "canonical", "zstd"] = "stored"
+    """The size that `limit_bytes` limits: the weights file, or one of the two that do not depend on its format."""
+    micronet_reference: PositiveInt | None = None
+    """Parameters of the network that `micronet_storage` is a share of, such as 36_500_000, the WideResNet-28-10 of the
+    MicroNet challenge's CIFAR-100 track; absent: it is not measured."""
+
+
+class ModelSize:
+    """`weights_size` holds one of three sizes against a limit, if there is one.
+
+    `stored_bytes` is the weights file as handed in, byte for byte. `canonical_bytes` is what its tensors need: each
+    value in the width it had in the file, or a mask of one bit per value and the values that are not zero, where that
+    is smaller. `zstd_bytes` is the same, compressed. `micronet_storage`, on request, is the storage half of MicroNet's
+    score. docs/curves.md defines them.
+    """
+
+    name = "model_size"
+    Options: ClassVar[type[Options]] = SizeOptions
+    provides = frozenset({"stored_bytes", "canonical_bytes", "zstd_bytes", "micronet_storage", "weights_size"})
+
+    def limits(self, options: SizeOptions) -> Mapping[str, float]:
+        return {} if options.limit_bytes is None else {f"{options.measure}_bytes": options.limit_bytes}
+
+    def evaluate(self, student: Student, context: Context) -> Evaluation:
+        options: SizeOptions = context.options
+        content = canonical(student)
+        sizes = {"stored": student.weights_bytes, "canonical": len(content), "zstd": zstd_size(content)}
+        metrics = {
+            f"{name}_bytes": Metric(value=size, unit="bytes", higher_is_better=False) for name, size in sizes.items()
+        }
+        if options.micronet_reference is not None:
+            share = micronet_parameters(student) / options.micronet_reference
+            metrics["micronet_storage"] = Metric(value=share, unit="", higher_is_better=False)
+        if options.limit_bytes is None:
+            return Evaluation(metrics=metrics)
+        return Evaluation(metrics=metrics, checks=(_check(sizes[options.measure], options, student),))
+
+
+def _check(size: int, options: SizeOptions, student: Student) -> Check:
+    limit = options.limit_bytes
+    assert limit is not None
+    measured = "" if options.measure == "stored" else f" ({options.measure}_bytes)"
+    if size <= limit:
+        return Check.passed("weights_size", f"{size:,} of at most {limit:,} bytes{measured}")
+    elements = sum(each.numel() for each in handed_in(student).values())
+    bits = next((bits for bits in (16, 8) if elements * bits / 8 < limit), None)
+    if bits is None:
+        hint = f"{elements:,} numbers do not fit even at 8 bits each: the network must become smaller"
+    else:
+        hint = f"{elements:,} numbers at {bits} bits each would be about {elements * bits // 8:,} bytes"
+    return Check.failed("weights_size", f"{size:,} bytes are over the limit of {limit:,}{measured}", hint)
+
+
+@hookimpl
+def harness_evaluators() -> Iterable[Evaluator]:
+    return [ModelSize()]

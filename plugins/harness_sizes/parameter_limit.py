@@ -1,0 +1,187 @@
+"""How many parameters a network has, by the count the assignment judges, and whether the counts agree.
+
+Courses differ, so there are three: what torchinfo reports (`total_params`), what is stored in the file, and what of
+that is not zero. torchinfo looks at a live module beside student code and can be wrong for honest reasons (tied weights
+count twice, torchinfo issues 322 and 377; masked weights do not count) and for others; the stored count is the
+grader's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from harness.api import (
+    Check,
+    Context,
+    Evaluation,
+    Evaluator,
+    Metric,
+    Options,
+    PositiveInt,
+    Student,
+    hookimpl,
+)
+from harness.networks.weights import nonzero_elements, stored_elements, stored_tensors
+
+
+class LimitOptions(Options):
+    """`[evaluators.parameter_limit]`."""
+
+    limit: PositiveInt | None = None
+    """Largest allowed number of parameters; absent: counted but not limited."""
+    count: Literal["torchinfo", "stored", "nonzero"] = "torchinfo"
+    """The count that is judged."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The three counts and what is known about their difference."""
+
+    torchinfo: int | None
+    stored: int
+    nonzero: int
+    benign: tuple[str, ...]
+    """Causes that fully explain why torchinfo and stored differ; empty when they agree or nothing explains it."""
+    suspicious: tuple[str, ...]
+    """What else may explain the difference, or that nothing does."""
+
+    @property
+    def trustworthy(self) -> bool:
+        return not self.suspicious
+
+
+class ParameterLimit:
+    """`parameters` is the judged count; all three stand beside it."""
+
+    name = "parameter_limit"
+    Options: ClassVar[type[Options]] = LimitOptions
+    provides = frozenset(
+        {"parameters", "parameters_torchinfo", "parameters_stored", "parameters_nonzero", "parameter_limit"}
+    )
+
+    def limits(self, options: LimitOptions) -> Mapping[str, float]:
+        return {} if options.limit is None else {"parameters": options.limit}
+
+    def evaluate(self, student: Student, context: Context) -> Evaluation:
+        options: LimitOptions = context.options
+        counts = count(student)
+        judged = _judged(counts, options.count)
+        named = {
+            "parameters": judged,
+            "parameters_torchinfo": counts.torchinfo,
+            "parameters_stored": counts.stored,
+            "parameters_nonzero": counts.nonzero,
+        }
+        metrics = {
+            name: Metric(value=value, unit="parameters", higher_is_better=False)
+            for name, value in named.items()
+            if value is not None
+        }
+        if options.limit is None:
+            return Evaluation(metrics=metrics)
+        return Evaluation(metrics=metrics, checks=(_check(counts, judged, options, student),))
+
+
+def count(student: Student) -> Counts:
+    """Count three ways and look for what explains a difference, combinations included."""
+    facts = student.facts
+    stored = stored_elements(student.decoded, facts.aliases)
+    nonzero = nonzero_elements(student.decoded, facts.aliases)
+    if facts.torchinfo is None:
+        reason = f"torchinfo could not describe the network ({facts.torchinfo_error})"
+        return Counts(None, stored, nonzero, (), (reason,))
+    if facts.torchinfo == stored:
+        return Counts(stored, stored, nonzero, (), ())
+    benign = _benign_causes(student, facts.torchinfo - stored)
+    suspicious = () if benign else _suspicious_causes(student, facts.torchinfo, stored)
+    return Counts(facts.torchinfo, stored, nonzero, benign, suspicious)
+
+
+def _benign_causes(student: Student, difference: int) -> tuple[str, ...]:
+    """The honest causes whose sizes, taken together or alone, add up to `difference`; of tied weights any part may."""
+    tied = _tied_elements(student)
+    masked = sum(int((mask == 0).sum()) for mask in student.masks.values())
+    causes = [
+        (tied, f"tied weights are counted twice by torchinfo ({tied:,})"),
+        (-masked, f"weights under a live pruning mask are not counted by torchinfo ({masked:,})"),
+    ]
+    present = [(size, text) for size, text in causes if size]
+    for chosen in ([present] if len(present) > 1 else []) + [[each] for each in present]:
+        if sum(size for size, _ in chosen) == difference:
+            return tuple(text for _, text in chosen)
+    return (causes[0][1],) if 0 < difference < tied else ()
+
+
+def _tied_elements(student: Student) -> int:
+    every = stored_elements(student.decoded, ())
+    return every - stored_elements(student.decoded, student.facts.aliases)
+
+
+def _suspicious_causes(student: Student, reported: int, stored: int) -> tuple[str, ...]:
+    facts = student.facts
+    counted = stored_tensors(student.decoded, facts.aliases)
+    buffers = {name: each.numel() for name, each in counted.items() if name not in facts.parameters}
+    causes = []
+    if buffers and stored - reported == sum(buffers.values()):
+        listed = ", ".join(list(buffers)[:3])
+        causes.append(f"{sum(buffers.values()):,} numbers lie in buffers, which torchinfo does not see ({listed})")
+    if facts.scripted_or_quantised:
+        causes.append("scripted or quantised modules, whose weights torchinfo counts as 0 or twice")
+    return tuple(causes) or (f"nothing known explains the difference of {abs(stored - reported):,}",)
+
+
+def _judged(counts: Counts, which: str) -> int:
+    match which:
+        case "nonzero":
+            return counts.nonzero
+        case "torchinfo" if counts.torchinfo is not None:
+            # torchinfo's figure was computed beside student code: unexplained, it may only make things worse.
+            return counts.torchinfo if counts.trustworthy else max(counts.torchinfo, counts.stored)
+        case _:
+            return counts.stored
+
+
+def _check(counts: Counts, judged: int, options: LimitOptions, student: Student) -> Check:
+    limit = options.limit
+    assert limit is not None
+    name = "parameter_limit"
+    explained = _explanation(counts)
+    if options.count == "torchinfo" and _disputed(counts, limit):
+        return Check.could_not_check(
+            name,
+            f"{counts.torchinfo:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of "
+            f"{limit:,}{explained}",
+            "a person has to look: register every weight as an nn.Parameter of an ordinary module",
+        )
+    if judged > limit:
+        reason = f"{judged:,} parameters, over the limit of {limit:,}{explained}"
+        return Check.failed(name, reason, _largest(student, judged - limit))
+    return Check.passed(name, f"{judged:,} of at most {limit:,} parameters{explained}")
+
+
+def _disputed(counts: Counts, limit: int) -> bool:
+    """Whether torchinfo and the file disagree about the limit for no honest reason."""
+    told = counts.torchinfo
+    return told is not None and not counts.trustworthy and (told > limit) != (counts.stored > limit)
+
+
+def _explanation(counts: Counts) -> str:
+    if counts.torchinfo == counts.stored:
+        return ""
+    told = "nothing" if counts.torchinfo is None else f"{counts.torchinfo:,}"
+    causes = "; ".join(counts.benign + counts.suspicious)
+    return f" (torchinfo reports {told}, stored are {counts.stored:,}: {causes})"
+
+
+def _largest(student: Student, excess: int) -> str:
+    """Where the parameters are: the first place to shrink."""
+    biggest = sorted(student.decoded.items(), key=lambda item: -item[1].numel())[:3]
+    listed = ", ".join(f"{name} {list(each.shape)} {each.numel():,}" for name, each in biggest)
+    return f"{excess:,} too many; the largest tensors are {listed}"
+
+
+@hookimpl
+def harness_evaluators() -> Iterable[Evaluator]:
+    return [ParameterLimit()]
