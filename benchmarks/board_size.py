@@ -25,7 +25,7 @@ import sqlalchemy as sa
 
 from harness.api import Check, Correct, Curve, Layer, Metric, Series
 from harness.assignment.loading import load
-from harness.board.record import Wanted, class_record
+from harness.board.record import BoardRequest, class_record
 from harness.board.visibility import for_class
 from harness.plugins import Plugins
 from harness.store.store import Store
@@ -51,7 +51,7 @@ def main() -> None:
                 connection.execute(attempts.insert(), documents)
         print(f"  {Path(folder, 'harness.db').stat().st_size / 1e6:.0f} MB")
         with timed("read and rank"):
-            record = class_record(store, assignment, Wanted())
+            record = class_record(store, assignment, BoardRequest())
         with timed("the class's view"):
             board = for_class(record.board)
         for name in ("csv", "markdown", "json"):

@@ -4,7 +4,7 @@
 
 Copies of one submission, on the first images of the embedded test set. Printed for each size: seconds for each
 submission, as a ratio to the smallest class; memory of the grader (resident) and of all its zygotes (their share) when
-half of the class and when all of it is graded; the grader's open descriptors and the rooms at the end.
+half of the class and when all of it is graded; the grader's open descriptors and the boxes at the end.
 """
 
 from __future__ import annotations
@@ -73,9 +73,9 @@ def graded(folder: Path, size: int, assignment: Assignment, plugins: Plugins, sa
         if number in (size // 2, size):
             memory.append(" + ".join(f"{each / 2**20:.0f}" for each in resident()))
     taken = (time.perf_counter() - started) / size
-    rooms = len(list(Path(tempfile.gettempdir()).glob("harness-room-*")))
+    boxes = len(list(Path(tempfile.gettempdir()).glob("harness-box-*")))
     shutil.rmtree(folder)
-    return taken, f"MiB of grader + zygotes {', then '.join(memory)}; {psutil.Process().num_fds()} fds, {rooms} rooms"
+    return taken, f"MiB of grader + zygotes {', then '.join(memory)}; {psutil.Process().num_fds()} fds, {boxes} boxes"
 
 
 def resident() -> tuple[int, int]:

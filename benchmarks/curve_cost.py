@@ -59,10 +59,10 @@ def main() -> None:
     assignment = load("nycu-ds2023-hw2", plugins)
     every = load_examples(assignment, "test", 28, plugins.datasets)
     graded = subset(every, np.arange(asked.images) * len(every.labels) // asked.images)
-    with choose("auto").room() as room:
-        submission = read_submission(HandIn(SUBMISSION.name, SUBMISSION), room.path, plugins.weight_formats)
+    with choose("auto").box() as box:
+        submission = read_submission(HandIn(SUBMISSION.name, SUBMISSION), box.path, plugins.weight_formats)
         shared, formats = SharedImages(""), plugins.weight_format_modules
-        with SandboxedStudent(submission, assignment, room, shared, formats, 28) as student:
+        with SandboxedStudent(submission, assignment, box, shared, formats, 28) as student:
             student.open()
             print(f"{POINTS} points, {asked.images:,} images, {SUBMISSION.name}, one thread")
             evaluation = evaluation_over_bare(student, graded)

@@ -141,10 +141,10 @@ def harness(folders: Sequence[Path], sandbox_name: str) -> list[float]:
     assignment = counted(plugins)
     started = time.perf_counter()
     sandbox = choose(sandbox_name)
-    rooms = [sandbox.room() for _ in range(PROCESSORS)]
-    for room in [each.__enter__() for each in rooms]:
-        room.start()
-    for each in rooms:
+    boxes = [sandbox.box() for _ in range(PROCESSORS)]
+    for box in [each.__enter__() for each in boxes]:
+        box.start()
+    for each in boxes:
         each.__exit__(None, None, None)
     ready = time.perf_counter()
     hand_ins = discover(folders, mode="single")

@@ -185,14 +185,14 @@ def hooks() -> str:
         assert returned, hook
         signature = _signature(hookspecs, hook)
         parts += [f"### `{hook}`", f"{inspect.getdoc(function)}", _fenced("python", signature)]
-        parts.append(_fenced("python", _source(api, returned[1])))
+        parts.append(_fenced("python", _source(returned[1])))
     return _joined(parts)
 
 
 def handles() -> str:
     """What evaluators get and class evaluators return: their source, which is their documentation."""
-    names = ("Network", "Student", "Context", "ClassEntry", "Finding", "Comparison")
-    return _joined([_fenced("python", _source(api, name)) for name in names])
+    names = ("Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
+    return _joined([_fenced("python", _source(name)) for name in names])
 
 
 def assignment_keys() -> str:
@@ -475,8 +475,9 @@ def _class(module: ModuleType, name: str) -> ast.ClassDef:
     return next(node for node in tree.body if isinstance(node, ast.ClassDef) and node.name == name)
 
 
-def _source(module: ModuleType, name: str) -> str:
-    """A class as it is written, decorators included."""
+def _source(name: str) -> str:
+    """A class of `harness.api` as it is written where it is defined, decorators included."""
+    module = sys.modules[getattr(api, name).__module__]
     node = _class(module, name)
     first = min([node.lineno, *(each.lineno for each in node.decorator_list)])
     return "\n".join(inspect.getsource(module).splitlines()[first - 1 : node.end_lineno])

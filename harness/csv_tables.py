@@ -14,7 +14,7 @@ _LIMIT_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CsvRow:
     """One line of a table: its place for messages, and its cells by column, stripped; empty ones are absent."""
 
     where: str
@@ -22,12 +22,12 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class CsvTable:
     """A table with the mistakes found so far; `check` raises them all."""
 
     source: str
     columns: tuple[str, ...]
-    rows: tuple[Row, ...]
+    rows: tuple[CsvRow, ...]
     problems: list[Problem]
 
     def check(self) -> None:
@@ -36,13 +36,13 @@ class Table:
             raise TableError(self.source, self.problems)
 
 
-def read_table(path: Path, known: Mapping[str, str], required: str) -> Table:
+def read_table(path: Path, known: Mapping[str, str], required: str) -> CsvTable:
     """A table with a header.
 
     Commas, semicolons and tabs are told apart by the header; UTF-8 with or without a byte order mark.
 
     Args:
-        known: heading in lower case -> what the column is called in `Table`; anything else is a mistake.
+        known: heading in lower case -> what the column is called in `CsvTable`; anything else is a mistake.
         required: the column that identifies a row; it must be filled in, and not twice with the same.
 
     Raises:
@@ -68,7 +68,7 @@ def read_table(path: Path, known: Mapping[str, str], required: str) -> Table:
     ]
     rows = [_row(line, cells, columns, problems) for line, cells in lines[1:] if any(map(str.strip, cells))]
     _check_keys(rows, required, problems)
-    return Table(source, tuple(filter(None, columns)), tuple(rows), problems)
+    return CsvTable(source, tuple(filter(None, columns)), tuple(rows), problems)
 
 
 def read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
@@ -99,15 +99,15 @@ def read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
         raise TableError(str(path), [Problem(f"line {reader.line_num}", str(error))]) from error
 
 
-def _row(line: int, cells: list[str], columns: list[str], problems: list[Problem]) -> Row:
+def _row(line: int, cells: list[str], columns: list[str], problems: list[Problem]) -> CsvRow:
     where = f"line {line}"
     if any(cell.strip() for cell in cells[len(columns) :]):
         problems.append(Problem(where, f"{len(cells)} cells under {len(columns)} headings"))
     named = zip(columns, (cell.strip() for cell in cells), strict=False)
-    return Row(where, {column: cell for column, cell in named if column and cell})
+    return CsvRow(where, {column: cell for column, cell in named if column and cell})
 
 
-def _check_keys(rows: list[Row], required: str, problems: list[Problem]) -> None:
+def _check_keys(rows: list[CsvRow], required: str, problems: list[Problem]) -> None:
     seen: dict[str, str] = {}
     for row in rows:
         key = row.cells.get(required)

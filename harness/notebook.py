@@ -26,7 +26,7 @@ from harness.assignment import loading as assignments
 from harness.errors import UsageError
 from harness.grading.grader import Grader
 from harness.networks.in_process import LiveNetwork
-from harness.networks.key_matching import fit_keys
+from harness.networks.key_matching import match_keys
 from harness.networks.weights import for_model, live_masks, renamed
 from harness.plugins import Plugins
 from harness.sandbox import choose
@@ -108,7 +108,7 @@ class _LiveStudent(LiveNetwork):
     methods: Mapping[str, Checkpoint] = field(default_factory=dict)
     teacher: Checkpoint | None = None
 
-    def handed_in(self, checkpoint: Checkpoint) -> HandedInNetwork:
+    def load(self, checkpoint: Checkpoint) -> HandedInNetwork:
         raise UsageError(f"{checkpoint.file}: further files are measured by 'harness check', not in a notebook")
 
     @contextmanager
@@ -165,7 +165,7 @@ def _live(
     decoded, size = _decoded(state, plugins)
     outline = built.outline()
     shapes = {name: tuple(each) for name, each in outline["state"].items()}
-    tensors, notes = fit_keys(decoded.tensors, shapes)
+    tensors, notes = match_keys(decoded.tensors, shapes)
     masks, sent = live_masks(tensors), for_model(tensors, shapes)
     outside = {name: mask for name, mask in masks.items() if name in shapes}
     described = built.describe(

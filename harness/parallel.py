@@ -18,7 +18,7 @@ from typing import TypeVar
 Value = TypeVar("Value")
 Made = TypeVar("Made")
 
-_MANY = 300
+_MIN_VALUES_TO_FORK = 300
 """Fewer values are not worth a process."""
 _PROCESSES = 8
 """More are not kept busy by the one that takes what they make."""
@@ -45,7 +45,7 @@ def mapped(work: Callable[[Value], Made], values: Sequence[Value], *, processes:
         processes: how many; None: one for each usable CPU, up to eight.
     """
     number = min(usable_cpus(), _PROCESSES) if processes is None else processes
-    if number == 1 or len(values) < _MANY or not _may_fork():
+    if number == 1 or len(values) < _MIN_VALUES_TO_FORK or not _may_fork():
         return map(work, values)
     return _shared_out(work, values, number)
 

@@ -144,3 +144,8 @@ def _visible(character: str) -> str:
             return "\N{REPLACEMENT CHARACTER}"
         case _:
             return character
+
+
+def first_of(names: Sequence[str], at_most: int) -> str:
+    """Join the first names with commas; an ellipsis stands for what is left out."""
+    return ", ".join(names[:at_most]) + (", …" if len(names) > at_most else "")

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Classes = np.ndarray[Any, np.dtype[np.int64]]
 
 
-_MOST_CLASSES = 100
+_MAX_CLASSES = 100
 
 
 class Accuracy:
@@ -77,7 +77,7 @@ def _packed(correct: Bits, public: Bits) -> Correct:
 
 def confusion(labels: Classes, predictions: Classes, classes: int) -> tuple[tuple[int, ...], ...] | None:
     """Images by true class (row) and predicted class (column); None where the table would be too large to read."""
-    if classes > _MOST_CLASSES:
+    if classes > _MAX_CLASSES:
         return None
     cells = np.bincount(labels * classes + predictions, minlength=classes * classes)
     return tuple(map(tuple, cells.reshape(classes, classes).tolist()))

@@ -12,7 +12,7 @@ from tabulate import tabulate
 
 from harness.api import Writer, hookimpl
 from harness.text import clean, csv_cell, interval_text, markdown_cell, metric_text, plain_number, score_text
-from harness.values.board import Baseline, Board, Standing, Unranked, marks, used_marks
+from harness.values.board import Baseline, Board, Standing, Unranked, symbols, used_symbols
 
 
 class Markdown:
@@ -29,7 +29,7 @@ class Markdown:
         headers = ["rank", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks"]
         rows = [self._row(line, board) for line in board.lines()] if board.standings else []
         parts.append(_table(rows, headers))
-        parts += [f"{mark} {markdown_cell(meaning)}" for mark, meaning in used_marks(board).items()]
+        parts += [f"{mark} {markdown_cell(meaning)}" for mark, meaning in used_symbols(board).items()]
         if board.unranked:
             out = [[markdown_cell(each.name), each.status, markdown_cell(each.reason)] for each in board.unranked]
             parts += ["## Not ranked", _table(out, ["name", "status", "reason"])]
@@ -45,7 +45,7 @@ class Markdown:
         return [
             str(row.rank),
             markdown_cell(row.name),
-            marks(row),
+            symbols(row),
             *ranked,
             *(plain_number(row.metrics.get(name)) for name in board.briefly),
             score_text(row.score, row.max_score),

@@ -125,7 +125,7 @@ def _large(student: Student, context: Context, graded: Examples, chosen: np.ndar
     if student.teacher is None:
         hint = 'write the large network\'s weights into submission.toml: teacher = "teacher.pt"'
         raise SubmissionError("rejected", "no teacher was handed in to compare with", hint)
-    network = student.handed_in(student.teacher)
+    network = student.load(student.teacher)
     return _measured(network, network, "teacher", graded)
 
 
@@ -133,7 +133,7 @@ def _methods(student: Student, graded: Examples) -> tuple[list[_Measured], list[
     found, problems = [], []
     for label, checkpoint in student.methods.items():
         try:
-            network = student.handed_in(checkpoint)
+            network = student.load(checkpoint)
             found.append(_measured(network, network, clean(label, 80), graded))
         except SubmissionError as error:
             problems.append(f"{clean(label, 80)}: {error}")

@@ -15,7 +15,7 @@ from harness.api import Check
 from harness.assignment.loading import Assignment
 from harness.board.builder import standings
 from harness.board.class_statistics import Bin, class_statistics
-from harness.board.record import Wanted, class_record
+from harness.board.record import BoardRequest, class_record
 from harness.board.visibility import for_class
 from harness.errors import TableError, UsageError
 from harness.store.store import Store
@@ -40,7 +40,7 @@ def keep(store: Store, *outcomes: Result) -> None:
 
 
 def board_of(store: Store, rules: Assignment | None = None, **wanted: Any) -> Board:
-    return class_record(store, rules or assignment(), Wanted(**wanted)).board
+    return class_record(store, rules or assignment(), BoardRequest(**wanted)).board
 
 
 def override(**changes: Any) -> Override:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from result_fakes import INFO, assignment, attempt, attempts, count, metric, result
 
 from harness.api import Check, Correct
-from harness.board.builder import Facts, standings
+from harness.board.builder import BoardInputs, standings
 from harness.board.visibility import for_class
 from harness.values.results import STATUSES, Attempt, DataInfo, Result
 from harness.values.rules import RankKey
@@ -173,7 +173,7 @@ def test_a_split_ranks_by_the_public_images_unless_asked_for_the_private_ones() 
     assert set(for_class(public).standings[0].metrics) == {"accuracy_public", "parameters"}
     assert public.standings[1].distinguishable is True
     assert [line.reached_by for line in public.baselines] == [0, 2]
-    private = standings(rows, assignment(data=data), Facts(figures="private"))
+    private = standings(rows, assignment(data=data), BoardInputs(figures="private"))
     assert (private.private, [row.name for row in private.standings]) == (True, ["b", "a"])
     assert private.standings[1].distinguishable is False
 
@@ -206,7 +206,7 @@ def test_the_front_marks_what_is_neither_larger_nor_worse() -> None:
 
 def test_ties_attempts_and_members_stand_in_the_row() -> None:
     rows = attempts(result("a", members=("Ann", "王")), result("b"), result("c", 0.1))
-    board = standings(rows, assignment(), Facts(counts={"a": 4}))
+    board = standings(rows, assignment(), BoardInputs(counts={"a": 4}))
     assert [(row.tie, row.attempts) for row in board.standings] == [(True, 4), (True, 1), (False, 1)]
     assert board.standings[0].members == ("Ann", "王")
     assert for_class(board).standings[0].members == ()

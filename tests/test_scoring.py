@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from result_fakes import result, rules
 
 from harness.api import Check
-from harness.points.scoring import Circumstances, Place, late_days, most, score_lines, total
+from harness.points.scoring import Place, ScoreInputs, late_days, most, score_lines, total
 from harness.values.decisions import Override
 from harness.values.results import Result
 from harness.values.rules import AssignmentFile, LatePolicy, ManualPoints, PointRule, RankPoints, Rubric
@@ -34,7 +34,7 @@ def graded_by(**parts: Any) -> AssignmentFile:
 
 
 def scored(document: AssignmentFile, outcome: Result | None = None, **found: Any) -> dict[str, tuple[float, str]]:
-    circumstances = Circumstances(**{"places": {}, "marks": {}, **found})
+    circumstances = ScoreInputs(**{"places": {}, "manual_points": {}, **found})
     return {line.name: (line.points, line.reason) for line in score_lines(document, outcome or result(), circumstances)}
 
 
@@ -64,7 +64,7 @@ def test_without_a_place_there_are_no_points_for_it() -> None:
 
 def test_manual_points_are_given_or_awaited() -> None:
     document = graded_by(manual=(ManualPoints(name="report", points=20), ManualPoints(name="demo", points=5)))
-    lines = score_lines(document, result(), Circumstances({}, {"report": 17.5}))
+    lines = score_lines(document, result(), ScoreInputs({}, {"report": 17.5}))
     assert [(line.name, line.points, line.reason) for line in lines[2:]] == [
         ("report", 17.5, "given by hand"),
         ("demo", 0, "not given yet"),
@@ -75,7 +75,7 @@ def test_manual_points_are_given_or_awaited() -> None:
 def test_a_failed_gate_leaves_nothing_of_anything() -> None:
     document = graded_by(rank=(RankPoints(name="rank", points=9),), manual=(ManualPoints(name="report", points=20),))
     over = result(checks=(Check.failed("parameter_limit", "too many"),))
-    found = scored(document, over, places={"accuracy": Place(1, 2)}, marks={"report": 20})
+    found = scored(document, over, places={"accuracy": Place(1, 2)}, manual_points={"report": 20})
     assert {points for points, _ in found.values()} == {0}
     assert found["report"][1] == "0 because parameter_limit failed"
 
@@ -113,7 +113,7 @@ def test_lateness_takes_its_share_up_to_a_limit_and_says_so(days: int, most_perc
     late = LatePolicy(due=DUE, percent_per_day=10, most_percent=most_percent)
     handed_in = ON_TIME.astimezone(UTC) + timedelta(days=days)
     document = graded_by(late=late, manual=(ManualPoints(name="report", points=2),))
-    points, reason = scored(document, result(submitted_at=handed_in), marks={"report": 2})["lateness"]
+    points, reason = scored(document, result(submitted_at=handed_in), manual_points={"report": 2})["lateness"]
     assert points == pytest.approx(-lost)
     assert reason.startswith("handed in 2026-0")
     assert "UTC+08:00, due 2026-01-31 23:59 UTC+08:00: " in reason
@@ -133,7 +133,7 @@ def test_grace_is_said_and_punctuality_is_not() -> None:
 def test_the_cap_comes_before_lateness() -> None:
     late = LatePolicy(due=DUE, percent_per_day=50)
     document = graded_by(cap=4, late=late, manual=(ManualPoints(name="bonus", points=3),))
-    lines = score_lines(document, result(submitted_at=ON_TIME + timedelta(days=1)), Circumstances({}, {"bonus": 3}))
+    lines = score_lines(document, result(submitted_at=ON_TIME + timedelta(days=1)), ScoreInputs({}, {"bonus": 3}))
     assert [(line.kind, line.points) for line in lines[3:]] == [("cap", -2), ("late", -2)]
     assert (total(lines), most(document, lines)) == (2, 4)
 
@@ -144,7 +144,7 @@ def test_an_override_replaces_the_sum_and_keeps_it_in_sight() -> None:
         2,
         "Dr. Li set the score to 5 instead of 3: the loss is right",
     )
-    lines = score_lines(graded_by(), result(), Circumstances({}, {}, override))
+    lines = score_lines(graded_by(), result(), ScoreInputs({}, {}, override))
     assert total(lines) == 5
 
 
@@ -158,7 +158,7 @@ def test_what_private_images_decide_is_not_public() -> None:
     )
     document = rules(data=split, rubric=Rubric(points=points, rank=(RankPoints(name="rank", points=1),)))
     outcome = result(points=[{"name": rule.name, "points": 1, "max_points": 1, "reason": "."} for rule in points])
-    lines = score_lines(document, outcome, Circumstances({}, {}))
+    lines = score_lines(document, outcome, ScoreInputs({}, {}))
     assert {line.name for line in lines if line.public} == {"public", "small"}
 
 
@@ -172,9 +172,9 @@ def test_a_score_is_the_sum_of_its_lines_and_within_bounds(
     manual = tuple(ManualPoints(name=str(index), points=100) for index in range(len(given_points)))
     late = LatePolicy(due=DUE, percent_per_day=percent)
     document = rules(rubric=Rubric(manual=manual, cap=cap, late=late))
-    marks = {str(index): points for index, points in enumerate(given_points)}
+    manual_points = {str(index): points for index, points in enumerate(given_points)}
     outcome = result(points=(), submitted_at=datetime.fromisoformat(DUE) + timedelta(days=days))
-    lines = score_lines(document, outcome, Circumstances({}, marks))
+    lines = score_lines(document, outcome, ScoreInputs({}, manual_points))
     earned = sum(given_points) if cap is None else min(cap, sum(given_points))
     assert total(lines) == pytest.approx(earned * max(0, 1 - days * percent / 100), abs=1e-4)
     assert 0 <= total(lines) <= most(document, lines) + 1e-6

@@ -1,4 +1,4 @@
-"""TODO: harness/api/evaluator.py"""
+"""Define evaluators: what they are, and what they may know beside the network."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 from harness.api.network import Student
 from harness.values.base import Audience, Options
-from harness.values.class_comparison import ClassEntry, Comparison
+from harness.values.class_comparison import ClassComparison, ClassEntry
 from harness.values.curves import Curve
 from harness.values.evaluation import Evaluation
 from harness.values.images import Examples, Images
@@ -75,7 +75,7 @@ class ClassEvaluator(Protocol):
     name: str
     Options: ClassVar[type[Options]]
 
-    def evaluate_class(self, entries: Sequence[ClassEntry], options: Any) -> Comparison:
+    def evaluate_class(self, entries: Sequence[ClassEntry], options: Any) -> ClassComparison:
         """Runs after grading, from the store alone: there is neither student code nor a sandbox.
 
         Args:

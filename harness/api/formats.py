@@ -1,4 +1,4 @@
-"""TODO: harness/api/formats.py"""
+"""Define what reads files: weights formats and data sets."""
 
 from __future__ import annotations
 

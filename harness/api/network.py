@@ -1,4 +1,4 @@
-"""TODO: harness/api/network.py"""
+"""Define the handles through which evaluators ask a network: for logits, costs, variants."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Student(Network, Protocol):
     def teacher(self) -> Checkpoint | None:
         """The large network, if it was handed in."""
 
-    def handed_in(self, checkpoint: Checkpoint) -> HandedInNetwork:
+    def load(self, checkpoint: Checkpoint) -> HandedInNetwork:
         """Decode, build and match one of these.
 
         Raises:

@@ -1,4 +1,4 @@
-"""TODO: harness/api/publishing.py"""
+"""Define what turns a board into files: writers, site writers, exporters."""
 
 from __future__ import annotations
 

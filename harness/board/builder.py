@@ -10,12 +10,12 @@ from typing import Any
 
 from harness.assignment.loading import Assignment
 from harness.board.display_names import nicknames, pseudonyms
-from harness.board.ranking import Rules, counting, newest_images, places_by, ranked
+from harness.board.ranking import RankingRules, counting, newest_images, places_by, ranked
 from harness.board.roster import Roster
 from harness.board.significance import against_leader, axes_of, baseline_lines, metric_of, on_front
 from harness.points import rubric
-from harness.points.manual import Marks
-from harness.points.scoring import Circumstances, Place, late_days, most, score_lines, total
+from harness.points.manual import GivenPoints
+from harness.points.scoring import Place, ScoreInputs, late_days, most, score_lines, total
 from harness.values.board import ACCURACY, Board, Figures, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
 from harness.values.results import Attempt, Result, describe_status
@@ -32,7 +32,7 @@ FURTHER = (
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class BoardInputs:
     """What a board may know beside the attempts."""
 
     figures: Figures | None = None
@@ -40,7 +40,7 @@ class Facts:
     counts: Mapping[str, int] = field(default_factory=dict)
     """Submission id -> how many different hand-ins of it were graded; 1 where absent."""
     overrides: Mapping[str, Override] = field(default_factory=dict)
-    marks: Marks = field(default_factory=dict)
+    manual_points: GivenPoints = field(default_factory=dict)
     roster: Roster | None = None
     frozen_at: datetime | None = None
     """Attempts graded later are ignored."""
@@ -48,7 +48,7 @@ class Facts:
     """The store's secret, for anonymous boards; None: nicknames."""
 
 
-def standings(attempts: Iterable[Attempt], assignment: Assignment, facts: Facts | None = None) -> Board:
+def standings(attempts: Iterable[Attempt], assignment: Assignment, inputs: BoardInputs | None = None) -> Board:
     """Rank submissions by the assignment's keys, whatever the order they come in.
 
     Never ranked, but listed with the reason: a status other than `graded`, a failed gate, a missing ranking metric, and
@@ -57,17 +57,17 @@ def standings(attempts: Iterable[Attempt], assignment: Assignment, facts: Facts 
     Args:
         attempts: any number of each submission; the assignment says which one counts.
     """
-    return Making.of(attempts, assignment, facts or Facts()).board()
+    return BoardBuilder.of(attempts, assignment, inputs or BoardInputs()).board()
 
 
 @dataclass
-class Making:
+class BoardBuilder:
     """A board while it is made: `of` finds the attempts that count, `board` compares them."""
 
     assignment: Assignment
-    facts: Facts
+    inputs: BoardInputs
     figures: Figures
-    rules: Rules
+    rules: RankingRules
     attempts: list[Attempt]
     """Those that count, with overrides applied, by submission id."""
     found: Mapping[str, Result]
@@ -86,31 +86,31 @@ class Making:
     public_ranks: dict[str, int] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, attempts: Iterable[Attempt], assignment: Assignment, facts: Facts) -> Making:
+    def of(cls, attempts: Iterable[Attempt], assignment: Assignment, inputs: BoardInputs) -> BoardBuilder:
         split = assignment.rules.data["test"].public_fraction is not None
-        figures = facts.figures or ("public" if split else "all")
-        groups = facts.roster.groups if facts.roster else {}
-        known = [each for each in attempts if facts.frozen_at is None or each.graded_at <= facts.frozen_at]
+        figures = inputs.figures or ("public" if split else "all")
+        groups = inputs.roster.groups if inputs.roster else {}
+        known = [each for each in attempts if inputs.frozen_at is None or each.graded_at <= inputs.frozen_at]
         ranking = tuple(
             key.model_copy(update={"metric": metric_of(key.metric, figures)}) for key in assignment.rules.ranking
         )
-        rules = Rules(assignment, ranking, newest_images(known, assignment.digest))
-        given = {each.number: overridden(each, facts.overrides, assignment.rules) for each in known}
+        rules = RankingRules(assignment, ranking, newest_images(known, assignment.digest))
+        given = {each.number: overridden(each, inputs.overrides, assignment.rules) for each in known}
         chosen = counting(given.values(), rules, groups, assignment.rules.board.attempts)
         numbers = {each.number for each in chosen}
         results = [each.result for each in chosen]
-        key = facts.pseudonym_key
+        key = inputs.pseudonym_key
         return cls(
             assignment=assignment,
-            facts=facts,
+            inputs=inputs,
             figures=figures,
             rules=rules,
             attempts=chosen,
             found={each.result.submission: each.result for each in known if each.number in numbers},
             names=nicknames(results) if key is None else pseudonyms(results, key, groups),
             groups=groups,
-            counts=_by_group(facts.counts, groups),
-            people=facts.roster.by_group() if facts.roster else {},
+            counts=_by_group(inputs.counts, groups),
+            people=inputs.roster.by_group() if inputs.roster else {},
             stand_ins={each.result.submission for each in chosen if each.assignment.data.stand_in},
         )
 
@@ -126,7 +126,7 @@ class Making:
         axes = axes_of(results, rules.board.pareto, self.figures)
         rows = against_leader([self._standing(*place) for place in places], results, self.figures)
         out = [(each.result, reason) for each in self.attempts if (reason := reasons[each.number]) is not None]
-        roster = self.facts.roster
+        roster = self.inputs.roster
         return Board(
             assignment=self.assignment.info,
             title=rules.title,
@@ -138,7 +138,7 @@ class Making:
             standings=tuple(on_front(_tied(rows), results, axes)),
             unranked=tuple(self._unranked(*each) for each in out),
             missing=roster.missing(each.result.submission for each in self.attempts) if roster else (),
-            frozen_at=self.facts.frozen_at,
+            frozen_at=self.inputs.frozen_at,
         )
 
     def _rank_by_rubric(self, placed: Sequence[Result]) -> None:
@@ -147,7 +147,7 @@ class Making:
         self.rubric_places = {metric: places_by(metric, placed) for metric in wanted}
         if self.figures == "private":
             public = [key.model_copy(update={"metric": metric_of(key.metric, "public")}) for key in self._keys()]
-            rules = Rules(self.assignment, tuple(public), None)
+            rules = RankingRules(self.assignment, tuple(public), None)
             measured = [each for each in placed if all(key.metric in each.metrics for key in public)]
             self.public_ranks = {each.submission: rank for rank, each in ranked(measured, rules.key)}
 
@@ -165,7 +165,7 @@ class Making:
 
     def _entry(self, result: Result) -> dict[str, Any]:
         rules, submission = self.assignment.rules, result.submission
-        override = self.facts.overrides.get(submission)
+        override = self.inputs.overrides.get(submission)
         lines = score_lines(rules, result, self._circumstances(submission, override))
         before = [line for line in lines if line.kind != "override"]
         shown = [*(key.metric for key in self.rules.ranking), *self.further]
@@ -194,10 +194,10 @@ class Making:
             ),
         }
 
-    def _circumstances(self, submission: str, override: Override | None) -> Circumstances:
+    def _circumstances(self, submission: str, override: Override | None) -> ScoreInputs:
         places = {metric: found[submission] for metric, found in self.rubric_places.items() if submission in found}
-        marks = self.facts.marks.get(self.groups.get(submission, submission), {})
-        return Circumstances(places, marks, override)
+        manual_points = self.inputs.manual_points.get(self.groups.get(submission, submission), {})
+        return ScoreInputs(places, manual_points, override)
 
     def _keys(self) -> tuple[RankKey, ...]:
         return self.assignment.rules.ranking

@@ -11,7 +11,7 @@ from harness.values.base import Value
 from harness.values.board import Board, Entry
 from harness.values.results import STATUSES, Status
 
-_MOST_BINS = 10
+_MAX_BINS = 10
 
 
 class Bin(Value):
@@ -74,7 +74,7 @@ def _histogram(rows: list[Entry], most: float) -> tuple[Bin, ...]:
     low, high = min(0.0, *scores), max(most, *scores)
     if low == high:
         return (Bin(low=low, high=high, count=len(scores)),)
-    counts, edges = np.histogram(scores, bins=_MOST_BINS, range=(low, high))
+    counts, edges = np.histogram(scores, bins=_MAX_BINS, range=(low, high))
     ends = edges.tolist()
     return tuple(
         Bin(low=start, high=end, count=count)

@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class RankingRules:
     """How this board ranks."""
 
     assignment: Assignment
@@ -60,7 +60,7 @@ def newest_images(attempts: Iterable[Attempt], digest: str) -> str | None:
 
 
 def counting(
-    attempts: Iterable[Attempt], rules: Rules, groups: Mapping[str, str], which: Literal["last", "best"]
+    attempts: Iterable[Attempt], rules: RankingRules, groups: Mapping[str, str], which: Literal["last", "best"]
 ) -> list[Attempt]:
     """The attempt that counts of every submission, or team, by submission id.
 
@@ -103,7 +103,7 @@ def places_by(metric: str, results: Sequence[Result]) -> dict[str, Place]:
     return {each.submission: Place(rank, len(measured)) for rank, each in ranked(measured, key)}
 
 
-def _counting(attempts: list[Attempt], rules: Rules, which: Literal["last", "best"]) -> Attempt:
+def _counting(attempts: list[Attempt], rules: RankingRules, which: Literal["last", "best"]) -> Attempt:
     if which == "best":
         placed = [each for each in attempts if rules.no_place(each) is None]
         if placed:

@@ -10,10 +10,10 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.assignment.loading import Assignment
-from harness.board.builder import Facts, Making, overridden
+from harness.board.builder import BoardBuilder, BoardInputs, overridden
 from harness.board.roster import read_roster
 from harness.errors import UsageError
-from harness.points.manual import read_marks
+from harness.points.manual import read_manual_points
 from harness.store.store import Depth, Store
 from harness.values.board import Board
 from harness.values.decisions import BoardState, Override, in_force, state_after
@@ -22,7 +22,7 @@ from harness.values.rules import AssignmentFile
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class BoardRequest:
     """What someone asks of a board."""
 
     private: bool = False
@@ -67,7 +67,7 @@ def _uncollected() -> Iterator[None]:
 
 
 @_uncollected()
-def class_record(store: Store, assignment: Assignment, wanted: Wanted) -> ClassRecord:
+def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> ClassRecord:
     """The instructor's board; `Board.for_class` is what the class may see.
 
     Raises:
@@ -87,17 +87,17 @@ def class_record(store: Store, assignment: Assignment, wanted: Wanted) -> ClassR
     known = {each.result.submission for each in attempts} | set(groups)
     manual = assignment.rules.rubric.manual
     anonymous = wanted.anonymous or assignment.rules.board.names == "anonymous"
-    facts = Facts(
+    inputs = BoardInputs(
         figures="private" if split and (wanted.private or state.published) else None,
         counts=store.counts(assignment.id, until=frozen_at),
         overrides=in_force(store.overrides(assignment.id)),
-        marks={} if wanted.manual is None else read_marks(wanted.manual, manual, known, groups),
+        manual_points={} if wanted.manual is None else read_manual_points(wanted.manual, manual, known, groups),
         roster=roster,
         frozen_at=frozen_at,
         pseudonym_key=store.secret("pseudonyms").encode() if anonymous else None,
     )
-    making = Making.of(attempts, assignment, facts)
-    return ClassRecord(making.board(), tuple(making.attempts), state, facts.overrides, assignment.rules)
+    making = BoardBuilder.of(attempts, assignment, inputs)
+    return ClassRecord(making.board(), tuple(making.attempts), state, inputs.overrides, assignment.rules)
 
 
 def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None, depth: Depth) -> tuple[Attempt, ...]:

@@ -1,1 +1,1 @@
-"""TODO: harness/charts"""
+"""Curves in three inks: characters, SVG, and the scales both need."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _LOG_FROM = 5
 """x spans more than this ratio: logarithmic."""
-_SVG_MARKS = "osD^vPX*"
+_SVG_MARKERS = "osD^vPX*"
 _DASHES = ("solid", "dashed", "dotted", "dashdot")
 _GREYS = ("black", "0.35", "0.55")
 _LABEL_CHARACTERS = 60
@@ -55,7 +55,7 @@ def _draw(figure: Figure, curve: Curve) -> None:
         handles.append(
             axes.errorbar(
                 xs, ys, yerr=bars, capsize=2, markersize=4.5, linewidth=1.2, elinewidth=0.8,
-                marker=_SVG_MARKS[index % len(_SVG_MARKS)], linestyle=_DASHES[index % len(_DASHES)],
+                marker=_SVG_MARKERS[index % len(_SVG_MARKERS)], linestyle=_DASHES[index % len(_DASHES)],
                 color=_GREYS[index // len(_DASHES) % len(_GREYS)], markerfacecolor="white" if index % 2 else None,
             )
         )  # fmt: skip

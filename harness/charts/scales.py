@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-_LEAST, _MOST = 1e-12, 1e15
+_MIN_MAGNITUDE, _MAX_MAGNITUDE = 1e-12, 1e15
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Scale:
         """Where each value is. Much faster than one by one: a class's site has millions."""
         low, high, held = self.low, self.high, [_held(each) for each in values]
         if self.logarithmic:
-            low, high, held = math.log(low), math.log(high), [math.log(max(each, _LEAST)) for each in held]
+            low, high, held = math.log(low), math.log(high), [math.log(max(each, _MIN_MAGNITUDE)) for each in held]
         start, length, span = self.start, self.end - self.start, high - low
         return [round(start + length * (each - low) / span, 1) for each in held]
 
@@ -46,7 +46,7 @@ def spanning(values: Iterable[float], *, start: float, end: float, share: float 
 
 def spanning_logs(values: Iterable[float], *, start: float, end: float, share: float = 0.06) -> Scale:
     """A logarithmic axis around positive values."""
-    low, high = _range(math.log(max(_held(each), _LEAST)) for each in values)
+    low, high = _range(math.log(max(_held(each), _MIN_MAGNITUDE)) for each in values)
     room = (high - low) * share
     return Scale(math.exp(low - room), math.exp(high + room), start, end, logarithmic=True)
 
@@ -55,15 +55,15 @@ def _range(values: Iterable[float]) -> tuple[float, float]:
     known = [_held(each) for each in values]
     low, high = min(known), max(known)
     largest = max(abs(low), abs(high))
-    if high - low <= _LEAST * max(1.0, largest):
-        room = largest * 0.1 if largest > _LEAST else 1.0
+    if high - low <= _MIN_MAGNITUDE * max(1.0, largest):
+        room = largest * 0.1 if largest > _MIN_MAGNITUDE else 1.0
         return low - room, high + room
     return low, high
 
 
 def _held(value: float) -> float:
     """Numbers that no network has may come from a student's files; they stop no page from being drawn."""
-    return value if -_MOST <= value <= _MOST else min(max(value, -_MOST), _MOST)
+    return value if -_MAX_MAGNITUDE <= value <= _MAX_MAGNITUDE else min(max(value, -_MAX_MAGNITUDE), _MAX_MAGNITUDE)
 
 
 def _round_ticks(low: float, high: float, about: int) -> list[float]:

@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 COLOURS = 8
 _DASHES = ("", "7 3", "2 3", "9 3 2 3")
-_MARKS = (
+_MARKERS = (
     "m-3.5 0a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0-7 0",  # circle
     "m-3-3h6v6h-6z",  # square
     "m0-4l4 7h-8z",  # triangle
@@ -67,7 +67,7 @@ def colour(style: int) -> str:
 
 def mark(style: int) -> str:
     """The path of one mark, relative to its middle."""
-    return _MARKS[style % len(_MARKS)]
+    return _MARKERS[style % len(_MARKERS)]
 
 
 @cache

@@ -1,4 +1,4 @@
-"""TODO: harness/charts/terminal.py"""
+"""Draw curves with characters, for terminals and Markdown."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.charts.scales import Scale
 from harness.text import clean
 from harness.values.curves import Curve
 
-_MARKS = "ox+*#@%&"
+_MARKERS = "ox+*#@%&"
 
 
 def terminal(curve: Curve, *, width: int = 64, height: int = 14) -> RenderableType:
@@ -35,8 +35,8 @@ def terminal(curve: Curve, *, width: int = 64, height: int = 14) -> RenderableTy
             paper.bar(x(at), y(low), y(high))
     for index, series in enumerate(shown):
         for at, value in series.points:
-            paper.put(x(at), y(value), _MARKS[index % len(_MARKS)])
-    key = [f"{_MARKS[index % len(_MARKS)]} {_label(each)}" for index, each in enumerate(shown)]
+            paper.put(x(at), y(value), _MARKERS[index % len(_MARKERS)])
+    key = [f"{_MARKERS[index % len(_MARKERS)]} {_label(each)}" for index, each in enumerate(shown)]
     title = f"{clean(curve.name)}: {clean(curve.y)} against {clean(curve.x)}"
     lines = [title, *paper.framed(x, y), *key]
     return Group(*(Text(each, no_wrap=True, overflow="ellipsis") for each in lines))

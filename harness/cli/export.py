@@ -47,7 +47,7 @@ def command(
 
     With names and all points: automatic, by rank, by hand, lateness, overrides. Not for the class.
     """
-    from harness.board.record import Wanted, class_record
+    from harness.board.record import BoardRequest, class_record
     from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
@@ -55,5 +55,5 @@ def command(
         known = list(plugins.exporters)
         raise UsageError(f"--to {exporter}: no such exporter{suggestion(exporter, known)} (known: {', '.join(known)})")
     with closing(Store.open(store_url, create=False)) as store:
-        board = class_record(store, assignment, Wanted(manual=manual, roster=roster)).board
+        board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster)).board
     deliver(plugins.exporters[exporter].export(board, template), out)

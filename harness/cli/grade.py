@@ -67,7 +67,7 @@ def command(
     as soon as it is finished; the same command again grades only what is new or has changed. Exits with 1 when a
     submission could not be graded for the harness's own fault: a student's failure is a result.
     """
-    from harness.board.record import Wanted, class_record
+    from harness.board.record import BoardRequest, class_record
     from harness.data.data_sets import DataSets
     from harness.grading.environment import environment
     from harness.parallel import usable_cpus
@@ -91,7 +91,7 @@ def command(
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
         interrupted = run.grade(regrade=regrade)
         attempts = run.attempts()
-        board = class_record(store, assignment, Wanted(live=True)).board if attempts else None
+        board = class_record(store, assignment, BoardRequest(live=True)).board if attempts else None
     results = tuple(attempt.result for attempt in attempts)
     report = Report(assignment=images.info(), environment=run.environment, results=results)
     if board is not None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harness.values.board import Board
     from harness.values.report import ReportView
 
-_MOST_PAGES = 2000
+_MAX_PAGES = 2000
 
 
 @click.command()
@@ -75,7 +75,7 @@ def command(
     assignment, or on other data, are listed without a rank. Without --ids the board is fit to be shown to the class.
     """
     from harness.api.publishing import SiteWriter
-    from harness.board.record import Wanted, class_record
+    from harness.board.record import BoardRequest, class_record
     from harness.board.visibility import for_class
     from harness.store.store import Store
 
@@ -88,7 +88,7 @@ def command(
     writer = plugins.writers.get(format_name)
     with closing(Store.open(store_url, create=False)) as store:
         detailed = isinstance(writer, SiteWriter) and _pages_for(len(store.submissions(assignment.id)), pages)
-        wanted = Wanted(
+        wanted = BoardRequest(
             private=private,
             anonymous=anonymous,
             manual=manual,
@@ -111,9 +111,9 @@ def _pages_for(submissions: int, asked: bool | None) -> bool:
     """Whether every submission gets a page: those of 10,000 would be 350 MB, and nobody's class."""
     if asked is not None:
         return asked
-    if submissions > _MOST_PAGES:
+    if submissions > _MAX_PAGES:
         click.echo(f"the board alone: {submissions:,} submissions; --pages makes a page for each", err=True)
-    return submissions <= _MOST_PAGES
+    return submissions <= _MAX_PAGES
 
 
 def _reports(

@@ -59,7 +59,7 @@ def command(
     Points are those of the board: automatic, by rank, by hand, less what lateness costs, each with its reason.
     """
     from harness.assignment.loading import metric_limits
-    from harness.board.record import Wanted, class_record
+    from harness.board.record import BoardRequest, class_record
     from harness.report.view import report
     from harness.store.store import Store
 
@@ -69,7 +69,7 @@ def command(
         if not attempts:
             hint = suggestion(submission, store.submissions(assignment.id))
             raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
-        record = class_record(store, assignment, Wanted(manual=manual, roster=roster))
+        record = class_record(store, assignment, BoardRequest(manual=manual, roster=roster))
     # Not everything has an attempt on the board: not what came after it was frozen, nor a team's earlier hand-ins.
     counting = {each.number for each in record.attempts}
     shown = record.decided(next((each for each in attempts if each.number in counting), attempts[-1]))

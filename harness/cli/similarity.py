@@ -12,7 +12,7 @@ from harness.cli.options import assignment_argument, json_option, load_assignmen
 
 if TYPE_CHECKING:
     from harness.grading.class_evaluation import ClassReport
-    from harness.values.class_comparison import Comparison, Finding
+    from harness.values.class_comparison import ClassComparison, Finding
 
 
 @click.command()
@@ -58,7 +58,7 @@ def _show(report: ClassReport) -> None:
             paper.print("Nothing stands out.")
 
 
-def _table(comparison: Comparison) -> object:
+def _table(comparison: ClassComparison) -> object:
     from harness.terminal.console import safe, simple_table
 
     columns = list(dict.fromkeys(name for finding in comparison.findings for name in finding.evidence))

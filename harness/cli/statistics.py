@@ -30,13 +30,13 @@ def command(*, assignment_name: str, store_url: str, manual: Path | None, roster
     For the instructor: scores include all points.
     """
     from harness.board.class_statistics import class_statistics
-    from harness.board.record import Wanted, class_record
+    from harness.board.record import BoardRequest, class_record
     from harness.store.store import Store
     from harness.terminal.console import console
 
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
-        board = class_record(store, assignment, Wanted(manual=manual, roster=roster)).board
+        board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster)).board
     found = class_statistics(board)
     if as_json:
         click.echo(found.model_dump_json(indent=1))

@@ -1,1 +1,1 @@
-"""TODO: harness/data"""
+"""The images that networks are measured on: read, resized, split, drawn from."""

@@ -1,4 +1,4 @@
-"""TODO: harness/data/data_sets.py"""
+"""Load an assignment's data sets once per input size, for all threads."""
 
 from __future__ import annotations
 

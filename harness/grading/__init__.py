@@ -1,1 +1,1 @@
-"""TODO: harness/grading"""
+"""Evaluators run: hand-ins go in, results come out, one by one."""

@@ -11,7 +11,7 @@ from harness.errors import UsageError
 from harness.plugins import Plugins
 from harness.store.weights import unpacked
 from harness.values.base import Value
-from harness.values.class_comparison import ClassEntry, Comparison
+from harness.values.class_comparison import ClassComparison, ClassEntry
 from harness.values.results import AssignmentInfo, Attempt
 
 
@@ -23,7 +23,7 @@ class ClassReport(Value):
     compared: tuple[str, ...]
     not_kept: tuple[str, ...]
     """Submissions that ran when they were graded, but whose weights were not kept."""
-    comparisons: Mapping[str, Comparison]
+    comparisons: Mapping[str, ClassComparison]
     """By class evaluator."""
 
     def to_json(self) -> str:
@@ -38,7 +38,7 @@ def compare(
 
     Args:
         attempts: the newest of every submission.
-        weights: of those that have any, as `harness.kept` packs them.
+        weights: of those that have any, as `harness.store.weights` packs them.
 
     Raises:
         UsageError: the assignment compares nothing, or no weights were kept.

@@ -1,4 +1,4 @@
-"""TODO: harness/grading/environment.py"""
+"""Describe what results were made with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: harness/grading/findings.py"""
+"""Collect what is found out about one submission, whatever happens to it."""
 
 from __future__ import annotations
 
@@ -76,16 +76,16 @@ def _accident(error: Exception) -> _Findings:
     )
 
 
-_LAYERS_KEPT = 300
+_MAX_LAYERS_KEPT = 300
 _NAME_CHARACTERS = 80
-_MOST_DIMENSIONS = 8
-_LARGEST = 10**12
+_MAX_DIMENSIONS = 8
+_MAX_SIZE = 10**12
 
 
 def layers(facts: ModelFacts) -> tuple[Layer, ...]:
     """What a result keeps of the worker's layer table: so many lines, short names, possible numbers."""
     return tuple(
         Layer(name=clean(name, _NAME_CHARACTERS), kind=clean(kind, _NAME_CHARACTERS), output=output, parameters=count)
-        for name, kind, output, count in facts.layers[:_LAYERS_KEPT]
-        if len(output) <= _MOST_DIMENSIONS and all(0 <= size <= _LARGEST for size in (*output, count))
+        for name, kind, output, count in facts.layers[:_MAX_LAYERS_KEPT]
+        if len(output) <= _MAX_DIMENSIONS and all(0 <= size <= _MAX_SIZE for size in (*output, count))
     )

@@ -23,7 +23,7 @@ from harness.networks.student import SandboxedStudent
 from harness.networks.teachers import Teachers
 from harness.plugins import Plugins
 from harness.points import rubric
-from harness.sandbox import Room, Sandbox
+from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
 from harness.store.weights import packed
 from harness.submission.reading import HandIn, ReadLimits, Submission, read_submission
@@ -59,7 +59,7 @@ class Grader:
     """(submission id, digest of its files) -> whether an earlier result still holds."""
     on_progress: Callable[[Progress], None] = lambda _: None
     on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None
-    """(submission id, its weights as `harness.kept` packs them), where the assignment compares the class."""
+    """(submission id, its weights as `harness.store.weights` packs them), where the assignment compares the class."""
     image_seed: str = ""
     """Decides in which order workers see the images; a secret where it matters."""
     decoded: InitVar[DataSets | None] = None
@@ -90,8 +90,8 @@ class Grader:
             return None
         started = time.monotonic()
         try:
-            with self.sandbox.room() as room:
-                outcome = self._read_and_grade(hand_in, room)
+            with self.sandbox.box() as box:
+                outcome = self._read_and_grade(hand_in, box)
         except Cancelled:
             return None
         finally:
@@ -120,21 +120,21 @@ class Grader:
         result = self._result("notebook", None, found)
         return result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
-    def _read_and_grade(self, hand_in: HandIn, room: Room) -> Result | None:
+    def _read_and_grade(self, hand_in: HandIn, box: Box) -> Result | None:
         name = hand_in.id
         self.on_progress(Progress(name, "reading"))
         try:
             limits = ReadLimits(total_bytes=self.assignment.rules.limits.submission_bytes)
-            submission = read_submission(hand_in, room.path, self.plugins.weight_formats, limits)
+            submission = read_submission(hand_in, box.path, self.plugins.weight_formats, limits)
         except SubmissionError as error:
             return self._result(name, None, _Findings(error.status, error.reason, error.hint))
         except Exception as error:  # noqa: BLE001 - one bad hand-in never stops a class
             return self._result(name, None, _accident(error))
         if self.skip(name, submission.digest):
             return None
-        return self._result(name, submission, self._evaluate(name, submission, room))
+        return self._result(name, submission, self._evaluate(name, submission, box))
 
-    def _evaluate(self, name: str, submission: Submission, room: Room) -> _Findings:
+    def _evaluate(self, name: str, submission: Submission, box: Box) -> _Findings:
         found = _Findings()
         try:
             if submission.predictions is not None:
@@ -144,7 +144,7 @@ class Grader:
             student = SandboxedStudent(
                 submission,
                 self.assignment,
-                room,
+                box,
                 self.shared,
                 self.plugins.weight_format_modules,
                 size,

@@ -1,1 +1,1 @@
-"""TODO: harness/networks"""
+"""A submission as a function from (weights, images) to logits, seen from the grader."""

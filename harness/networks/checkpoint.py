@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.networks.key_matching import fit_keys
+from harness.networks.key_matching import match_keys
 from harness.networks.remote import Owner, Variant, Weights
 from harness.networks.session import SMALL_REPLY_BYTES, nonsense_refused
 from harness.networks.weights import for_model, renamed
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 from harness.networks.weights import refuse_non_finite
 
 
-class HandedIn(Variant):
+class CheckpointNetwork(Variant):
     """`harness.api.HandedInNetwork` in the student's worker.
 
     Raises:
@@ -57,7 +57,7 @@ class HandedIn(Variant):
         )
         with nonsense_refused():
             state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
-            self.decoded, _ = fit_keys(read.tensors, state)
+            self.decoded, _ = match_keys(read.tensors, state)
             refuse_non_finite(self.decoded)
             said = {
                 **built.facts,

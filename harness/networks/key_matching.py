@@ -15,10 +15,10 @@ Shapes = Mapping[str, tuple[int, ...]]
 _WRAPPERS = ("module.", "_orig_mod.")
 _PROFILER = ("total_ops", "total_params")
 _STATISTICS = ("running_mean", "running_var")
-_SHOWN = 3
+_MAX_NAMES_SHOWN = 3
 
 
-def fit_keys(
+def match_keys(
     tensors: Mapping[str, Tensor], expected: Mapping[str, tuple[int, ...]]
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     """Rename the tensors as the model calls them, by dropping or adding a common prefix.
@@ -146,7 +146,7 @@ def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> Submissi
         [each for each in problems if each.endswith(("from the file", "to the model")) == part and marked in each]
         for part, marked in ((False, ""), (True, "from the file"), (True, "to the model"))
     ]
-    shown = [each for kind in kinds for each in kind[:_SHOWN]]
+    shown = [each for kind in kinds for each in kind[:_MAX_NAMES_SHOWN]]
     more = f"\n  … and {len(problems) - len(shown)} more" if len(problems) > len(shown) else ""
     listed = "".join(f"\n  {each}" for each in shown)
     reason = f"the weights do not fit the model: {len(problems)} differences{listed}{more}"

@@ -28,12 +28,12 @@ if TYPE_CHECKING:
 from harness.networks.session import SMALL_REPLY_BYTES, _nonsense, nonsense_refused
 
 _BATCH = 128
-_MOST_MACS = 10**15
+_MAX_MACS = 10**15
 
 Weights = Mapping[str, "Tensor"]
 
 
-class Asked(ABC):
+class RemoteNetwork(ABC):
     """A network behind `request`; see `harness.api.Network` for the contracts."""
 
     weights: Weights
@@ -80,7 +80,7 @@ class Asked(ABC):
         seconds = self.assignment.rules.limits.build_seconds
         reply = self.request("macs", {}, {}, doing="counting multiply-accumulates", seconds=seconds)
         said = reply.facts.get("macs")
-        if type(said) is not int or not 0 <= said <= _MOST_MACS:
+        if type(said) is not int or not 0 <= said <= _MAX_MACS:
             raise _nonsense()
         return said
 
@@ -118,7 +118,7 @@ class Owner(Protocol):
         """The logits of the network that `request` asks."""
 
 
-class Variant(Asked):
+class Variant(RemoteNetwork):
     """A network made from the student's own, in the same worker.
 
     The worker holds one at a time; one that was displaced, or went with its worker, is made again when it is asked.
@@ -149,7 +149,7 @@ class Variant(Asked):
         self.weights = made
 
     def request(self, request: str, facts: Mapping[str, Any], tensors: Weights, **rest: Any) -> Reply:
-        """See `Asked.request`."""
+        """See `RemoteNetwork.request`."""
         self._student.hold(self)
         return self._student.request(request, {**facts, "variant": self.name}, tensors, **rest)
 

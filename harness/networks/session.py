@@ -1,4 +1,4 @@
-"""TODO: harness/networks/session.py"""
+"""Talk to the worker of one submission."""
 
 from __future__ import annotations
 

@@ -19,12 +19,12 @@ import torch
 
 from harness.api.network import Network
 from harness.errors import SubmissionError
-from harness.networks.checkpoint import HandedIn
-from harness.networks.key_matching import fit_keys
-from harness.networks.remote import Asked, Variant, checked_cut
+from harness.networks.checkpoint import CheckpointNetwork
+from harness.networks.key_matching import match_keys
+from harness.networks.remote import RemoteNetwork, Variant, checked_cut
 from harness.networks.session import SMALL_REPLY_BYTES, nonsense_refused
 from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed
-from harness.sandbox import Room, Usage, Worker
+from harness.sandbox import Box, Usage, Worker
 from harness.sandbox.shared_images import SharedImages
 from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply
@@ -36,23 +36,23 @@ if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
     from harness.submission.reading import Submission
 
-_MOST_NOTES = 40
+_MAX_NOTES = 40
 _NOTE_CHARACTERS = 1000
 
 
 @dataclass
-class SandboxedStudent(Asked):
+class SandboxedStudent(RemoteNetwork):
     """The handle evaluators get (`harness.api.Student`). Use it as a context manager: leaving kills the worker.
 
     Args:
-        room: where the submission is staged, and whose workers run it.
+        box: where the submission is staged, and whose workers run it.
         on_stage: told what happens now, for progress displays.
         stopping: set from any thread to give up with `Cancelled`.
     """
 
     submission: Submission
     assignment: Assignment
-    room: Room
+    box: Box
     shared: SharedImages
     format_modules: list[str]
     """Plugin modules that decode weights, for the worker to import."""
@@ -145,7 +145,7 @@ class SandboxedStudent(Asked):
         built = self._build()
         with nonsense_refused():
             state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
-            self.decoded, fitted = fit_keys(read.tensors, state)
+            self.decoded, fitted = match_keys(read.tensors, state)
             refuse_non_finite(self.decoded)
             self.masks = live_masks(self.decoded)
             self.weights = for_model(self.decoded, state)
@@ -239,9 +239,9 @@ class SandboxedStudent(Asked):
 
         return Variant(self, make)
 
-    def handed_in(self, checkpoint: Checkpoint) -> HandedIn:
-        """See `harness.api.Student.handed_in`."""
-        return HandedIn(self, checkpoint)
+    def load(self, checkpoint: Checkpoint) -> CheckpointNetwork:
+        """See `harness.api.Student.load`."""
+        return CheckpointNetwork(self, checkpoint)
 
     def hold(self, variant: Variant) -> None:
         """Make `variant` in the worker unless it is what the worker holds already."""
@@ -265,7 +265,7 @@ class SandboxedStudent(Asked):
     def _opened_worker(self, entry_points: Sequence[str]) -> Reply:
         limits = self.assignment.rules.limits
         usage = Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
-        self._worker = self.room.worker(self.submission.folder, usage, self.stopping)
+        self._worker = self.box.worker(self.submission.folder, usage, self.stopping)
         facts = {
             "formats": self.format_modules,
             "sources": [each.as_posix() for each in self.submission.sources],
@@ -339,6 +339,6 @@ class SandboxedStudent(Asked):
     def _note(self, reply: Reply) -> None:
         """Keep new notes, few and short: a worker may send megabytes of them with every answer."""
         with nonsense_refused():
-            said = [str(each)[:_NOTE_CHARACTERS] for each in reply.facts["notes"][:_MOST_NOTES]]
+            said = [str(each)[:_NOTE_CHARACTERS] for each in reply.facts["notes"][:_MAX_NOTES]]
             self.notes += [each for each in dict.fromkeys(said) if each not in self.notes]
-            del self.notes[_MOST_NOTES:]
+            del self.notes[_MAX_NOTES:]

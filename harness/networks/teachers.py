@@ -65,10 +65,10 @@ class Teachers:
         folder = self._assignment.source.parent / rules.path
         assignment = _building(rules, self._assignment)
         try:
-            with self._sandbox.room() as room:
-                submission = _submission(rules, folder, room.path / "teacher")
+            with self._sandbox.box() as box:
+                submission = _submission(rules, folder, box.path / "teacher")
                 with SandboxedStudent(
-                    submission, assignment, room, self._shared, self._format_modules, size, stopping=self._stopping
+                    submission, assignment, box, self._shared, self._format_modules, size, stopping=self._stopping
                 ) as student:
                     student.open()
                     return _measured(rules, student, self._images(size))
@@ -85,16 +85,16 @@ def _measured(rules: TeacherRules, student: SandboxedStudent, images: Images) ->
     return Teacher(rules.label, student.decoded, student.facts, macs, predictions)
 
 
-def _submission(rules: TeacherRules, folder: Path, room: Path) -> Submission:
-    """As if the instructor had handed it in, copied into a room."""
-    room.mkdir()
+def _submission(rules: TeacherRules, folder: Path, box: Path) -> Submission:
+    """As if the instructor had handed it in, copied into a box."""
+    box.mkdir()
     for name in (rules.source, rules.weights):
         if not (folder / name).is_file():
             raise SubmissionError("rejected", f"there is no file {folder / name}")
-        shutil.copyfile(folder / name, room / Path(name).name)
+        shutil.copyfile(folder / name, box / Path(name).name)
     return Submission(
         id="teacher",
-        folder=room,
+        folder=box,
         digest="",
         sources=(Path(Path(rules.source).name),),
         weights=Path(Path(rules.weights).name),

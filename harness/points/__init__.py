@@ -1,1 +1,1 @@
-"""TODO: harness/points"""
+"""What it is worth: checks and metrics become points, late days take some, people add theirs."""

@@ -11,12 +11,14 @@ from harness.errors import Problem
 from harness.text import suggestion
 from harness.values.rules import ManualPoints
 
-Marks = Mapping[str, Mapping[str, float]]
+GivenPoints = Mapping[str, Mapping[str, float]]
 """Submission or team -> name of the manual points -> points; what was not given is absent."""
 _IDS = ("submission", "id")
 
 
-def read_marks(path: Path, manual: Sequence[ManualPoints], known: Collection[str], groups: Mapping[str, str]) -> Marks:
+def read_manual_points(
+    path: Path, manual: Sequence[ManualPoints], known: Collection[str], groups: Mapping[str, str]
+) -> GivenPoints:
     """Manual points; an empty cell means that they are not given yet.
 
     Args:
@@ -31,18 +33,18 @@ def read_marks(path: Path, manual: Sequence[ManualPoints], known: Collection[str
     most = {line.name: line.points for line in manual}
     headings = {name.lower(): name for name in most}
     table = read_table(path, {**dict.fromkeys(_IDS, "submission"), **headings}, "submission")
-    marks: dict[str, dict[str, float]] = {}
+    manual_points: dict[str, dict[str, float]] = {}
     for row in table.rows:
         submission = row.cells.get("submission", "")
         if submission and submission not in known:
             what = f"no submission {submission!r}{suggestion(submission, known)}"
             table.problems.append(Problem(row.where, what))
-        given = marks.setdefault(groups.get(submission, submission), {})
+        given = manual_points.setdefault(groups.get(submission, submission), {})
         for name, cell in row.cells.items():
             if name != "submission" and (mistake := _give(given, name, cell, most[name])):
                 table.problems.append(Problem(f"{row.where}, {name}", mistake))
     table.check()
-    return marks
+    return manual_points
 
 
 def _give(given: dict[str, float], name: str, cell: str, most: float) -> str | None:

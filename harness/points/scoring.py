@@ -28,17 +28,17 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class ScoreInputs:
     """What decides about points beside the result itself."""
 
     places: Mapping[str, Place]
     """Metric of a `[[rubric.rank]]` -> the place; none for those without one."""
-    marks: Mapping[str, float]
+    manual_points: Mapping[str, float]
     """Manual points by name."""
     override: Override | None = None
 
 
-def score_lines(rules: AssignmentFile, result: Result, found: Circumstances) -> tuple[ScoreLine, ...]:
+def score_lines(rules: AssignmentFile, result: Result, found: ScoreInputs) -> tuple[ScoreLine, ...]:
     """Every line of the score; their sum is the score.
 
     Automatic points, points by rank and manual points add up to at most the cap; lateness takes its share of that; an
@@ -96,7 +96,7 @@ def _automatic(rules: AssignmentFile, result: Result) -> list[ScoreLine]:
     ]
 
 
-def _by_rank(rules: AssignmentFile, found: Circumstances) -> list[ScoreLine]:
+def _by_rank(rules: AssignmentFile, found: ScoreInputs) -> list[ScoreLine]:
     lines = []
     for rule in rules.rubric.rank:
         points, reason = _rank_points(rule, found)
@@ -107,7 +107,7 @@ def _by_rank(rules: AssignmentFile, found: Circumstances) -> list[ScoreLine]:
     return lines
 
 
-def _rank_points(rule: RankPoints, found: Circumstances) -> tuple[float, str]:
+def _rank_points(rule: RankPoints, found: ScoreInputs) -> tuple[float, str]:
     """All points for the first place down to none for the last, in equal steps; or all for the first few."""
     place = found.places.get(rule.metric)
     if place is None:
@@ -120,13 +120,13 @@ def _rank_points(rule: RankPoints, found: Circumstances) -> tuple[float, str]:
     return round(rule.points * left / steps, _DECIMALS), f"{where}: {left}/{steps} of {rule.points:g}"
 
 
-def _manual(rules: AssignmentFile, found: Circumstances) -> list[ScoreLine]:
+def _manual(rules: AssignmentFile, found: ScoreInputs) -> list[ScoreLine]:
     return [
         ScoreLine(
             name=rule.name,
-            points=found.marks.get(rule.name, 0.0),
+            points=found.manual_points.get(rule.name, 0.0),
             max_points=rule.points,
-            reason="given by hand" if rule.name in found.marks else "not given yet",
+            reason="given by hand" if rule.name in found.manual_points else "not given yet",
             kind="manual",
             public=False,
         )

@@ -1,1 +1,1 @@
-"""TODO: harness/report"""
+"""One submission for one reader."""

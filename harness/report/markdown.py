@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from harness.report.view import MARKS, STAND_IN, outcome, standing
+from harness.report.view import STAND_IN, VERDICT_SYMBOLS, outcome, standing
 from harness.text import (
     cell_text,
     clean_lines,
@@ -57,7 +57,9 @@ def markdown(view: ReportView) -> str:
 
 def _figures(view: ReportView) -> list[str]:
     result = view.result
-    checks = [(MARKS[each.verdict], _check_name(each), each.reason, each.hint or "") for each in result.checks]
+    checks = [
+        (VERDICT_SYMBOLS[each.verdict], _check_name(each), each.reason, each.hint or "") for each in result.checks
+    ]
     metrics = [
         (each.name, metric_text(each.metric), interval_text(each.metric), standing(each)) for each in view.metrics
     ]

@@ -14,7 +14,7 @@ from harness.values.report import MetricLine, ReportView
 from harness.values.results import Attempt, PointLine, Result, describe_status
 from harness.values.rules import AssignmentFile
 
-MARKS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
+VERDICT_SYMBOLS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
 VERDICTS: dict[Verdict, str] = {"passed": "passed", "failed": "failed", "could_not_check": "could not be checked"}
 STAND_IN = "Graded on stand-in data, synthetic images that only look like the real ones: these points mean nothing."
 

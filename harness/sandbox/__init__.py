@@ -2,8 +2,8 @@
 
 Theory of operation. Everything a student wrote runs in workers, forked from a zygote (`harness.worker`) that has
 imported torch. The grader starts the zygotes behind a wall, one for each submission that is graded at a time, talks to
-their workers over sockets (`harness.protocol`), watches clock and memory from outside, and kills what exceeds them.
-What is judged is computed in the grader from raw tensors; labels, reference values, other submissions and the store are
+their workers over sockets (`harness.worker.protocol`), watches clock and memory from outside, and kills what exceeds
+them. What is judged is computed in the grader from raw tensors; labels, reference values, other submissions and the store are
 out of a worker's reach. Before the first submission a worker tries what is forbidden (`selftest`): a wall that does not
 hold is not used.
 
@@ -18,13 +18,13 @@ from functools import cache
 from typing import Literal, assert_never, get_args
 
 from harness.errors import SandboxUnavailable, UsageError
-from harness.sandbox.boxes import Room, Sandbox
+from harness.sandbox.boxes import Box, Sandbox
 from harness.sandbox.bwrap import bubblewrap_wall
 from harness.sandbox.process import Usage, Worker
 from harness.sandbox.selftest import refuse_unless_it_holds
 from harness.sandbox.walls import NoWall, Wall, landlock_wall
 
-__all__ = ["NAMES", "Room", "Sandbox", "SandboxName", "Usage", "Worker", "choose", "describe", "for_check"]
+__all__ = ["NAMES", "Box", "Sandbox", "SandboxName", "Usage", "Worker", "choose", "describe", "for_check"]
 
 WallName = Literal["bwrap", "landlock", "none"]
 SandboxName = Literal["auto", WallName]

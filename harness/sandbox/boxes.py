@@ -1,7 +1,7 @@
-"""Rooms: a folder for one submission at a time, and the zygote that can see nothing else of the grader's.
+"""Boxes: a folder for one submission at a time, and the zygote that can see nothing else of the grader's.
 
-A sandbox keeps as many rooms as were ever needed at once, so that each worker slot imports torch once. Whatever a
-submission left in a room is deleted before the next one moves in.
+A sandbox keeps as many boxes as were ever needed at once, so that each worker slot imports torch once. Whatever a
+submission left in a box is deleted before the next one moves in.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from harness.sandbox.walls import ORDINARY_USER, Wall
 from harness.sandbox.zygote import Zygote
 
 
-class Room:
+class Box:
     """One worker slot. Not for use by two threads at once."""
 
     def __init__(self, wall: Wall) -> None:
         self._wall = wall
-        self.path = Path(tempfile.mkdtemp(prefix="harness-room-")).resolve()
+        self.path = Path(tempfile.mkdtemp(prefix="harness-box-")).resolve()
         self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         self._zygote: Zygote | None = None
 
     def worker(self, folder: Path, usage: Usage, stopping: threading.Event) -> Worker:
-        """A worker for the submission in `folder`, which lies in this room.
+        """A worker for the submission in `folder`, which lies in this box.
 
         Raises:
             HarnessError: it cannot be started, which is never a student's fault.
@@ -40,7 +40,7 @@ class Room:
         return Worker(self.start(), folder, usage, stopping)
 
     def start(self) -> Zygote:
-        """The room's zygote, started unless it runs.
+        """The box's zygote, started unless it runs.
 
         Raises:
             HarnessError: it does not come up.
@@ -70,11 +70,11 @@ class Room:
 
 
 class Sandbox:
-    """Rooms behind one kind of wall; every kind passes the same hostile tests."""
+    """Boxes behind one kind of wall; every kind passes the same hostile tests."""
 
     def __init__(self, wall: Wall) -> None:
         self.wall = wall
-        self._idle: list[Room] = []
+        self._idle: list[Box] = []
         self._lock = threading.Lock()
 
     @property
@@ -82,33 +82,33 @@ class Sandbox:
         return self.wall.name
 
     @contextmanager
-    def room(self) -> Iterator[Room]:
-        """A room of one's own, empty, for one submission."""
+    def box(self) -> Iterator[Box]:
+        """A box of one's own, empty, for one submission."""
         with self._lock:
-            room = self._idle.pop() if self._idle else None
-        room = room or Room(self.wall)
+            box = self._idle.pop() if self._idle else None
+        box = box or Box(self.wall)
         try:
-            yield room
+            yield box
         except BaseException:
-            room.close()
+            box.close()
             raise
-        room.clear()
+        box.clear()
         with self._lock:
-            self._idle.append(room)
+            self._idle.append(box)
 
     def close(self) -> None:
-        """End every idle zygote; those of rooms in use end with them."""
+        """End every idle zygote; those of boxes in use end with them."""
         with self._lock:
-            rooms, self._idle = self._idle, []
-        for each in rooms:
+            boxes, self._idle = self._idle, []
+        for each in boxes:
             each.close()
 
 
-def _let_in(room: Path, user: int | None) -> None:
-    """Where root's workers become an ordinary user, that user's group may read the room; nobody else may."""
+def _let_in(box: Path, user: int | None) -> None:
+    """Where root's workers become an ordinary user, that user's group may read the box; nobody else may."""
     if user is None:
         return
-    for folder, _, files in os.walk(room):
+    for folder, _, files in os.walk(box):
         for path, mode in ((Path(folder), 0o750), *((Path(folder, name), 0o640) for name in files)):
             with contextlib.suppress(FileNotFoundError):
                 os.chown(path, -1, ORDINARY_USER, follow_symlinks=False)

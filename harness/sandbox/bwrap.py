@@ -1,6 +1,6 @@
 """The wall of bubblewrap (https://github.com/containers/bubblewrap): namespaces of everything around one zygote.
 
-Inside there is no network, no other process, no capability, and a read-only view of what `visible` lists plus one room,
+Inside there is no network, no other process, no capability, and a read-only view of what `visible` lists plus one box,
 whose only content is the submission that is graded now. Its workers put Landlock and the system-call filter on top
 where the machine has them; where it has not, a zygote serves one submission and is thrown away.
 """
@@ -61,7 +61,7 @@ class BubblewrapWall:
         without = "" if self.reusable else " (slower: a zygote per submission; needs libseccomp2, Linux 6.12)"
         return f"{self.binary}: namespaces{''.join(f' + {each}' for each in locks)}{without}"
 
-    def command(self, argv: Sequence[str], room: Path, environment: dict[str, str]) -> list[str]:
+    def command(self, argv: Sequence[str], box: Path, environment: dict[str, str]) -> list[str]:
         """The command line that runs `argv` behind the wall."""
         return [
             str(self.binary),
@@ -69,17 +69,17 @@ class BubblewrapWall:
             *(_AS_USER if self.user is None else _AS_ROOT),
             *_system_links(),
             *_mounts(tuple(visible_paths()), tuple(hidden_paths())),
-            *("--ro-bind", str(room), str(_ROOM)),
+            *("--ro-bind", str(box), str(_ROOM)),
             *("--chdir", "/", "--remount-ro", "/", "--clearenv"),
             *(word for pair in environment.items() for word in ("--setenv", *pair)),
             "--",
             *argv,
         ]
 
-    def inside(self, room: Path) -> Path:  # noqa: ARG002 - the same place for every room
+    def inside(self, box: Path) -> Path:  # noqa: ARG002 - the same place for every box
         return _ROOM
 
-    def locks(self, room: Path) -> dict[str, Any]:  # noqa: ARG002
+    def locks(self, box: Path) -> dict[str, Any]:  # noqa: ARG002
         return {
             "capabilities": 0,
             "readable": [*map(str, readable_paths()), str(_ROOM)] if self.landlock else None,

@@ -44,7 +44,7 @@ class Worker:
     """One worker process for one submission.
 
     Args:
-        folder: the staged submission, in the zygote's room.
+        folder: the staged submission, in the zygote's box.
         stopping: set from any thread to end whatever the worker does.
 
     Raises:

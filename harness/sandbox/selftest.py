@@ -39,7 +39,7 @@ def refuse_unless_it_holds(sandbox: Sandbox) -> None:
 
 
 def _attacks(sandbox: Sandbox) -> list[str]:
-    with sandbox.room() as room, _targets() as targets, room.worker(room.path, _USAGE, threading.Event()) as worker:
+    with sandbox.box() as box, _targets() as targets, box.worker(box.path, _USAGE, threading.Event()) as worker:
         reply = worker.ask(
             "probe", targets, {}, limit_seconds=30, max_reply_bytes=2**16, doing="trying what is forbidden"
         )

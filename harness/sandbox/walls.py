@@ -36,12 +36,12 @@ class Wall(Protocol):
     def user(self) -> int | None:
         """The number of the user its workers become; None where they stay who grades."""
 
-    def command(self, argv: Sequence[str], room: Path, environment: dict[str, str]) -> list[str]: ...
+    def command(self, argv: Sequence[str], box: Path, environment: dict[str, str]) -> list[str]: ...
 
-    def inside(self, room: Path) -> Path:
-        """Where the workers see the room."""
+    def inside(self, box: Path) -> Path:
+        """Where the workers see the box."""
 
-    def locks(self, room: Path) -> dict[str, Any]:
+    def locks(self, box: Path) -> dict[str, Any]:
         """`capabilities`, `readable` and `seccomp`, see `harness.worker.zygote.run`."""
 
 
@@ -54,13 +54,13 @@ class NoWall:
     promises: str = "explicit choice only: limits, but no wall"
     user: int | None = None
 
-    def command(self, argv: Sequence[str], room: Path, environment: dict[str, str]) -> list[str]:  # noqa: ARG002
+    def command(self, argv: Sequence[str], box: Path, environment: dict[str, str]) -> list[str]:  # noqa: ARG002
         return list(argv)
 
-    def inside(self, room: Path) -> Path:
-        return room
+    def inside(self, box: Path) -> Path:
+        return box
 
-    def locks(self, room: Path) -> dict[str, Any]:  # noqa: ARG002
+    def locks(self, box: Path) -> dict[str, Any]:  # noqa: ARG002
         return {"capabilities": 0, "readable": None, "seccomp": None}
 
 
@@ -83,16 +83,16 @@ class LandlockWall:
             return promised
         return f"{promised}; permission bits do not hide sizes and names of files, as Python lies in {self.closed}"
 
-    def command(self, argv: Sequence[str], room: Path, environment: dict[str, str]) -> list[str]:  # noqa: ARG002
+    def command(self, argv: Sequence[str], box: Path, environment: dict[str, str]) -> list[str]:  # noqa: ARG002
         return list(argv)
 
-    def inside(self, room: Path) -> Path:
-        return room
+    def inside(self, box: Path) -> Path:
+        return box
 
-    def locks(self, room: Path) -> dict[str, Any]:
+    def locks(self, box: Path) -> dict[str, Any]:
         return {
             "capabilities": READ_EVERYTHING if self.closed is not None else 0,
-            "readable": [*map(str, readable_paths()), str(room)],
+            "readable": [*map(str, readable_paths()), str(box)],
             "seccomp": base64.b64encode(self.program).decode(),
         }
 

@@ -54,17 +54,17 @@ class Zygote:
     """Starts on construction.
 
     Args:
-        room: the only folder of submissions its workers can see.
+        box: the only folder of submissions its workers can see.
 
     Raises:
         HarnessError: it did not come up, which is never a student's fault.
     """
 
-    def __init__(self, wall: Wall, room: Path) -> None:
-        self._wall, self._room = wall, room
+    def __init__(self, wall: Wall, box: Path) -> None:
+        self._wall, self._room = wall, box
         self._control, theirs = socket.socketpair()
         with tempfile.TemporaryFile() as said:
-            self._process = _start(wall, room, theirs, said)
+            self._process = _start(wall, box, theirs, said)
             self._end = weakref.finalize(self, _end, self._control, self._process)
             try:
                 self._answer("ready", _START_SECONDS)
@@ -124,9 +124,9 @@ class Zygote:
         return frame
 
 
-def _start(wall: Wall, room: Path, theirs: socket.socket, said: BinaryIO) -> subprocess.Popen[bytes]:
-    settings = json.dumps({"control": theirs.fileno(), "uid": wall.user, **wall.locks(room)})
-    command = wall.command([sys.executable, "-I", "-c", _BOOT, settings], room, dict(ENVIRONMENT))
+def _start(wall: Wall, box: Path, theirs: socket.socket, said: BinaryIO) -> subprocess.Popen[bytes]:
+    settings = json.dumps({"control": theirs.fileno(), "uid": wall.user, **wall.locks(box)})
+    command = wall.command([sys.executable, "-I", "-c", _BOOT, settings], box, dict(ENVIRONMENT))
     try:
         return subprocess.Popen(  # noqa: S603 - our own words
             command,

@@ -1,1 +1,1 @@
-"""TODO: harness/store"""
+"""What is kept: results, decisions and weights, append-only, in SQLite or PostgreSQL."""

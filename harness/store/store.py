@@ -23,9 +23,9 @@ from harness.store.tables import (
     attempts,
     bring_up_to_date,
     events,
-    facts,
     found_version,
     kept_weights,
+    metadata,
     overrides,
     row_of,
     tables,
@@ -78,7 +78,7 @@ class Store:
         """Keep one attempt; on return it has reached the disk.
 
         Args:
-            weights: as `harness.kept.packed` makes them; they replace those of earlier attempts.
+            weights: as `harness.store.weights.packed` makes them; they replace those of earlier attempts.
 
         Raises:
             UsageError: the database cannot be written.
@@ -190,14 +190,14 @@ class Store:
                 return found
             try:
                 with self._engine.begin() as connection:
-                    connection.execute(facts.insert().values(key=name, value=secrets.token_hex(16)))
+                    connection.execute(metadata.insert().values(key=name, value=secrets.token_hex(16)))
             except IntegrityError:
                 pass  # another process was faster
             return str(self._fact(name))
 
     def _fact(self, key: str) -> str | None:
         with self._engine.connect() as connection:
-            found: str | None = connection.scalar(sa.select(facts.c.value).where(facts.c.key == key))
+            found: str | None = connection.scalar(sa.select(metadata.c.value).where(metadata.c.key == key))
             return found
 
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:

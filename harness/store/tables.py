@@ -22,7 +22,7 @@ _DETAILS = ("curves", "confusion", "layers", "notes", "printed")
 _BARE = {"submission": "", "status": "graded", "reason": None, "digest": None, "score": 0, "max_score": 0, "seconds": 0}
 
 tables = sa.MetaData()
-facts = sa.Table(
+metadata = sa.Table(
     "harness_store",
     tables,
     sa.Column("key", sa.String(50), primary_key=True),
@@ -52,7 +52,7 @@ attempts = sa.Table(
     sqlite_autoincrement=True,  # a number is never used twice, not even after rows were deleted by hand
 )
 
-# The weights of a submission's newest attempt that has any, for comparisons across the class (`harness.kept`).
+# The weights of a submission's newest attempt that has any, for comparisons across the class (`harness.store.weights`).
 kept_weights = sa.Table(
     "harness_weights",
     tables,
@@ -85,9 +85,9 @@ def found_version(connection: sa.Connection, shown: str, *, create: bool) -> int
     Raises:
         UsageError: not a store, or one of a newer harness.
     """
-    found = connection.scalar(sa.select(facts.c.value).where(facts.c.key == "version"))
+    found = connection.scalar(sa.select(metadata.c.value).where(metadata.c.key == "version"))
     if found is None and create:
-        connection.execute(facts.insert().values(key="version", value=str(STORE_VERSION)))
+        connection.execute(metadata.insert().values(key="version", value=str(STORE_VERSION)))
         return STORE_VERSION
     if found is None or not found.isdigit():
         raise UsageError(f"store {shown}: its version cannot be read; was it written by this harness?")
@@ -107,7 +107,7 @@ def bring_up_to_date(connection: sa.Connection) -> None:
         if column.name not in there:
             kind = column.type.compile(connection.dialect)
             connection.execute(sa.text(f"ALTER TABLE {attempts.name} ADD COLUMN {column.name} {kind}"))
-    connection.execute(facts.update().where(facts.c.key == "version").values(value=str(STORE_VERSION)))
+    connection.execute(metadata.update().where(metadata.c.key == "version").values(value=str(STORE_VERSION)))
 
 
 def row_of(assignment: AssignmentInfo, environment: Environment, result: Result) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""TODO: harness/submission"""
+"""What is handed in: folders, archives and bulk downloads become submissions of plain files."""

@@ -1,7 +1,7 @@
 """Reading what was handed in, one entry at a time, from a folder or an archive.
 
-Every reader yields `Entry` values and unpacks nothing by itself; `harness.staging` decides what is copied and how
-much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes that really come
+Every reader yields `ArchiveEntry` values and unpacks nothing by itself; `harness.submission.staging` decides what
+is copied and how much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes that really come
 out are counted by whoever reads them.
 """
 
@@ -45,7 +45,7 @@ _YEAR_ONE = datetime(1981, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ArchiveEntry:
     """A regular file or a link of a hand-in.
 
     Attributes:
@@ -87,13 +87,13 @@ def _escaped(character: str) -> str:
     return character.encode("unicode_escape").decode("ascii")
 
 
-def folder_entries(folder: Path) -> Iterator[Entry]:
+def folder_entries(folder: Path) -> Iterator[ArchiveEntry]:
     """Regular files below `folder`; links that stay inside are followed."""
     root = folder.resolve()
     yield from _walk(root, root, (), (root,))
 
 
-def _walk(root: Path, folder: Path, parts: tuple[str, ...], above: tuple[Path, ...]) -> Iterator[Entry]:
+def _walk(root: Path, folder: Path, parts: tuple[str, ...], above: tuple[Path, ...]) -> Iterator[ArchiveEntry]:
     try:
         found = sorted(os.scandir(folder), key=lambda each: each.name)
     except OSError as error:
@@ -133,9 +133,9 @@ def _require_regular(mode: int, parts: tuple[str, ...]) -> None:
         raise SubmissionError("rejected", f"{_shown(parts)} is a device, pipe or socket, not a file")
 
 
-def _file(path: Path, parts: tuple[str, ...]) -> Entry:
+def _file(path: Path, parts: tuple[str, ...]) -> ArchiveEntry:
     state = path.stat()
-    return Entry(parts, state.st_size, lambda: _open_regular(path), modified=_moment(state.st_mtime))
+    return ArchiveEntry(parts, state.st_size, lambda: _open_regular(path), modified=_moment(state.st_mtime))
 
 
 def _open_regular(path: Path) -> IO[bytes]:
@@ -145,7 +145,7 @@ def _open_regular(path: Path) -> IO[bytes]:
     return os.fdopen(descriptor, "rb")
 
 
-def file_entry(path: Path) -> Entry:
+def file_entry(path: Path) -> ArchiveEntry:
     """A single file, as the entry of that name."""
     parts = (escape(path.name),)
     target = path.resolve()
@@ -153,7 +153,7 @@ def file_entry(path: Path) -> Entry:
     return _file(target, parts)
 
 
-def archive_entries(path: Path, limit_bytes: int) -> Iterator[Entry]:
+def archive_entries(path: Path, limit_bytes: int) -> Iterator[ArchiveEntry]:
     """Files and links of a zip or (gzipped) tar, told apart by content.
 
     Raises:
@@ -204,7 +204,7 @@ def zip_directory_bytes(file: BinaryIO) -> int:
 
 
 def zip_names(path: Path) -> list[tuple[str, ...]]:
-    """Cleaned names of the files in a zip, as `Entry.parts`; none when it cannot be read."""
+    """Cleaned names of the files in a zip, as `ArchiveEntry.parts`; none when it cannot be read."""
     try:
         with path.open("rb") as file:
             if zip_directory_bytes(file) > _DIRECTORY_LIMIT_BYTES:
@@ -216,14 +216,14 @@ def zip_names(path: Path) -> list[tuple[str, ...]]:
         return []
 
 
-def zip_members(path: Path, below: Iterable[tuple[str, ...]]) -> Iterator[Entry]:
+def zip_members(path: Path, below: Iterable[tuple[str, ...]]) -> Iterator[ArchiveEntry]:
     """The entries of a zip that have one of these names, or lie in a folder of that name; others are not looked at."""
     chosen = tuple(below)
     with path.open("rb") as file:
         yield from _zip_entries(file, lambda parts: any(parts[: len(each)] == each for each in chosen))
 
 
-def _zip_entries(file: BinaryIO, wanted: Callable[[tuple[str, ...]], bool] = lambda _: True) -> Iterator[Entry]:
+def _zip_entries(file: BinaryIO, wanted: Callable[[tuple[str, ...]], bool] = lambda _: True) -> Iterator[ArchiveEntry]:
     if zip_directory_bytes(file) > _DIRECTORY_LIMIT_BYTES:
         raise SubmissionError("rejected", "the archive lists far too many files")
     with zipfile.ZipFile(file) as archive:
@@ -245,7 +245,7 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
     return name.replace("\\", "/")
 
 
-def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> Entry:
+def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> ArchiveEntry:
     if info.flag_bits & 1:
         raise SubmissionError("rejected", f"{_shown(parts)} is encrypted", "pack the archive without a password")
     if info.compress_type not in _UNPACKABLE:
@@ -256,10 +256,10 @@ def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str
     if stat.S_ISLNK(mode):
         with archive.open(info) as link:
             target = link.read(4096).decode("utf-8", "replace")
-        return Entry(parts, 0, None, _link_target(parts, target), modified)
+        return ArchiveEntry(parts, 0, None, _link_target(parts, target), modified)
     if stat.S_IFMT(mode):
         _require_regular(mode, parts)
-    return Entry(parts, info.file_size, lambda: archive.open(info), modified=modified)
+    return ArchiveEntry(parts, info.file_size, lambda: archive.open(info), modified=modified)
 
 
 def _zip_moment(info: zipfile.ZipInfo) -> datetime | None:
@@ -307,7 +307,7 @@ class _Forward(io.RawIOBase):
         return True
 
 
-def _tar_entries(file: IO[bytes], limit_bytes: int) -> Iterator[Entry]:
+def _tar_entries(file: IO[bytes], limit_bytes: int) -> Iterator[ArchiveEntry]:
     forward = _Forward(file, limit_bytes)
     with tarfile.open(fileobj=forward, mode="r:") as archive:
         for member in archive:
@@ -320,16 +320,16 @@ def _tar_entries(file: IO[bytes], limit_bytes: int) -> Iterator[Entry]:
         raise tarfile.ReadError("a header in the middle is damaged")
 
 
-def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, parts: tuple[str, ...]) -> Entry:
+def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, parts: tuple[str, ...]) -> ArchiveEntry:
     modified = _moment(member.mtime)
     if member.issym():
-        return Entry(parts, 0, None, _link_target(parts, member.linkname), modified)
+        return ArchiveEntry(parts, 0, None, _link_target(parts, member.linkname), modified)
     if member.islnk():
-        return Entry(parts, 0, None, _parts(member.linkname), modified)
+        return ArchiveEntry(parts, 0, None, _parts(member.linkname), modified)
     content = archive.extractfile(member) if member.isfile() else None
     if content is None:
         raise SubmissionError("rejected", f"{_shown(parts)} is a device, pipe or socket, not a file")
-    return Entry(parts, member.size, lambda: content, modified=modified)
+    return ArchiveEntry(parts, member.size, lambda: content, modified=modified)
 
 
 def _parts(name: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""TODO: harness/submission/canvas.py"""
+"""Read Canvas's bulk downloads: who handed in what, by file names."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from harness.errors import UsageError
 from harness.submission.archives import archive_suffix, escape
 from harness.submission.hand_in import HandIn, Part, _file_name
+from harness.text import first_of
 
 _CANVAS = re.compile(
     r"(?:(?P<name>\w*?)(?P<late>_LATE)?_)(?P<user>\d+)_(?:(?P<number>\d+)_(?P<file>.+)|(?P<entry>(?:text|link)\.html))"
@@ -18,7 +19,7 @@ _CANVAS_ANONYMOUS = re.compile(
     r"(?P<late>LATE_)?anon_(?P<user>[0-9A-Za-z]+)_(?:(?P<number>\d+)_(?P<file>.+)|(?P<entry>(?:text|link)\.html))"
 )
 _NUMBERED = re.compile(r"(?P<stem>[^.]+)-\d{1,4}(?P<rest>\..*)?")
-_SHOWN = 3
+_MAX_NAMES_SHOWN = 3
 
 
 def _canvas(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] | None:
@@ -28,7 +29,7 @@ def _canvas(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] 
     if not files or (others and len(files) <= max(len(others), 2)):
         return None
     if others:
-        shown = ", ".join(escape(name) for name in others[:_SHOWN]) + (" …" if len(others) > _SHOWN else "")
+        shown = first_of([escape(name) for name in others], _MAX_NAMES_SHOWN)
         raise UsageError(
             f"{path} looks like a bulk download of Canvas, but it also holds {shown}: move that elsewhere, or say "
             "--single if all of it is one submission"

@@ -1,4 +1,4 @@
-"""TODO: harness/submission/discovery.py"""
+"""Find the hand-ins that the paths given to `grade` hold."""
 
 from __future__ import annotations
 

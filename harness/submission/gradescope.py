@@ -1,4 +1,4 @@
-"""TODO: harness/submission/gradescope.py"""
+"""Read Gradescope's bulk exports: who handed in what, by submission_metadata.yml."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def _gradescope(path: Path, prefix: str, items: Mapping[str, bool]) -> list[Hand
     return list(found.values())
 
 
-def _gradescope_hand_in(path: Path, prefix: str, name: str, facts: object, there: bool) -> HandIn:
+def _gradescope_hand_in(path: Path, prefix: str, name: str, entry: object, there: bool) -> HandIn:
     parts = (Part(f"{prefix}{name}", "" if _GRADESCOPE.fullmatch(name) else escape(name)),) if there else ()
-    if not isinstance(facts, dict):
+    if not isinstance(entry, dict):
         return HandIn(escape(name), path, parts, notes=(f"{_METADATA} does not say who handed it in",))
-    people = [each for each in _listed(facts.get(":submitters")) if isinstance(each, dict)]
+    people = [each for each in _listed(entry.get(":submitters")) if isinstance(each, dict)]
     known = [_text(each.get(":sid")) or _text(each.get(":email")) for each in people]
     return HandIn(
         known[0] if len(known) == 1 and known[0] else escape(name),
         path,
         parts,
         tuple(shown for each in people if (shown := _text(each.get(":name")) or _text(each.get(":email")))),
-        submitted_at=_aware(facts.get(":created_at")),
+        submitted_at=_aware(entry.get(":created_at")),
     )
 
 
@@ -69,7 +69,7 @@ def _metadata(path: Path, name: str) -> dict[str, object]:
         raise UsageError(f"{where} cannot be read: {str(error) or type(error).__name__}") from error
     if not isinstance(document, dict):
         raise UsageError(f"{where} does not list submissions; download the submissions again")
-    return {str(key): facts for key, facts in document.items()}
+    return {str(key): entry for key, entry in document.items()}
 
 
 def _content(path: Path, name: str) -> bytes:

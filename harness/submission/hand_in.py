@@ -1,4 +1,4 @@
-"""TODO: harness/submission/hand_in.py"""
+"""Define what one person or team handed in, as files found and not yet read."""
 
 from __future__ import annotations
 

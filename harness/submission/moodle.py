@@ -1,4 +1,4 @@
-"""TODO: harness/submission/moodle.py"""
+"""Read Moodle's bulk downloads: who handed in what, by folder or file names."""
 
 from __future__ import annotations
 

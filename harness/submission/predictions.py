@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from harness.errors import SubmissionError
+from harness.text import first_of
 
 if TYPE_CHECKING:
     from harness.values.images import Examples
@@ -25,7 +26,7 @@ _IDS = frozenset({"id", "ids", "image_id", "imageid", "image", "index", "idx", "
 _CLASSES = frozenset({"pred", "preds", "prediction", "predicted", "category", "label", "class", "target"})
 _LIMIT_BYTES = 16 << 20
 _HEAD_BYTES = 512
-_SHOWN = 5
+_MAX_MISTAKES_SHOWN = 5
 _CLASS = re.compile(r"([+-]?\d{1,9})(?:\.0*)?")
 _LABELLED = re.compile(r"(\d+)[_-].*")
 _HINT = "write a header such as id,pred and one line for each image, with whole numbers as classes"
@@ -68,7 +69,11 @@ def read_predictions(path: Path, shown: str, examples: Examples) -> tuple[int, .
         mistakes.append(_missing(names, predicted, rows))
     if mistakes:
         count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes):,} mistakes"
-        listed = mistakes if len(mistakes) <= 2 * _SHOWN else [*mistakes[:_SHOWN], "…", mistakes[-1]]
+        listed = (
+            mistakes
+            if len(mistakes) <= 2 * _MAX_MISTAKES_SHOWN
+            else [*mistakes[:_MAX_MISTAKES_SHOWN], "…", mistakes[-1]]
+        )
         raise SubmissionError("rejected", "\n  ".join([f"{shown}: {count}", *listed]), _HINT)
     return tuple(predicted[index] for index in range(len(names)))
 
@@ -126,7 +131,7 @@ def _read(row: Sequence[str], places: Mapping[str, int], classes: int) -> tuple[
 
 def _missing(names: Sequence[str], predicted: Mapping[int, int], rows: int) -> str:
     stems = [_stem(name) for index, name in enumerate(names) if index not in predicted]
-    listed = ", ".join(stems[:_SHOWN]) + (" …" if len(stems) > _SHOWN else "")
+    listed = first_of(stems, _MAX_MISTAKES_SHOWN)
     count = "1 id is" if len(stems) == 1 else f"{len(stems):,} ids are"
     return f"at the end: {rows:,} rows for {len(names):,} images; {count} missing: {listed}"
 

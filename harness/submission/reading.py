@@ -1,6 +1,7 @@
 """Taking in what a student handed in: found, staged, digested, described; never executed or unpickled here.
 
-Everything is copied into a private folder first (`harness.staging`), so that what is digested is what is graded.
+Everything is copied into a private folder first (`harness.submission.staging`), so that what is digested is
+what is graded.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.api.formats import WeightFormat
 from harness.errors import SubmissionError
 from harness.submission.archives import (
-    Entry,
+    ArchiveEntry,
     archive_entries,
     archive_suffix,
     broken,
@@ -56,7 +56,7 @@ def stage(
         SubmissionError: it is broken, too large, or leaves its folder.
     """
 
-    def copied(entries: Iterable[Entry]) -> tuple[Path, datetime | None]:
+    def copied(entries: Iterable[ArchiveEntry]) -> tuple[Path, datetime | None]:
         staging = _Staging(Path(tempfile.mkdtemp(prefix="submission-", dir=scratch)), limits)
         return staging.folder, staging.take(entries)
 
@@ -77,7 +77,7 @@ def stage(
     return _unwrapped(folder), newest
 
 
-def _of_download(hand_in: HandIn) -> Iterator[Entry]:
+def _of_download(hand_in: HandIn) -> Iterator[ArchiveEntry]:
     sources = {tuple(part.source.split("/")): part for part in hand_in.parts or ()}
     if not hand_in.path.is_dir():
         for entry in zip_members(hand_in.path, sources):
@@ -90,7 +90,7 @@ def _of_download(hand_in: HandIn) -> Iterator[Entry]:
             yield _moved(entry, entry.parts if path.is_dir() else (), part.name)
 
 
-def _moved(entry: Entry, inside: tuple[str, ...], name: str) -> Entry:
+def _moved(entry: ArchiveEntry, inside: tuple[str, ...], name: str) -> ArchiveEntry:
     if entry.open is None:
         raise SubmissionError("rejected", f"{'/'.join(inside)!r} is a link", "replace the link by the file itself")
     return replace(entry, parts=(name, *inside) if name else inside)
@@ -105,7 +105,7 @@ def _keep_named(folder: Path, hand_in: HandIn) -> None:
             (folder / part.name).rename(folder / part.original)
 
 
-def _entries(path: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits) -> Iterable[Entry]:
+def _entries(path: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits) -> Iterable[ArchiveEntry]:
     if path.is_dir():
         archives, beside = _packed(path)
         unpacked = [_entries(each, formats, limits) for each in archives]
@@ -136,7 +136,7 @@ def _packed(folder: Path) -> tuple[list[Path], list[Path]]:
     return archives, [each for each in inner if each not in archives and is_work(each)]
 
 
-def _bounded(entries: Iterable[Entry], allowed: int, limits: ReadLimits) -> Iterator[Entry]:
+def _bounded(entries: Iterable[ArchiveEntry], allowed: int, limits: ReadLimits) -> Iterator[ArchiveEntry]:
     declared = 0
     for entry in entries:
         declared += entry.bytes_declared
@@ -170,9 +170,9 @@ class _Staging:
         self.folder, self._limits = folder, limits
         self._bytes = self._files = 0
 
-    def take(self, entries: Iterable[Entry]) -> datetime | None:
+    def take(self, entries: Iterable[ArchiveEntry]) -> datetime | None:
         """Copy all; returns the newest time."""
-        links: list[Entry] = []
+        links: list[ArchiveEntry] = []
         newest: datetime | None = None
         for entry in entries:
             self._count_file()
@@ -190,7 +190,7 @@ class _Staging:
         if self._files > self._limits.files:
             raise SubmissionError("rejected", f"more than {self._limits.files:,} files", "leave out data sets")
 
-    def _write(self, entry: Entry) -> None:
+    def _write(self, entry: ArchiveEntry) -> None:
         assert entry.open is not None
         name = "/".join(entry.parts)
         if entry.bytes_declared > self._limits.file_bytes:
@@ -224,7 +224,7 @@ class _Staging:
             raise SubmissionError("rejected", f"{'/'.join(parts)!r} is both a file and a folder") from error
         return target
 
-    def _copy_links(self, links: list[Entry]) -> None:
+    def _copy_links(self, links: list[ArchiveEntry]) -> None:
         """Replace links by what they point to; a link to a link needs another round."""
         while links:
             waiting = []
@@ -240,12 +240,12 @@ class _Staging:
                 raise SubmissionError("rejected", f"{name!r} is a link that leads nowhere", "put the file there")
             links = waiting
 
-    def _copy_link(self, source: Path, link: Entry) -> None:
+    def _copy_link(self, source: Path, link: ArchiveEntry) -> None:
         files = [source] if source.is_file() else sorted(each for each in source.rglob("*") if each.is_file())
         for file in files:
             self._count_file()
             parts = (*link.parts, *file.relative_to(source).parts)
-            self._write(Entry(parts, file.stat().st_size, lambda file=file: file.open("rb")))  # type: ignore[misc]
+            self._write(ArchiveEntry(parts, file.stat().st_size, lambda file=file: file.open("rb")))  # type: ignore[misc]
 
 
 def _too_large(name: str, limit_bytes: int) -> SubmissionError:

@@ -1,1 +1,1 @@
-"""TODO: harness/terminal"""
+"""Views by rich, for the command line and notebooks: tables, reports, curves, progress."""

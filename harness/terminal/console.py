@@ -15,7 +15,7 @@ from rich.text import Text
 
 from harness.terminal.large_table import Cell, LargeTable
 from harness.text import clean, interval_text, metric_text, plain_number, score_text
-from harness.values.board import Baseline, Board, Standing, marks, used_marks
+from harness.values.board import Baseline, Board, Standing, symbols, used_symbols
 
 _PIPE_COLUMNS = 120
 # On the board; `harness report` has the whole of it.
@@ -68,7 +68,7 @@ def _listing(headers: tuple[str, ...], rows: list[list[Cell]]) -> RenderableType
 def _ranking(board: Board) -> list[RenderableType]:
     headers = ("#", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks")
     rows = [_cells(line, board) for line in board.lines()]
-    meanings = [Text(f"{mark} {meaning}", "dim") for mark, meaning in used_marks(board).items()]
+    meanings = [Text(f"{mark} {meaning}", "dim") for mark, meaning in used_symbols(board).items()]
     if len(rows) > _LARGE_ROWS:
         return [LargeTable(headers, rows), *meanings]
     table = simple_table(*headers)
@@ -94,7 +94,7 @@ def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list
     others = [Text(plain_number(row.metrics.get(name))) for name in further]
     checks = Text("\n").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
     score = score_text(row.score, row.max_score)
-    return [str(row.rank), _name(row.name, row.submission), marks(row), *ranked, *others, score, checks]
+    return [str(row.rank), _name(row.name, row.submission), symbols(row), *ranked, *others, score, checks]
 
 
 def _unchecked(row: Standing) -> list[Text]:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.view import MARKS, STAND_IN, metric_lines, outcome, standing
+from harness.report.view import STAND_IN, VERDICT_SYMBOLS, metric_lines, outcome, standing
 from harness.terminal.console import plain_grid, safe, simple_table
 from harness.terminal.curves import curve_view, table_view
 from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text
@@ -86,7 +86,7 @@ def _checks(checks: Iterable[Check]) -> Table:
             reason = Text.assemble(("for the instructor: ", "dim"), reason)
         if check.hint:
             reason = Text.assemble(reason, ("\n→ ", "cyan"), safe(check.hint))
-        grid.add_row(Text(MARKS[check.verdict], colour), safe(check.name, colour), reason)
+        grid.add_row(Text(VERDICT_SYMBOLS[check.verdict], colour), safe(check.name, colour), reason)
     return grid
 
 

@@ -1,1 +1,1 @@
-"""TODO: harness/values"""
+"""What travels between rooms: frozen, validated, without behaviour but its own invariants."""

@@ -1,4 +1,4 @@
-"""TODO: harness/values/base.py"""
+"""Define the bases of values, and the vocabularies that many of them share."""
 
 from __future__ import annotations
 

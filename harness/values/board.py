@@ -190,14 +190,14 @@ class Board(Value):
         )
 
 
-def marks(row: Standing) -> str:
-    """What is remarkable about a row, in a sign or two; `used_marks` says what they mean."""
+def symbols(row: Standing) -> str:
+    """What is remarkable about a row, in a sign or two; `used_symbols` says what they mean."""
     return f"{'≈' if row.distinguishable is False else ''}{'◆' if row.pareto else ''}"
 
 
-def used_marks(board: Board) -> dict[str, str]:
+def used_symbols(board: Board) -> dict[str, str]:
     """The signs on a board and their meanings."""
-    used = "".join(map(marks, board.standings))
+    used = "".join(map(symbols, board.standings))
     meanings = {"≈": "cannot be told from the leader on these images (exact McNemar test, 5 %, Holm over all rows)"}
     if board.pareto is not None:
         meanings["◆"] = f"on the Pareto front of {board.pareto.y} against {board.pareto.x}"

@@ -1,4 +1,4 @@
-"""TODO: harness/values/class_comparison.py"""
+"""Define what comparing a class works on, and what it finds."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Finding(Value):
     """To be forwarded as it is: what was found, what may explain it, what it does not show."""
 
 
-class Comparison(Value):
+class ClassComparison(Value):
     """What one class evaluator found out about a class."""
 
     findings: tuple[Finding, ...] = ()

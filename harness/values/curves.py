@@ -1,4 +1,4 @@
-"""TODO: harness/values/curves.py"""
+"""Define curves and tables: numbers that belong together."""
 
 from __future__ import annotations
 

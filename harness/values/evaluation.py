@@ -1,4 +1,4 @@
-"""TODO: harness/values/evaluation.py"""
+"""Define what one evaluator found out about one network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: harness/values/images.py"""
+"""Define images: as they lie on disk, decoded, and labelled."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: harness/values/measures.py"""
+"""Define metrics and checks: measured numbers, and requirements with their verdicts."""
 
 from __future__ import annotations
 

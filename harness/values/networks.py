@@ -1,4 +1,4 @@
-"""TODO: harness/values/networks.py"""
+"""Define what is said of networks: facts, replies, layers, latency, further checkpoints."""
 
 from __future__ import annotations
 

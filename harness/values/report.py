@@ -1,4 +1,4 @@
-"""TODO: harness/values/report.py"""
+"""Define one submission as its reader sees it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TODO: harness/values/rules.py"""
+"""Define an assignment file: its tables, keys and their meanings."""
 
 from __future__ import annotations
 

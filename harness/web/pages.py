@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report.view import MARKS, STAND_IN, VERDICTS, outcome, standing
+from harness.report.view import STAND_IN, VERDICT_SYMBOLS, VERDICTS, outcome, standing
 from harness.text import (
     cell_text,
     clean,
@@ -58,7 +58,7 @@ def templates(*folders: Path) -> Environment:
         score_text=score_text,
         cell_text=cell_text,
         points_text=points_text,
-        marks=MARKS,
+        verdict_symbols=VERDICT_SYMBOLS,
         verdicts=VERDICTS,
         stand_in=STAND_IN,
         version=__version__,

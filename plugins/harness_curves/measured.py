@@ -73,7 +73,7 @@ class MeasuredCurve:
 
 
 def _point(ruler: Ruler, checkpoint: Checkpoint) -> Point:
-    network = ruler.student.handed_in(checkpoint)
+    network = ruler.student.load(checkpoint)
     beside = {"bytes": len(canonical(network))}
     macs = ruler.counted.macs(network)
     x = nonzero_elements(network.decoded, network.facts.aliases)

@@ -1,1 +1,1 @@
-"""TODO: plugins/harness_datasets"""
+"""Kinds of data folders: IDX files, and folders of images."""

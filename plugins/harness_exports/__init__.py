@@ -1,1 +1,1 @@
-"""TODO: plugins/harness_exports"""
+"""Points for other systems: CSV, Canvas, Moodle, Gradescope."""

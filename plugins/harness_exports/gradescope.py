@@ -16,11 +16,11 @@ from typing import Any
 from harness.api import Exporter, hookimpl
 from harness.errors import UsageError
 from harness.points.scoring import lines_for_student, total
-from harness.text import clean
+from harness.text import clean, first_of
 from harness.values.board import Board, Standing, Unranked
 
 _SUBMISSION = re.compile(r"submission_\d+")
-_SHOWN = 5
+_MAX_NAMES_SHOWN = 5
 
 _SETUP = """\
 #!/usr/bin/env bash
@@ -65,7 +65,7 @@ class Gradescope:
             points |= dict.fromkeys(keys, _results(row, board))
             lost += [row.submission or row.name] if not keys else []
         if lost:
-            names = ", ".join(clean(each, 60) for each in lost[:_SHOWN]) + (", …" if len(lost) > _SHOWN else "")
+            names = first_of([clean(each, 60) for each in lost], _MAX_NAMES_SHOWN)
             raise UsageError(
                 f"Gradescope knows people by e-mail address, which is missing for {len(lost)}: {names}; "
                 "name a --roster with a column email"

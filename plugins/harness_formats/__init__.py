@@ -1,1 +1,1 @@
-"""TODO: plugins/harness_formats"""
+"""Weights formats: PyTorch's, safetensors, NumPy's, and HW7's pickles."""

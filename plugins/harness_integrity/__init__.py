@@ -1,1 +1,1 @@
-"""TODO: plugins/harness_integrity"""
+"""Integrity: does the network compute what it is graded for, with the weights that are counted?"""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _SPARE_SHARE = 0.01
 _SPARE_ELEMENTS = 64
 """Storage beyond the tensors up to these is not worth a line: profilers and counters leave a few numbers."""
-_MOST_STATISTICS = 0.5
+_MAX_STATISTICS_SHARE = 0.5
 """Running statistics per stored parameter. BatchNorm after each depthwise layer of nine weights gives a fifth."""
 _NOT_AFFINE = 0.1
 """Gap from the answer between two images to the mean of their answers, relative to half their distance."""
@@ -116,7 +116,7 @@ def _implausible(statistics: dict[str, Tensor], counted: dict[str, Tensor]) -> I
             break
     total = sum(each.numel() for each in statistics.values())
     parameters = sum(each.numel() for each in counted.values())
-    if total > _MOST_STATISTICS * parameters:
+    if total > _MAX_STATISTICS_SHARE * parameters:
         yield f"There are {total:,} running statistics for {parameters:,} parameters."
 
 

@@ -1,7 +1,7 @@
 """The probes that run the network: each is one or two ordinary evaluations with other weights, images or batches.
 
 Cost in images of a sample of n: the reference n, scrub n/2, noise n/2, image noise n/2, 7n/16 for
-`harness_integrity_processes` and n/16 for `harness_integrity_counts.weights_used_check`: 3n in all.
+`harness_integrity.processes` and n/16 for `harness_integrity.counts.weights_used_check`: 3n in all.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SURE = 1e-6
 """Largest probability of a finding by chance alone, for the tests against a fixed share."""
 _ONE_SIDED = 1e-4
 """The same for changes that go from right to wrong more often than back."""
-_KEPT = 0.5
+_MIN_KEPT_SHARE = 0.5
 """Share of the advantage over guessing that must survive scrubbing, in both permutations, to be a finding."""
 
 
@@ -111,7 +111,7 @@ def scrub_check(student: Student, sample: Sample, reference: Reference, seed: in
         kept.append(int((logits.argmax(dim=1) == sample.labels[part]).sum()))
     shares = [hits / quarter for hits in kept]
     shown = " and ".join(f"{100 * share:.1f} %" for share in shares)
-    floor = sample.guessing + _KEPT * (reference.accuracy - sample.guessing)
+    floor = sample.guessing + _MIN_KEPT_SHARE * (reference.accuracy - sample.guessing)
     if all(more_than(hits, quarter, sample.guessing) and hits / quarter > floor for hits in kept):
         return Check.failed(
             name,

@@ -1,1 +1,1 @@
-"""TODO: plugins/harness_kd"""
+"""The distillation loss: reference, catalogue of mistakes, diagnosis, verdict."""

@@ -14,7 +14,7 @@ from pydantic import field_validator
 from harness.api import Check, Context, Evaluation, Evaluator, Options, Student, hookimpl
 from harness.errors import SubmissionError
 from harness_kd.catalogue import mistakes
-from harness_kd.judgement import Judgement, Rules
+from harness_kd.judgement import Judgement, JudgingRules
 from harness_kd.reference import Probe, as_json_setting, probes
 from harness_kd.reply import Found, Reading, function, mapping, readings, text, texts
 from harness_kd.verdict import judge
@@ -84,11 +84,11 @@ def _check(student: Student, context: Context) -> Check | None:
     tries = readings(reply, tried)
     if not tries:
         return Check.failed(NAME, f"running {_named(found)} gave no usable answer")
-    rules = Rules(accept=frozenset(options.accept), stability=options.stability)
+    rules = JudgingRules(accept=frozenset(options.accept), stability=options.stability)
     return _told(found, *_best(tries, found, rules))
 
 
-def _best(tries: list[Reading], found: Found, rules: Rules) -> tuple[Reading, Judgement]:
+def _best(tries: list[Reading], found: Found, rules: JudgingRules) -> tuple[Reading, Judgement]:
     """The first reading that is right; else the first, which its names suggest."""
     judged = [(each, judge(each, found, rules)) for each in tries]
     right = [pair for pair in judged if pair[1].passed]

@@ -55,7 +55,7 @@ class Fit:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class FitTable:
     """All forms on all batches at one (α, T).
 
     Attributes:
@@ -137,14 +137,14 @@ _RANK = {
 
 
 @functools.lru_cache(maxsize=128)
-def _table(classes: int, alpha: float, temperature: float, pairs: int) -> Table:
+def _table(classes: int, alpha: float, temperature: float, pairs: int) -> FitTable:
     cases = [replace(case, alpha=alpha, temperature=temperature) for case in batches(classes)]
     with np.errstate(all="ignore"):
         soft = np.array([[_soft_mean(d, s, case) for case in cases] for s, d in _PAIRS[:pairs]])
     hard = np.array([[choice.function(case) for case in cases] for choice in HARDS])
     shape = (len(soft), *hard.shape)
     design = np.stack([np.broadcast_to(np.nan_to_num(soft)[:, None, :], shape), np.broadcast_to(hard, shape)], axis=-1)
-    return Table(soft, hard, np.linalg.pinv(design, rcond=1e-10))
+    return FitTable(soft, hard, np.linalg.pinv(design, rcond=1e-10))
 
 
 def _soft_mean(divergence: Choice[Any], softening: Choice[Any], case: Case) -> float:

@@ -16,7 +16,7 @@ from harness_kd.judgement import (
     RANDOM,
     REFERENCE,
     Judgement,
-    Rules,
+    JudgingRules,
     at,
     disagreeing,
     hard_gradient,
@@ -31,7 +31,7 @@ from harness_kd.terms import Choice
 # --- outcomes that are no loss at all ------------------------------------------------------------------------------
 
 
-def unfit(reading: Reading, found: Found, rules: Rules) -> Judgement | None:
+def unfit(reading: Reading, found: Found, rules: JudgingRules) -> Judgement | None:
     """What is wrong with a function that gives no loss at all on the grid."""
     grid = reading.of("grid")
     strange = next((each for each in grid if each.kind != "value"), None)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from harness_kd.catalogue import NAN_MISTAKES, PARTS, Mistake, mistakes
 from harness_kd.reference import Case, batch, loss
 
-_SHOWN = (("α=0.3, T=4", 0.3, 4.0), ("α=0.7, T=2.5", 0.7, 2.5))
+_EXAMPLES_SHOWN = (("α=0.3, T=4", 0.3, 4.0), ("α=0.7, T=2.5", 0.7, 2.5))
 _HIDING = (
     ("T=1", 0.3, 1.0),
     ("α=½", 0.5, 3.0),
@@ -60,7 +60,7 @@ def _entry(mistake: Mistake, case: Case) -> Iterator[str]:
 
 
 def _shows(mistake: Mistake, case: Case) -> str:
-    for name, alpha, temperature in _SHOWN:
+    for name, alpha, temperature in _EXAMPLES_SHOWN:
         tried = replace(case, alpha=alpha, temperature=temperature)
         value, right = mistake.formula.value(tried), loss(tried)
         if not math.isclose(value, right, rel_tol=1e-4):

@@ -17,7 +17,7 @@ JUDGED = ("grid", "half", "elsewhere")
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class JudgingRules:
     """What the assignment allows beyond the reference."""
 
     accept: frozenset[str] = frozenset()

@@ -12,7 +12,7 @@ from harness_kd.judgement import (
     JUDGED,
     Expected,
     Judgement,
-    Rules,
+    JudgingRules,
     accepted,
     at,
     hard_gradient,
@@ -24,7 +24,7 @@ from harness_kd.reference import Array, gradients_agree, softmax, within
 from harness_kd.reply import Found, Outcome, Reading
 
 
-def judge(reading: Reading, found: Found, rules: Rules) -> Judgement:
+def judge(reading: Reading, found: Found, rules: JudgingRules) -> Judgement:
     """Judge one reading of the function."""
     no_loss = unfit(reading, found, rules)
     if no_loss is not None:
@@ -76,7 +76,7 @@ def _pull(half: str, times: float) -> str:
     )
 
 
-def _right(reading: Reading, expected: Expected, rules: Rules) -> Judgement:
+def _right(reading: Reading, expected: Expected, rules: JudgingRules) -> Judgement:
     fragile = _fragile(reading, expected)
     notes = [note for note in (fragile, *_remarks(reading)) if note]
     hint = "; ".join(notes) or None

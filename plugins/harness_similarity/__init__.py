@@ -1,1 +1,1 @@
-"""TODO: plugins/harness_similarity"""
+"""Similarity: submissions of a class whose weights have one origin."""

@@ -12,13 +12,13 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from harness.api import ClassEntry, ClassEvaluator, Comparison, Options, PositiveInt, hookimpl
+from harness.api import ClassComparison, ClassEntry, ClassEvaluator, Options, PositiveInt, hookimpl
 from harness_similarity.layers import network
 from harness_similarity.matching import Matcher
 from harness_similarity.pairs import Alike, Equal, Usual, alike, equals, reordered
 from harness_similarity.wording import Agreements, finding, note
 
-_MOST_NOTES = 10
+_MAX_NOTES = 10
 """Architectures of which it is said what is usual, those of most pairs."""
 
 
@@ -38,7 +38,7 @@ class Similarity:
     name = "similarity"
     Options: ClassVar[type[Options]] = SimilarityOptions
 
-    def evaluate_class(self, entries: Sequence[ClassEntry], options: Any) -> Comparison:
+    def evaluate_class(self, entries: Sequence[ClassEntry], options: Any) -> ClassComparison:
         networks = {each.submission: network(each.submission, each.weights) for each in entries}
         matcher = Matcher(options.resemblance / 2)
         same, common = equals(entries)
@@ -57,7 +57,7 @@ class Similarity:
             both = by_name[pair[0]], by_name[pair[1]]
             findings.append(finding(both, same.get(pair), found, around, agreements))
         notes = (*_compared(len(entries), usual), *_left_out(common, len(pairs) - len(findings)))
-        return Comparison(findings=tuple(findings), notes=notes)
+        return ClassComparison(findings=tuple(findings), notes=notes)
 
 
 def _unlikeness(equal: Equal | None, alike: Alike | None) -> tuple[bool, float]:
@@ -70,7 +70,7 @@ def _compared(entries: int, usual: Sequence[Usual]) -> Iterable[str]:
     compared = sum(len(each.pairs) for each in usual)
     yield f"{entries} submissions; {compared:,} of their pairs have layers of the same shapes and were compared"
     large = sorted((each for each in usual if len(each.pairs) > 1), key=lambda each: -len(each.pairs))
-    yield from map(note, large[:_MOST_NOTES])
+    yield from map(note, large[:_MAX_NOTES])
 
 
 def _left_out(common: int, unlisted: int) -> Iterable[str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Order = np.ndarray[Any, np.dtype[np.intp]]
 
-_MOST_ROWS = 1024
+_MAX_ROWS = 1024
 """Wider layers are compared in the order they have: matching takes a time that grows with the cube."""
 _ORDERS = 4
 """Orders of earlier layers that are tried for a layer's inputs, the latest first."""
@@ -102,7 +102,7 @@ def in_place(ones: Sequence[Network], others: Sequence[Network], places: Sequenc
 
 def _best(few: Floats, many: Floats, found: Sequence[_Outputs]) -> tuple[float, Order]:
     """Mean |cosine| of the rows in their best order, and that order."""
-    if len(many) > _MOST_ROWS:
+    if len(many) > _MAX_ROWS:
         rows = np.arange(len(few))
         return float(np.abs((few * many[rows][:, : few.shape[1]]).sum(axis=(1, 2))).mean()), rows
     if few.shape[1] == 1 and few.shape[2] > 1:

@@ -1,1 +1,1 @@
-"""TODO: plugins/harness_site"""
+"""The board as a web site: tables, scatter plots, curves, a page per submission."""

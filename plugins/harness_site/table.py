@@ -11,7 +11,7 @@ from harness.api import Metric
 from harness.charts.scales import Scale, spanning
 from harness.charts.svg import element
 from harness.text import clean, interval_text, metric_text, plain_number, score_text
-from harness.values.board import Baseline, Board, Entry, Standing, marks
+from harness.values.board import Baseline, Board, Entry, Standing, symbols
 
 _DRAWN_ROWS = 1_000
 """Longer boards have no intervals drawn in them: their page is large enough."""
@@ -19,7 +19,7 @@ _WIDTH, _HEIGHT = 110, 12
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class SiteCell:
     """What stands in a cell: a value and, smaller, its interval."""
 
     text: str
@@ -36,7 +36,7 @@ class Column:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class SiteRow:
     """A submission or, without a rank, a baseline."""
 
     name: str
@@ -44,25 +44,25 @@ class Row:
     """For the instructor: the id and who handed it in, as far as the name does not say so."""
     rank: int | None
     signs: str
-    cells: Sequence[Cell]
+    cells: Sequence[SiteCell]
     drawn: Markup
     failed: tuple[str, ...] = ()
     unchecked: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class SiteTable:
     """Everything the ranking shows."""
 
     columns: list[Column]
-    rows: list[Row]
+    rows: list[SiteRow]
     drawn: bool
     """Whether a picture of the interval stands in each row."""
     checks: bool
     """Whether any row has a check that did not pass."""
 
     @classmethod
-    def of(cls, board: Board) -> Table:
+    def of(cls, board: Board) -> SiteTable:
         keys = [*board.ranking]
         columns = [Column(each.metric, "descending" if each.higher_is_better else "ascending") for each in keys]
         columns += [Column(name, _direction(name, board)) for name in board.further]
@@ -112,19 +112,19 @@ def _direction(name: str, board: Board) -> str:
     return "descending" if first is not None and first.higher_is_better else "ascending"
 
 
-def _row(line: Standing | Baseline, board: Board, extra: Sequence[str], scale: Scale | None) -> Row:
+def _row(line: Standing | Baseline, board: Board, extra: Sequence[str], scale: Scale | None) -> SiteRow:
     if isinstance(line, Baseline):
-        cells = [Cell(f"{100 * line.accuracy:.2f} %")]
-        cells += [Cell("")] * (len(board.ranking) + len(board.further) + len(extra) - 1)
+        cells = [SiteCell(f"{100 * line.accuracy:.2f} %")]
+        cells += [SiteCell("")] * (len(board.ranking) + len(board.further) + len(extra) - 1)
         drawn = _level(scale, line.accuracy) if scale else Markup("")
-        return Row(clean(line.name, 60), "", None, "", cells, drawn)
+        return SiteRow(clean(line.name, 60), "", None, "", cells, drawn)
     ranked = [line.metrics[key.metric] for key in board.ranking]
-    cells = [Cell(metric_text(each), interval_text(each)) for each in ranked]
-    cells += [Cell(plain_number(line.metrics.get(name))) for name in board.further]
-    cells += [Cell(_extra_cell(line, title)) for title in extra]
+    cells = [SiteCell(metric_text(each), interval_text(each)) for each in ranked]
+    cells += [SiteCell(plain_number(line.metrics.get(name))) for name in board.further]
+    cells += [SiteCell(_extra_cell(line, title)) for title in extra]
     drawn = _interval(scale, ranked[0]) if scale else Markup("")
     name = clean(line.name, 120)
-    return Row(name, people(line), line.rank, marks(line), cells, drawn, line.failed_checks, line.unchecked)
+    return SiteRow(name, people(line), line.rank, symbols(line), cells, drawn, line.failed_checks, line.unchecked)
 
 
 def _extra_cell(row: Standing, title: str) -> str:

@@ -15,12 +15,12 @@ from jinja2 import Environment
 
 from harness.api import Writer, hookimpl
 from harness.parallel import mapped
-from harness.values.board import Board, used_marks
+from harness.values.board import Board, used_symbols
 from harness.values.report import ReportView
 from harness.web import page, report_page, templates
 from harness_site.curves import overlays
 from harness_site.scatter import scatter
-from harness_site.table import Table, page_facts, people
+from harness_site.table import SiteTable, page_facts, people
 
 _PAGES = Path(__file__).parent / "pages"
 _BOARD = "index.html"
@@ -63,10 +63,10 @@ def board_page(board: Board, reports: Mapping[str, ReportView], links: Mapping[s
         script=_script(),
         sheet=_PAGES / "board.css",
         board=board,
-        table=Table.of(board),
+        table=SiteTable.of(board),
         links=links,
         people=people,
-        marks=used_marks(board),
+        marks=used_symbols(board),
         scatter=scatter(board, _limit(board, reports), links),
         overlays=overlays(board, reports),
         instructor=any(each.audience == "instructor" for each in reports.values()),

@@ -1,1 +1,1 @@
-"""TODO: plugins/harness_sizes"""
+"""Sizes: parameters, stored bytes, canonical bytes, and their limits."""

@@ -11,7 +11,7 @@ import pytest
 from harness_exports import csv as harness_csv_export
 from result_fakes import assignment, attempts, result
 
-from harness.board.builder import Facts, standings
+from harness.board.builder import BoardInputs, standings
 from harness.board.roster import Roster
 from harness.errors import UsageError
 from harness.plugins import Plugins
@@ -36,7 +36,7 @@ def rows_of(board: Board) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text)))
 
 
-def board_of(facts: Facts) -> Board:
+def board_of(facts: BoardInputs) -> Board:
     outcomes = (
         result("001", 0.9, nickname="=HYPERLINK(1)", submitted_at=NOW),
         result("2", 0.8, nickname="\u202e@SUM\x1b[2J", members=("+1", "＝cmd")),
@@ -54,7 +54,7 @@ def test_everyone_has_a_line_and_every_point_a_column() -> None:
     )
     marks = {"001": {"report": 15.0}, "red": {"report": 8.0}}
     override = {"3": Override(at=NOW, author="Dr. Li", reason="=1", score=4)}
-    rows = rows_of(board_of(Facts(roster=Roster(people), marks=marks, overrides=override)))
+    rows = rows_of(board_of(BoardInputs(roster=Roster(people), marks=marks, overrides=override)))
     assert [(row["id"], row["name"], row["status"], row["rank"]) for row in rows] == [
         ("001", "王小明", "graded", "1"),
         ("2", "Bob", "graded", "2"),
@@ -74,7 +74,7 @@ def test_everyone_has_a_line_and_every_point_a_column() -> None:
 
 
 def test_nothing_in_it_is_a_formula() -> None:
-    rows = rows_of(board_of(Facts()))
+    rows = rows_of(board_of(BoardInputs()))
     assert [row["nickname"] for row in rows] == ["'=HYPERLINK(1)", "'@SUM", "3"]
     assert rows[1]["members"] == "'+1; ＝cmd"
     assert rows[2]["reason"] == "'-1+1 boom"
@@ -92,4 +92,4 @@ def test_the_reasons_are_whole() -> None:
 
 def test_no_template_is_filled_in() -> None:
     with pytest.raises(UsageError, match="fills in no template"):
-        EXPORT.export(board_of(Facts()), Path("x.csv"))
+        EXPORT.export(board_of(BoardInputs()), Path("x.csv"))

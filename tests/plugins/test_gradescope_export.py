@@ -13,7 +13,7 @@ import pytest
 from harness_exports import gradescope as harness_gradescope_export
 from result_fakes import assignment, attempts, metric, result
 
-from harness.board.builder import Facts, standings
+from harness.board.builder import BoardInputs, standings
 from harness.board.roster import Roster
 from harness.errors import UsageError
 from harness.plugins import Plugins
@@ -35,7 +35,7 @@ def class_of_three() -> Board:
         result("submission_77", 0.8),
         result("carol@example.org", status="crashed", reason="ValueError: label 7", points=(), score=0),
     )
-    facts = Facts(roster=ROSTER, overrides={"submission_77": OVERRIDE})
+    facts = BoardInputs(roster=ROSTER, overrides={"submission_77": OVERRIDE})
     return standings(attempts(*outcomes), assignment(), facts)
 
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from harness_kd.judgement import Rules
+from harness_kd.judgement import JudgingRules
 from harness_kd.reference import Case, Probe, probes
 from harness_kd.verdict import judge
 from hypothesis import given, settings
@@ -41,7 +41,7 @@ def test_right_everywhere(name, case):
     tried = [probe for probe in probes(10) if probe.purpose == "grid"]
     tried += [Probe(f"random {dtype}", case, dtype, "elsewhere", "random") for dtype in dtypes]
     (reading,), found = readings_of(RIGHT[name], tried)
-    judgement = judge(reading, found, Rules())
+    judgement = judge(reading, found, JudgingRules())
     assert judgement.passed, judgement
 
 

@@ -10,7 +10,7 @@ import pytest
 from harness_exports import lms as harness_lms_export
 from result_fakes import assignment, attempts, result
 
-from harness.board.builder import Facts, standings
+from harness.board.builder import BoardInputs, standings
 from harness.board.roster import Roster
 from harness.errors import TableError, UsageError
 from harness.plugins import Plugins
@@ -34,7 +34,7 @@ WORKSHEET = """\
 """
 
 
-def board_of(*ids: str, facts: Facts | None = None) -> Board:
+def board_of(*ids: str, facts: BoardInputs | None = None) -> Board:
     return standings(attempts(*(result(each) for each in ids)), assignment(), facts)
 
 
@@ -69,7 +69,7 @@ def test_canvas_gets_our_column_for_those_who_have_a_score(gradebook: Path) -> N
 
 def test_a_team_s_score_is_everyone_s(gradebook: Path) -> None:
     people = (Person(id="101", name="W", team="red"), Person(id="102", name="B", team="red"))
-    found = exported("canvas", board_of("red", facts=Facts(roster=Roster(people))), gradebook)
+    found = exported("canvas", board_of("red", facts=BoardInputs(roster=Roster(people))), gradebook)
     assert [row["Homework (12)"] for row in found["canvas.csv"]] == ["5", "3", "3"]
 
 

@@ -29,13 +29,13 @@ from similarity_fakes import (
     tuned,
 )
 
-from harness.api import ClassEntry, Comparison
+from harness.api import ClassComparison, ClassEntry
 from harness.plugins import Plugins
 
 KINDS = list(ARCHITECTURES)
 
 
-def compared(entries: list[ClassEntry], **options) -> Comparison:
+def compared(entries: list[ClassEntry], **options) -> ClassComparison:
     return Similarity().evaluate_class(entries, SimilarityOptions(**options))
 
 
@@ -43,7 +43,7 @@ def independents(kind: str, count: int = 4) -> list[ClassEntry]:
     return [entry(f"student-{seed}", student(kind, seed)) for seed in range(1, count + 1)]
 
 
-def listed(comparison: Comparison) -> dict[frozenset[str], str]:
+def listed(comparison: ClassComparison) -> dict[frozenset[str], str]:
     return {frozenset(each.submissions): each.evidence["found"] for each in comparison.findings}
 
 

@@ -41,7 +41,7 @@ def test_the_self_test_can_fail() -> None:
     """Every attempt that needs no other user's rights is possible without a wall: so a wall is what stops it."""
     possible = set(selftest._attacks(choose("none")))
     assert possible >= FILTERED | {
-        *("read a file outside", "list a folder outside", "write outside", "write to its own room"),
+        *("read a file outside", "list a folder outside", "write outside", "write to its own box"),
         *("connect over TCP", "connect to an abstract socket", "run a program"),
     }
 
@@ -62,9 +62,9 @@ def test_without_the_filter_or_landlock_a_zygote_serves_one_room() -> None:
     sandbox = Sandbox(wall)
     refuse_unless_it_holds(sandbox)
     assert set(selftest._attacks(sandbox)) <= FILTERED
-    with sandbox.room() as room:
-        with room.worker(room.path, USAGE, threading.Event()):
-            zygote = room._zygote
+    with sandbox.box() as box:
+        with box.worker(box.path, USAGE, threading.Event()):
+            zygote = box._zygote
         assert zygote is not None
         assert zygote.alive
     assert not zygote.alive
@@ -75,11 +75,11 @@ def test_without_the_filter_or_landlock_a_zygote_serves_one_room() -> None:
 def test_a_zygote_that_died_is_replaced(name: str, tmp_path: Path) -> None:
     sandbox = sandbox_called(name)
     assignment = small_assignment(tmp_path / "assignment")
-    with sandbox.room() as room:
-        first = room.worker(room.path, USAGE, threading.Event())
-        room._zygote._process.kill()
+    with sandbox.box() as box:
+        first = box.worker(box.path, USAGE, threading.Event())
+        box._zygote._process.kill()
         first.close()
-        with room.worker(room.path, USAGE, threading.Event()) as second:
+        with box.worker(box.path, USAGE, threading.Event()) as second:
             assert second.alive
     with opened(hand_in(tmp_path / "honest", HONEST), assignment, sandbox) as student:
         assert student.facts.parameters
@@ -87,18 +87,18 @@ def test_a_zygote_that_died_is_replaced(name: str, tmp_path: Path) -> None:
 
 def test_what_a_submission_left_is_gone_before_the_next(tmp_path: Path) -> None:
     sandbox = choose("none")
-    with sandbox.room() as room:
-        (room.path / "left" / "over").mkdir(parents=True)
-        (room.path / "link").symlink_to(tmp_path)
-        (room.path / "left" / "over" / "file").write_text("x")
-        kept = room.path
+    with sandbox.box() as box:
+        (box.path / "left" / "over").mkdir(parents=True)
+        (box.path / "link").symlink_to(tmp_path)
+        (box.path / "left" / "over" / "file").write_text("x")
+        kept = box.path
     assert list(kept.iterdir()) == []
     assert tmp_path.is_dir()
 
 
 def test_a_room_is_unseen_by_others(tmp_path: Path) -> None:
-    with choose("none").room() as room:
-        assert room.path.stat().st_mode & 0o007 == 0
+    with choose("none").box() as box:
+        assert box.path.stat().st_mode & 0o007 == 0
 
 
 @pytest.mark.parametrize(
@@ -112,9 +112,9 @@ def test_a_room_is_unseen_by_others(tmp_path: Path) -> None:
     ids=["cpu", "threads", "memory"],
 )  # fmt: skip
 def test_each_limit_has_its_own_words(usage: Usage, code: str, status: str, words: str) -> None:
-    with choose("auto").room() as room:
-        (room.path / "model.py").write_text(f"def StudentNet():\n    exec({code!r})\n")
-        with room.worker(room.path, usage, threading.Event()) as worker:
+    with choose("auto").box() as box:
+        (box.path / "model.py").write_text(f"def StudentNet():\n    exec({code!r})\n")
+        with box.worker(box.path, usage, threading.Event()) as worker:
             facts = {"formats": [], "sources": ["model.py"], "entry_points": ["StudentNet"]}
             limits = {"limit_seconds": 8.0, "max_reply_bytes": 10_000}
             worker.ask("open", facts, {}, doing="importing", **limits)
@@ -126,10 +126,10 @@ def test_each_limit_has_its_own_words(usage: Usage, code: str, status: str, word
 GRADER = """
 import sys, threading
 from harness.sandbox import Usage, choose
-context = choose(sys.argv[1]).room()
-room = context.__enter__()
-worker = room.worker(room.path, Usage(2**31, 600, 64), threading.Event())
-print(worker._process.pid, room.path, flush=True)
+context = choose(sys.argv[1]).box()
+box = context.__enter__()
+worker = box.worker(box.path, Usage(2**31, 600, 64), threading.Event())
+print(worker._process.pid, box.path, flush=True)
 threading.Event().wait()
 """
 
@@ -138,12 +138,12 @@ threading.Event().wait()
 def test_nothing_survives_a_killed_grader(name: str) -> None:
     sandbox_called(name)
     with subprocess.Popen([sys.executable, "-c", GRADER, name], stdout=subprocess.PIPE, text=True) as grader:
-        pid, room = grader.stdout.readline().split()
+        pid, box = grader.stdout.readline().split()
         worker = psutil.Process(int(pid))
         zygotes = psutil.Process(grader.pid).children(recursive=True)
         assert worker in zygotes
         grader.kill()
-    shutil.rmtree(room)
+    shutil.rmtree(box)
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and any(map(_runs, zygotes)):
         time.sleep(0.05)
@@ -177,12 +177,12 @@ def test_a_zygote_that_cannot_start_is_our_failure() -> None:
     class Broken(NoWall):
         name = "broken"
 
-        def command(self, argv, room, environment):
+        def command(self, argv, box, environment):
             return [*argv[:-2], "raise SystemExit('torch is missing')"]
 
     sandbox = Sandbox(Broken())
-    with sandbox.room() as room, pytest.raises(HarnessError, match="torch is missing"):
-        room.worker(room.path, USAGE, threading.Event())
+    with sandbox.box() as box, pytest.raises(HarnessError, match="torch is missing"):
+        box.worker(box.path, USAGE, threading.Event())
     sandbox.close()
 
 
@@ -190,7 +190,7 @@ def test_a_zygote_that_cannot_start_is_our_failure() -> None:
 @pytest.mark.parametrize("name", WALLS)
 def test_workers_of_root_are_nobody(name: str) -> None:
     with (
-        sandbox_called(name).room() as room,
-        room.worker(room.path, USAGE, threading.Event()) as worker,
+        sandbox_called(name).box() as box,
+        box.worker(box.path, USAGE, threading.Event()) as worker,
     ):
         assert set(psutil.Process(worker._process.pid).uids()) == {65534}

@@ -130,11 +130,11 @@ def staged(path: Path, scratch: Path) -> Submission:
 @contextmanager
 def opened(path: Path, assignment: Assignment, sandbox: Sandbox, size: int = SIZE) -> Iterator[SandboxedStudent]:
     """The student of a hand-in, loaded into a worker."""
-    with sandbox.room() as room:
-        submission = staged(path, room.path)
+    with sandbox.box() as box:
+        submission = staged(path, box.path)
         shared = SharedImages("a test's secret")
         formats = PLUGINS.weight_format_modules
-        with SandboxedStudent(submission, assignment, room, shared, formats, size) as student:
+        with SandboxedStudent(submission, assignment, box, shared, formats, size) as student:
             student.open()
             yield student
 

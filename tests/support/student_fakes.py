@@ -13,7 +13,7 @@ from harness_formats import containers as harness_formats
 from torch import Tensor, nn
 
 from harness.api import Context, Examples, Images, Metric, ModelFacts, Options
-from harness.networks.key_matching import fit_keys
+from harness.networks.key_matching import match_keys
 from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
 from harness.worker.decoding import decode_weights
@@ -44,7 +44,7 @@ def student_of(
     model = Model(module if built is None else built, shape)
     outline = model.outline()
     state = {name: tuple(each) for name, each in outline["state"].items()}
-    tensors, _ = fit_keys(decoded.tensors, state)
+    tensors, _ = match_keys(decoded.tensors, state)
     masks, weights = live_masks(tensors), for_model(tensors, state)
     outside = {name: mask for name, mask in masks.items() if name in state}
     described = model.describe(

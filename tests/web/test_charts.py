@@ -45,9 +45,9 @@ numbers = st.floats(allow_nan=False, allow_infinity=False)
 def test_every_value_is_inside_its_axis(values: list[float]) -> None:
     scale = spanning(values, start=60, end=460)
     assert all(60 <= scale(value) <= 460 for value in values)
-    room = 1e-6 * max(abs(scale.low), abs(scale.high))
+    box = 1e-6 * max(abs(scale.low), abs(scale.high))
     ticks = scale.ticks(5)
-    assert all(scale.low - room <= tick <= scale.high + room for tick in ticks)
+    assert all(scale.low - box <= tick <= scale.high + box for tick in ticks)
     assert 1 <= len(ticks) <= 9
 
 

@@ -24,7 +24,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
-from harness.networks.key_matching import fit_keys
+from harness.networks.key_matching import match_keys
 from harness.plugins import Plugins
 from harness.worker.decoding import Decoded, decode_weights
 
@@ -241,7 +241,7 @@ def test_prefixes_are_fitted(case: str) -> None:
     given_name, model_name = PREFIXES[case]
     tensors = {given_name(name): each for name, each in net().state_dict().items()}
     expected = {model_name(name): shape for name, shape in shapes(net()).items()}
-    fitted, notes = fit_keys(tensors, expected)
+    fitted, notes = match_keys(tensors, expected)
     assert list(fitted) == list(expected)
     assert bool(notes) == (set(tensors) != set(expected))
 
@@ -249,22 +249,22 @@ def test_prefixes_are_fitted(case: str) -> None:
 def test_pruned_pairs_fit_either_way_and_stay_as_they_are() -> None:
     pruned = net()
     prune.random_unstructured(pruned[3], "weight", 0.5)
-    fitted, _ = fit_keys(pruned.state_dict(), shapes(net()))
+    fitted, _ = match_keys(pruned.state_dict(), shapes(net()))
     assert {"3.weight_orig", "3.weight_mask"} <= set(fitted)
-    fitted, _ = fit_keys(net().state_dict(), shapes(pruned))
+    fitted, _ = match_keys(net().state_dict(), shapes(pruned))
     assert "3.weight" in fitted
 
 
 def test_old_and_profiled_files_fit() -> None:
     state = {name: each for name, each in net().state_dict().items() if "num_batches" not in name}
-    fitted, notes = fit_keys({**state, "total_ops": torch.zeros(1), "0.total_params": torch.zeros(1)}, shapes(net()))
+    fitted, notes = match_keys({**state, "total_ops": torch.zeros(1), "0.total_params": torch.zeros(1)}, shapes(net()))
     assert set(fitted) == set(state)
     assert len(notes) == 2
 
 
 def test_single_numbers_take_the_models_shape() -> None:
     state = {**net().state_dict(), "1.num_batches_tracked": torch.zeros(1)}
-    fitted, _ = fit_keys(state, shapes(net()))
+    fitted, _ = match_keys(state, shapes(net()))
     assert fitted["1.num_batches_tracked"].shape == ()
 
 
@@ -282,7 +282,7 @@ MISMATCHES: dict[str, tuple[dict[str, torch.Tensor], str, str]] = {
 def test_mismatches_are_listed_with_a_cause(case: str) -> None:
     tensors, reason, cause = MISMATCHES[case]
     with pytest.raises(SubmissionError) as raised:
-        fit_keys(tensors, shapes(net()))
+        match_keys(tensors, shapes(net()))
     assert reason in raised.value.reason
     assert cause in str(raised.value.hint)
 

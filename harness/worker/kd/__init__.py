@@ -1,1 +1,1 @@
-"""TODO: harness/worker/kd"""
+"""The distillation loss beside student code: found, its arguments read, run on probes."""

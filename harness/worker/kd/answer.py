@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import SubmissionError
 from harness.worker.failures import describe
-from harness.worker.kd.binding import Attempt, attempts
+from harness.worker.kd.binding import KdAttempt, attempts
 from harness.worker.kd.outcome import outcome, teacher_gradient
 from harness.worker.kd.search import Ambiguous, Sources, Target, code_lines, find
 from harness.worker.kd.signature import Unbindable
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 Answer = tuple[dict[str, Any], dict[str, "Tensor"]]
-_MOST_NAMES = 40
-_MOST_WARNINGS = 3
+_MAX_NAMES = 40
+_MAX_WARNINGS = 3
 
 
 def answer(sources: Sources, facts: dict[str, Any], tensors: dict[str, Tensor]) -> Answer:
@@ -67,7 +67,7 @@ def answer(sources: Sources, facts: dict[str, Any], tensors: dict[str, Tensor]) 
     return found, named
 
 
-def _tried(attempt: Attempt, probes: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Answer:
+def _tried(attempt: KdAttempt, probes: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Answer:
     outcomes: dict[str, Any] = {}
     results: dict[str, Tensor] = {}
     for probe in probes:
@@ -93,9 +93,9 @@ def _described(target: Target, sources: Sources, notes: list[str]) -> dict[str, 
 
 
 def _defined(sources: Sources) -> list[str]:
-    return [f"{each.kind} {each.name}" for each in sources.names() if each.kind != "assignment"][:_MOST_NAMES]
+    return [f"{each.kind} {each.name}" for each in sources.names() if each.kind != "assignment"][:_MAX_NAMES]
 
 
 def _texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:
     texts = dict.fromkeys(" ".join(str(each.message).split())[:200] for each in caught)
-    return list(texts)[:_MOST_WARNINGS]
+    return list(texts)[:_MAX_WARNINGS]

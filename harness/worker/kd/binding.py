@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.worker.kd.hyperparameters import Numbers, Settings, attribute_knobs, bare_instance, outside_knobs
+from harness.worker.kd.hyperparameters import ConfigTable, Numbers, attribute_knobs, bare_instance, outside_knobs
 from harness.worker.kd.names import NUMBERS, Role, assign
 from harness.worker.kd.search import Target
 from harness.worker.kd.signature import VARIADIC, Parameter, extra, keywords, readings, signature
@@ -20,7 +20,7 @@ _SAMPLE = Numbers(0.5, 2.0)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Attempt:
+class KdAttempt:
     """One reading of the function's parameters.
 
     Attributes:
@@ -60,7 +60,7 @@ class Bindable:
         return instance if name in ("forward", "__call__") and callable(instance) else getattr(instance, name)
 
 
-def attempts(loaded: Any, target: Target) -> list[Attempt]:
+def attempts(loaded: Any, target: Target) -> list[KdAttempt]:
     """Readings of the parameters, likeliest first; several only where names leave doubt.
 
     Raises:
@@ -71,7 +71,7 @@ def attempts(loaded: Any, target: Target) -> list[Attempt]:
     return [_attempt(bindable, parameters, roles, guessed) for roles, guessed in readings(parameters)]
 
 
-def _attempt(bindable: Bindable, parameters: Sequence[Parameter], roles: dict[Role, str], guessed: bool) -> Attempt:
+def _attempt(bindable: Bindable, parameters: Sequence[Parameter], roles: dict[Role, str], guessed: bool) -> KdAttempt:
     function = bindable.function(_SAMPLE)
     named = keywords(function, parameters, roles)
     inside = {role: f"parameter {name}" for role, name in roles.items() if role in NUMBERS}
@@ -88,7 +88,7 @@ def _attempt(bindable: Bindable, parameters: Sequence[Parameter], roles: dict[Ro
         return functools.partial(_call, fresh, parameters, {**{name: role for role, name in roles.items()}, **named})
 
     where = _where(inside, bindable, function)
-    return Attempt(roles, where, make, guessed)
+    return KdAttempt(roles, where, make, guessed)
 
 
 def _where(inside: dict[Role, str], bindable: Bindable, function: Any) -> dict[str, str]:
@@ -128,7 +128,7 @@ def _call(
 
 def _values(numbers: Numbers) -> dict[str, Any]:
     return {"alpha": numbers.alpha, "hard_weight": 1 - numbers.alpha, "temperature": numbers.temperature,
-            "settings": Settings(numbers)}  # fmt: skip
+            "settings": ConfigTable(numbers)}  # fmt: skip
 
 
 def _instance(owner: type, numbers: Numbers) -> tuple[Any, dict[Role, str]]:

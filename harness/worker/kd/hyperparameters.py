@@ -38,7 +38,7 @@ class Knob:
         self.set(numbers.of(self.role))
 
 
-class Settings(dict[str, Any]):
+class ConfigTable(dict[str, Any]):
     """Stands for `params`, `args`, `config`: any key or attribute that means α or T has its value."""
 
     def __init__(self, numbers: Numbers) -> None:

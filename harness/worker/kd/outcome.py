@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.worker.failures import describe
-from harness.worker.kd.binding import Attempt
+from harness.worker.kd.binding import KdAttempt
 from harness.worker.kd.hyperparameters import Numbers
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ Outcome = dict[str, Any]
 _INPUTS = ("student", "labels", "teacher")
 
 
-def outcome(attempt: Attempt, probe: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Outcome, dict[str, Tensor]]:
+def outcome(attempt: KdAttempt, probe: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Outcome, dict[str, Tensor]]:
     """Facts of one probe, and tensors `value` (float64 scalar) and `gradient` (float64, as the student logits)."""
     import torch
 
@@ -23,38 +23,38 @@ def outcome(attempt: Attempt, probe: dict[str, Any], tensors: dict[str, Tensor])
     inputs = {name: tensors[probe[name]] for name in _INPUTS}
     try:
         exact = inputs if probe["dtype"] == "float64" else _cast(inputs, torch.float32)
-        facts, found = _outcome(attempt, numbers, exact)
-        if facts["kind"] == "raised" and probe["dtype"] == "float64":
+        outcome, found = _outcome(attempt, numbers, exact)
+        if outcome["kind"] == "raised" and probe["dtype"] == "float64":
             # Functions that mix in float32 constants of their own are fine where they are used.
             return _outcome(attempt, numbers, _cast(inputs, torch.float32))
     except BaseException as error:  # noqa: BLE001 - what a student returned may raise whenever it is touched
         return {"kind": "raised", "error": describe(error)}, {}
-    return facts, found
+    return outcome, found
 
 
 def _cast(inputs: dict[str, Tensor], dtype: Any) -> dict[str, Tensor]:
     return {name: each if name == "labels" else each.to(dtype) for name, each in inputs.items()}
 
 
-def _outcome(attempt: Attempt, numbers: Numbers, inputs: dict[str, Tensor]) -> tuple[Outcome, dict[str, Tensor]]:
+def _outcome(attempt: KdAttempt, numbers: Numbers, inputs: dict[str, Tensor]) -> tuple[Outcome, dict[str, Tensor]]:
     import torch
 
-    call, leaf, given, facts = _first_call(attempt, numbers, inputs)
-    if "error" in facts:
-        return facts, {}
-    facts |= {"mutated": [name for name in _INPUTS if not _same(inputs[name], given[name])]}
-    result = _scalar(facts.pop("returned"), facts)
+    call, leaf, given, outcome = _first_call(attempt, numbers, inputs)
+    if "error" in outcome:
+        return outcome, {}
+    outcome |= {"mutated": [name for name in _INPUTS if not _same(inputs[name], given[name])]}
+    result = _scalar(outcome.pop("returned"), outcome)
     found: dict[str, Tensor] = {}
     if result is not None:
         found["value"] = result.detach().to(torch.float64).reshape(())
-        gradient = _gradient(result, leaf, facts)
+        gradient = _gradient(result, leaf, outcome)
         if gradient is not None:
             found["gradient"] = gradient
-        facts["repeat_differs"] = _repeat_differs(call, numbers, inputs, found["value"], bool(facts.get("one_hot")))
-    return facts, found
+        outcome["repeat_differs"] = _repeat_differs(call, numbers, inputs, found["value"], bool(outcome.get("one_hot")))
+    return outcome, found
 
 
-def teacher_gradient(attempt: Attempt, probe: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
+def teacher_gradient(attempt: KdAttempt, probe: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
     """Whether the loss also pulls on the teacher; a function that refuses such inputs does not."""
     import torch
 
@@ -73,7 +73,7 @@ def teacher_gradient(attempt: Attempt, probe: dict[str, Any], tensors: dict[str,
         return False
 
 
-def _first_call(attempt: Attempt, numbers: Numbers, inputs: dict[str, Tensor]) -> tuple[Any, Any, Any, Outcome]:
+def _first_call(attempt: KdAttempt, numbers: Numbers, inputs: dict[str, Tensor]) -> tuple[Any, Any, Any, Outcome]:
     """The callable, the student leaf, the inputs it got, and {"returned": …} or {"kind": "raised", "error": …}."""
     error: BaseException | None = None
     for one_hot in (False, True):
@@ -118,20 +118,20 @@ def _same(before: Tensor, after: Any) -> bool:
         return False
 
 
-def _scalar(returned: Any, facts: Outcome) -> Tensor | None:
-    """The loss among what came back as a tensor of one element, if there is one; `facts` says what came."""
+def _scalar(returned: Any, outcome: Outcome) -> Tensor | None:
+    """The loss among what came back as a tensor of one element, if there is one; `outcome` says what came."""
     import torch
 
-    returned = _unwrapped(returned, facts)
+    returned = _unwrapped(returned, outcome)
     if returned is None:
-        facts["kind"] = "none"
+        outcome["kind"] = "none"
     elif not isinstance(returned, torch.Tensor):
-        facts |= {"kind": "not_a_tensor", "type": type(returned).__name__[:60]}
+        outcome |= {"kind": "not_a_tensor", "type": type(returned).__name__[:60]}
         return _number(returned)
     elif returned.numel() != 1 or returned.is_complex():
-        facts |= {"kind": "not_scalar", "shape": list(returned.shape)[:8]}
+        outcome |= {"kind": "not_scalar", "shape": list(returned.shape)[:8]}
     else:
-        facts |= {"kind": "value", "shape": list(returned.shape)[:8], "dtype": str(returned.dtype)[6:]}
+        outcome |= {"kind": "value", "shape": list(returned.shape)[:8], "dtype": str(returned.dtype)[6:]}
         # A subclass of the student's own would answer every later call as it likes.
         return torch.Tensor.as_subclass(returned, torch.Tensor)
     return None
@@ -147,30 +147,30 @@ def _number(value: Any) -> Tensor | None:
         return None
 
 
-def _unwrapped(returned: Any, facts: Outcome) -> Any:
+def _unwrapped(returned: Any, outcome: Outcome) -> Any:
     """The first of several results, or the entry called loss."""
     if isinstance(returned, tuple | list) and returned:
-        facts["wrapped"] = f"a {type(returned).__name__[:30]} of {len(returned)}"
+        outcome["wrapped"] = f"a {type(returned).__name__[:30]} of {len(returned)}"
         return returned[0]
     if isinstance(returned, dict) and returned:
         key = next((key for key in ("loss", "total", "total_loss", "kd_loss") if key in returned), None)
-        facts["wrapped"] = f"a dict of {len(returned)}"
+        outcome["wrapped"] = f"a dict of {len(returned)}"
         return returned[key] if key else next(iter(returned.values()))
     return returned
 
 
-def _gradient(result: Tensor, leaf: Tensor, facts: Outcome) -> Tensor | None:
+def _gradient(result: Tensor, leaf: Tensor, outcome: Outcome) -> Tensor | None:
     import torch
 
     if not result.requires_grad:
-        facts["gradient"] = "detached"
+        outcome["gradient"] = "detached"
         return None
     try:
         (gradient,) = torch.autograd.grad(result.sum(), [leaf], allow_unused=True)
     except RuntimeError as error:
-        facts |= {"gradient": "failed", "gradient_error": describe(error)}
+        outcome |= {"gradient": "failed", "gradient_error": describe(error)}
         return None
-    facts["gradient"] = "detached" if gradient is None else "given"
+    outcome["gradient"] = "detached" if gradient is None else "given"
     return None if gradient is None else gradient.detach().to(torch.float64)
 
 

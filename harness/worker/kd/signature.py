@@ -18,7 +18,7 @@ Reading = tuple[dict[Role, str], bool]
 
 _ROLES: tuple[Role, ...] = (*TENSORS, *NUMBERS, "settings")
 _PAIR: tuple[Role, ...] = ("alpha", "temperature")
-_MOST = 12
+_MAX_READINGS = 12
 VARIADIC = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 
 
@@ -88,12 +88,12 @@ def readings(parameters: Sequence[Parameter]) -> list[Reading]:
     first = roles | dict(zip(missing, spare, strict=False))
     if len(spare) <= len(missing) and "student" in first and "teacher" in first and sure:
         return [(first, bool(spare))]
-    guesses = list(itertools.islice(_by_order(roles, required), _MOST))
+    guesses = list(itertools.islice(_by_order(roles, required), _MAX_READINGS))
     if len(spare) <= len(missing) and "student" in first and "teacher" in first:
         guesses = [first, *(guess for guess in guesses if guess != first)]
     if not guesses:
         raise Unbindable(_cannot([each.name for each in plain], spare[len(missing) :]))
-    return [(guess, True) for guess in guesses[:_MOST]]
+    return [(guess, True) for guess in guesses[:_MAX_READINGS]]
 
 
 def _score(roles: dict[Role, str], role: Role) -> int:

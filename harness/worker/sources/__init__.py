@@ -1,1 +1,1 @@
-"""TODO: harness/worker/sources"""
+"""Student sources: read as text, sliced to the definitions that are needed, executed."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import SubmissionError
+from harness.text import first_of
 from harness.worker.sources.modules import Code, Project
 from harness.worker.sources.slices import flattened, leaves
 from harness.worker.sources.text import SourceText, read_source
@@ -17,7 +18,7 @@ from harness.worker.sources.text import SourceText, read_source
 Kind = Literal["class", "function", "assignment"]
 
 _MODULES = frozenset({"Module", "Sequential", "LightningModule", "ModuleList", "ScriptModule"})
-_SHOWN = 12
+_MAX_NAMES_SHOWN = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +145,7 @@ class Sources:
             )
         if not ordered:
             return SubmissionError("rejected", f"{wanted} was not found: the sources define no class or function")
-        shown = ", ".join(map(str, ordered[:_SHOWN])) + (" …" if len(ordered) > _SHOWN else "")
+        shown = first_of([str(each) for each in ordered], _MAX_NAMES_SHOWN)
         likely = self._tops(modules) or ordered
         lines = " or ".join(f'{key} = "{each.name}"' for each in likely[:3])
         return SubmissionError(

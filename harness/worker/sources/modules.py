@@ -23,7 +23,7 @@ from harness.errors import SubmissionError
 from harness.worker.cpu_only import cpu_only
 from harness.worker.failures import describe
 from harness.worker.sources.missing_import import Absent
-from harness.worker.sources.slices import Slicer, facts, flattened, keys, leaves
+from harness.worker.sources.slices import Slicer, bound_names, flattened, keys, leaves
 from harness.worker.sources.text import Chunk, SourceText
 
 
@@ -82,7 +82,7 @@ class Code:
         """Every name that the module could provide."""
         if self._exports is None:
             self._exports = frozenset()  # files that star-import each other end here
-            names = set().union(*(facts(each).binds for each in self.statements)) if self.statements else set()
+            names = set().union(*(bound_names(each).binds for each in self.statements)) if self.statements else set()
             for each in leaves(self.statements):
                 if isinstance(each, ast.ImportFrom) and each.names[0].name == "*":
                     names |= self._star(each) or frozenset()
@@ -135,7 +135,7 @@ class Code:
             if isinstance(piece, ast.Import | ast.ImportFrom):
                 self._stand_in(piece, error)
                 return
-            binds = facts(piece).binds
+            binds = bound_names(piece).binds
             if binds & set(wanted) and len(list(leaves([piece]))) == 1:
                 raise
             self._skip(at, piece, error)
@@ -162,7 +162,7 @@ class Code:
     def _skip(self, at: int, piece: ast.stmt, error: BaseException) -> None:
         where = f"{self.chunks[at].label} line {piece.lineno}"
         reason = f"{where} was skipped because it raised {describe(error)}"
-        self.skipped.update(dict.fromkeys(facts(piece).binds, reason))
+        self.skipped.update(dict.fromkeys(bound_names(piece).binds, reason))
         self.project.note(reason)
 
     def _force(self, needed: set[str] | frozenset[str], wanted: Sequence[str]) -> None:
@@ -171,7 +171,7 @@ class Code:
         for at, statement in enumerate(self.statements):
             inner = [each for each in leaves([statement]) if each is not statement and isinstance(each, kinds)]
             for each in inner:
-                missing = facts(each).binds & needed - set(vars(self.module))
+                missing = bound_names(each).binds & needed - set(vars(self.module))
                 if missing & (set(wanted) | self.slicer.definitions | set(self.skipped)):
                     where = f"{self.chunks[at].label} line {each.lineno}"
                     self.project.note(
@@ -363,7 +363,7 @@ class Project:
 def _definitions(source: SourceText) -> set[str]:
     kinds = (ast.FunctionDef, ast.ClassDef, ast.Assign)
     inner = (each for chunk in source.chunks for each in leaves(chunk.body) if isinstance(each, kinds))
-    return set().union(*(facts(each).binds for each in inner))
+    return set().union(*(bound_names(each).binds for each in inner))
 
 
 def _module_names(sources: Sequence[SourceText]) -> dict[str, SourceText]:

@@ -29,28 +29,28 @@ Star = Callable[[ast.ImportFrom], frozenset[str] | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class BoundNames:
     """What one statement binds at module level, and the global names it or anything inside it may look up."""
 
     binds: frozenset[str]
     uses: frozenset[str]
 
 
-def facts(statement: ast.stmt) -> Facts:
-    """Facts of a statement; none for one that does not compile, such as a `return` outside a function."""
+def bound_names(statement: ast.stmt) -> BoundNames:
+    """BoundNames of a statement; none for one that does not compile, such as a `return` outside a function."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             code = compile(ast.Module([statement], []), "<source>", "exec", dont_inherit=True)
     except (SyntaxError, ValueError, RecursionError, MemoryError, TypeError):
-        return Facts(frozenset(), frozenset())
+        return BoundNames(frozenset(), frozenset())
     binds = {str(each.argval) for each in dis.get_instructions(code) if each.opname in _STORES}
     uses = {str(each.argval) for part in _codes(code) for each in dis.get_instructions(part) if each.opname in _LOADS}
     stored = {str(i.argval) for part in _codes(code) for i in dis.get_instructions(part) if i.opname == "STORE_GLOBAL"}
     # The compiler drops what stands under `if False:`; here it counts.
-    inner = [facts(each) for each in leaves([statement])] if blocks(statement) else []
+    inner = [bound_names(each) for each in leaves([statement])] if blocks(statement) else []
     binds, uses = binds.union(stored, *(each.binds for each in inner)), uses.union(*(each.uses for each in inner))
-    return Facts(frozenset(binds), frozenset(uses))
+    return BoundNames(frozenset(binds), frozenset(uses))
 
 
 def _codes(code: types.CodeType) -> Iterator[types.CodeType]:
@@ -124,13 +124,13 @@ class Slicer:
         self._statements = statements
         self._star = star
         self._foreign = foreign
-        self._facts = functools.cache(facts)
+        self._bound_names = functools.cache(bound_names)
         self._trainers = _training_names(statements)
         self.definitions = frozenset(
             each.name for each in leaves(statements) if isinstance(each, ast.FunctionDef | ast.ClassDef)
         )
         self._setters = {
-            each.name: self._facts(each).binds - {each.name}
+            each.name: self._bound_names(each).binds - {each.name}
             for each in leaves(statements) if isinstance(each, ast.FunctionDef)
         }  # fmt: skip
 
@@ -152,12 +152,12 @@ class Slicer:
             needed |= more
 
     def _uses(self, statement: ast.stmt) -> frozenset[str]:
-        return self._facts(statement).uses if not blocks(statement) else facts(statement).uses
+        return self._bound_names(statement).uses if not blocks(statement) else bound_names(statement).uses
 
     def _parts(self, statement: ast.stmt) -> frozenset[str]:
         """`g` of `g = parser.add_argument_group()`: what is done to g is done to the parser."""
         adds = isinstance(statement, ast.Assign) and self._added_to(statement.value) not in {None, *self._foreign}
-        return self._facts(statement).binds if adds else frozenset()
+        return self._bound_names(statement).binds if adds else frozenset()
 
     def _added_to(self, value: ast.expr | None) -> str | None:
         """The name whose object an `add…` method is called on, such as `parser`."""
@@ -209,7 +209,7 @@ class Slicer:
             case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
                 return statement.name in needed
             case ast.Assign() | ast.AnnAssign() | ast.AugAssign():
-                changed = self._facts(statement).binds | self._changed(statement)
+                changed = self._bound_names(statement).binds | self._changed(statement)
                 return bool(changed & needed) and not self._trains(statement)
             case ast.Expr(value=ast.Call() as call):
                 return bool(self._changed_by_call(call) & needed) and not self._trains(statement)
@@ -218,7 +218,7 @@ class Slicer:
             case ast.While() | ast.AsyncFor() | ast.AsyncWith() | ast.Delete() | ast.Expr():
                 return False
             case _:
-                return bool(self._facts(statement).binds & needed) and not self._trains(statement)
+                return bool(self._bound_names(statement).binds & needed) and not self._trains(statement)
 
     def _changed(self, statement: ast.Assign | ast.AnnAssign | ast.AugAssign) -> set[str]:
         """Names whose object changes: of `CFG["x"] = 1`, `Net.forward = f`, `g = parser.add_argument_group()`."""

@@ -18,7 +18,7 @@ _MAGIC = re.compile(r"^\s*(?:[!%?]|[\w.\[\], ]+=\s*[!%])|\?{1,2}\s*$")
 _CELL_MAGIC = re.compile(r"^\s*%%(\w+)(.*)$")
 _TRANSPARENT = frozenset({"time", "timeit", "capture", "prun", "python", "python3", "pypy"})
 _CELL_MARK = re.compile(r"^#\s*(?:%%|In\[)")
-_MOST_MAGICS = 400
+_MAX_MAGICS = 400
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +97,7 @@ def parsed(label: str, text: str) -> Chunk:
     if "\0" in text:
         return Chunk(label, "", (), f"{label} holds NUL characters: it is not a text file")
     lines, error = text.split("\n"), None
-    for _ in range(_MOST_MAGICS):
+    for _ in range(_MAX_MAGICS):
         body, error = _statements("\n".join(lines))
         if error is None:
             return Chunk(label, text, body)
