@@ -1,8 +1,8 @@
 """Reading what was handed in, one entry at a time, from a folder or an archive.
 
-Every reader yields `ArchiveEntry` values and unpacks nothing by itself; `harness.submission.staging` decides what
-is copied and how much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes that really come
-out are counted by whoever reads them.
+Every reader yields `ArchiveEntry` values and unpacks nothing by itself; `harness.submission.staging` decides what is
+copied and how much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes
+that really come out are counted by whoever reads them.
 """
 
 from __future__ import annotations
