@@ -59,15 +59,18 @@ class Step:
             return arguments, self.keywords
         return arguments, self.keywords | {name: slots[slot] for name, slot in self.named}
 
-    def put(self, result: Any, slots: Slots) -> None:
-        """Keep what was computed and drop what is no longer needed."""
+    def keep(self, result: Any, slots: Slots) -> None:
+        """Put what was computed into its slots."""
         if self.items:
             for item, slot in self.items:
                 slots[slot] = result[item]
         else:
             slots[self.slot] = result
-        for slot in self.last:
-            slots[slot] = None
+
+    @property
+    def written(self) -> list[int]:
+        """The slots that `keep` fills."""
+        return [slot for _, slot in self.items] or [self.slot]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +113,9 @@ class Compiler:
         last: dict[int, int] = {self._slot(each): step for step, reading in enumerate(readers) for each in reading}
         result = self._slot(output)
         ending: list[list[int]] = [[] for _ in nodes]
+        for number, node in enumerate(nodes):
+            for item in self._items.get(node.name) or (None,):
+                last.setdefault(self._slots.setdefault((node.name, item), self._size), number)  # nobody reads it
         for slot, step in last.items():
             if slot != result:
                 ending[step].append(slot)
@@ -143,7 +149,7 @@ class Compiler:
             values=self._filled(node.arguments),
             lists=tuple((place, filled) for place, each in lists if (filled := self._filled(each))),
             named=tuple((name, self._slot(each)) for name, each in node.keywords.items() if _refers(each)),
-            slot=self._slots.setdefault((node.name, None), self._size),
+            slot=self._slots.get((node.name, None), 0),
             items=tuple(self._items.get(node.name, {}).items()),
             last=last,
         )

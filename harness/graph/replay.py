@@ -43,7 +43,9 @@ def run(program: Program, weights: Mapping[str, Tensor], batch: Tensor) -> Tenso
     slots = program.filled(weights, batch)
     for step in program.steps:
         arguments, keywords = step.taken(slots)
-        step.put(step.function(*arguments, **keywords), slots)
+        step.keep(step.function(*arguments, **keywords), slots)
+        for slot in step.last:
+            slots[slot] = None
     output: Tensor = slots[program.output]
     return output
 

@@ -7,6 +7,7 @@ dicts and lists, ready for JSON: no pickle and no `.pt2` file leaves this proces
 from __future__ import annotations
 
 import contextlib
+import functools
 import re
 import traceback
 import warnings
@@ -30,7 +31,7 @@ _ROOT = "network"  # what the wrapper calls the student's module
 _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MUTATIONS = (OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION)
 # Operators that torch keeps whole although they are several products; in parts, each has a size and a cost.
-_TAKEN_APART = ("aten.einsum.default", "aten.tensordot.default", "aten.linalg_multi_dot.default", "aten.chain_matmul.default")
+_TAKEN_APART = ("einsum", "tensordot", "linalg_multi_dot", "chain_matmul")
 _WHERE_IT_LIVES = {"device", "layout", "pin_memory", "non_blocking"}
 
 
@@ -57,6 +58,8 @@ def trace(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: 
     Raises:
         GraphRefused: no graph describes it: control flow that depends on values, state that changes, another output.
     """
+    if isinstance(module, torch.jit.ScriptModule):
+        raise GraphRefused("TorchScript modules cannot be traced")
     evaluating(module)
     wrapper = _Logits(module, classes)
     exported = _exported(wrapper, torch.zeros(batch, *input_shape))
@@ -122,8 +125,10 @@ def _exported(wrapper: nn.Module, images: Tensor) -> ExportedProgram:
 
 
 def _parts() -> dict[Any, Any]:
-    overloads = (getattr(getattr(torch.ops.aten, name.split(".")[1]), name.split(".")[2]) for name in _TAKEN_APART)
-    return {overload: overload.decompose for overload in overloads}
+    """Decompositions by operator: torch's own kernels, which call the parts."""
+    key = torch._C.DispatchKey.CompositeImplicitAutograd  # noqa: SLF001
+    packets = (getattr(torch.ops.aten, name) for name in _TAKEN_APART)
+    return {packet.default: functools.partial(packet.default._op_dk, key) for packet in packets}  # noqa: SLF001
 
 
 @contextlib.contextmanager
@@ -144,8 +149,6 @@ def _refusal(error: Exception) -> GraphRefused:
         return GraphRefused("which way the forward pass goes depends on the values of the images", line=line)
     if "numpy()" in said or "FakeTensor" in said and ("data_ptr" in said or "storage" in said):
         return GraphRefused("the forward pass takes tensors out of torch (NumPy, pointers)", line=line)
-    if "ScriptModule" in said or "torch.jit" in said:
-        return GraphRefused("TorchScript modules cannot be traced", line=line)
     return GraphRefused(f"torch.export cannot trace the forward pass: {said}", line=line)
 
 
@@ -173,7 +176,7 @@ def _any_batch(exported: ExportedProgram) -> bool:
     if isinstance(size, int):
         return False
     limits = exported.range_constraints.get(size.node.expr)
-    return limits is None or (limits.lower <= 2 and limits.upper > 2**32)
+    return limits is not None and bool(limits.lower <= 2 and limits.upper > 2**32)
 
 
 def _is_images(exported: ExportedProgram, node: Node) -> bool:
