@@ -39,6 +39,9 @@ class Operator:
         rule: what is wrong with arguments.
         runs: what computes it; None: the ATen overload itself.
         creates: it makes a tensor from nothing and must be told the device.
+        fresh: its result is memory of its own, neither an argument's nor a view.
+        overwrites: an in-place form exists and may run where nobody else reads the argument; as fast as networks that
+            ask for it (`nn.ReLU(inplace=True)`), which the trace no longer shows.
     """
 
     name: str
@@ -47,13 +50,21 @@ class Operator:
     rule: Rule | None = None
     runs: Function | None = None
     creates: bool = False
+    fresh: bool = False
+    overwrites: bool = False
 
     def function(self) -> Function:
         """What computes it, resolved."""
-        if self.runs is not None:
-            return self.runs
+        return self.runs or _overload(*self.name.split(".")[1:])
+
+    def in_place(self) -> Function:
+        """What computes it into its first argument."""
         _, packet, overload = self.name.split(".")
-        return getattr(getattr(torch.ops.aten, packet), overload)  # type: ignore[no-any-return]
+        return _overload(f"{packet}_", overload)
+
+
+def _overload(packet: str, name: str) -> Function:
+    return getattr(getattr(torch.ops.aten, packet), name)  # type: ignore[no-any-return]
 
 
 def _row(group: str, name: str, **special: Any) -> Iterator[Operator]:
@@ -94,15 +105,15 @@ def _new_zeros(tensor: Tensor, size: Any, **keywords: Any) -> Tensor:
 # fmt: off
 def _table() -> Iterator[Operator]:
     yield from _rows("Convolutions", "conv1d.default conv2d.default conv3d.default conv1d.padding conv2d.padding "
-                     "conv3d.padding convolution.default", macs=formulas.convolution)
+                     "conv3d.padding convolution.default", macs=formulas.convolution, fresh=True)
     yield from _rows("Convolutions", "conv_transpose1d.default conv_transpose2d.input conv_transpose3d.input",
-                     macs=formulas.transposed_convolution)
+                     macs=formulas.transposed_convolution, fresh=True)
     yield from _rows("Convolutions", "im2col.default col2im.default")
 
     yield from _rows("Products", "linear.default matmul.default mm.default bmm.default mv.default dot.default "
-                     "vdot.default _cdist_forward.default cdist.default", macs=formulas.product)
+                     "vdot.default _cdist_forward.default cdist.default", macs=formulas.product, fresh=True)
     yield from _rows("Products", "addmm.default baddbmm.default addmv.default addbmm.default",
-                     macs=formulas.added_product)
+                     macs=formulas.added_product, fresh=True)
     yield from _rows("Products", "bilinear.default", macs=formulas.bilinear)
     yield from _rows("Products", "scaled_dot_product_attention.default", macs=formulas.attention,
                      rule=rules.no_dropout(4))
@@ -117,13 +128,14 @@ def _table() -> Iterator[Operator]:
 
     yield from _rows("Normalisation", "_native_batch_norm_legit_no_training.default layer_norm.default "
                      "native_layer_norm.default group_norm.default native_group_norm.default rms_norm.default "
-                     "_weight_norm.default")
+                     "_weight_norm.default", fresh=True)
     yield from _rows("Normalisation", "batch_norm.default", rule=rules.not_training(5, "training"))
     yield from _rows("Normalisation", "instance_norm.default")
 
     yield from _rows("Activations", "relu.default relu6.default hardtanh.default leaky_relu.default elu.default "
-                     "selu.default celu.default gelu.default silu.default mish.default softplus.default "
-                     "hardswish.default hardsigmoid.default hardshrink.default softshrink.default threshold.default "
+                     "selu.default celu.default silu.default mish.default hardswish.default hardsigmoid.default",
+                     overwrites=True)
+    yield from _rows("Activations", "gelu.default softplus.default hardshrink.default softshrink.default threshold.default "
                      "prelu.default _prelu_kernel.default glu.default sigmoid.default tanh.default "
                      "log_sigmoid.default softmax.int _softmax.default log_softmax.int _log_softmax.default")
     yield from _rows("Activations", "rrelu.default", rule=rules.not_training(3, "training"))

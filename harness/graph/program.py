@@ -6,6 +6,7 @@ which it was the last reader, so that no more is alive than the network itself w
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -103,6 +104,9 @@ class Compiler:
         self._slots: dict[Place, int] = {(INPUT, None): 0}
         self._stored: dict[str, int] = {}
         self._items: dict[str, dict[int, int]] = {}
+        self._fresh = {each.name for each in graph.nodes if operators()[each.operator].fresh}
+        reads = (each.node for node in graph.nodes for each in references(node) if isinstance(each, Result))
+        self._readers = Counter(reads)
 
     def program(self) -> Program:
         """The steps, in the graph's order."""
@@ -143,7 +147,7 @@ class Compiler:
         return Step(
             node=node,
             operator=operator,
-            function=operator.function(),
+            function=operator.in_place() if self._may_overwrite(node, operator) else operator.function(),
             arguments=tuple(self._constant(each) for each in node.arguments),
             keywords=keywords,
             values=self._filled(node.arguments),
@@ -153,6 +157,13 @@ class Compiler:
             items=tuple(self._items.get(node.name, {}).items()),
             last=last,
         )
+
+    def _may_overwrite(self, node: Node, operator: Operator) -> bool:
+        """Whether its first argument is memory that nothing else refers to."""
+        first = node.arguments[0] if node.arguments else None
+        if not (operator.overwrites and isinstance(first, Result) and first.node != self._graph.output.node):
+            return False
+        return first.node in self._fresh and self._readers[first.node] == 1
 
     def _filled(self, arguments: Iterable[Argument]) -> tuple[tuple[int, int], ...]:
         return tuple((place, self._slot(each)) for place, each in enumerate(arguments) if _refers(each))
