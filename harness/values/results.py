@@ -14,7 +14,7 @@ from harness.values.base import Value
 from harness.values.curves import Curve, Table
 from harness.values.evaluation import Correct
 from harness.values.measures import Check, Metric
-from harness.values.networks import Layer
+from harness.values.networks import Layer, Verification
 
 Status = Literal["graded", FailureStatus, "harness_error"]
 STATUSES: tuple[Status, ...] = ("graded", *get_args(FailureStatus), "harness_error")
@@ -100,6 +100,8 @@ class Result(Value):
     """Which of them are right. In the store only, never in JSON: it tells about labels."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Public images by true class (row) and predicted class (column); null with more than 100 classes."""
+    network: Verification | None = None
+    """Whether it was measured as a graph of plain operators; null where no network was built."""
     layers: tuple[Layer, ...] = ()
     """torchinfo's leaf layers, the first 300: claims of the process that ran the submission."""
     nickname: str | None = None

@@ -26,6 +26,9 @@ class SubmissionRules(Value):
     """Allowed image sizes in pixels; the first is the default."""
     predictions: bool = False
     """Whether a table of predicted classes may be handed in without the network, as on Kaggle."""
+    unverified: Literal["accept", "flag", "refuse"] = "flag"
+    """What becomes of a network that cannot be measured as a graph of plain operators, so that its code must run on
+    every image: it is graded, graded with a mark on the board, or rejected."""
 
 
 class DataRules(Value):
