@@ -74,7 +74,7 @@ def _check(student: Student, context: Context) -> Check | None:
     }
     try:
         reply = student.ask(
-            "harness.worker.kd.answer", facts, _tensors(tried), doing="running kd", limit_seconds=context.limit_seconds
+            "harness_kd.worker.answer", facts, _tensors(tried), doing="running kd", limit_seconds=context.limit_seconds
         )
     except SubmissionError as error:
         return _failed_to_run(error, context.limit_seconds)

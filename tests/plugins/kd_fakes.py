@@ -8,9 +8,9 @@ from types import SimpleNamespace
 import numpy as np
 import torch
 from harness_kd.check import KDLoss, KDLossOptions
+from harness_kd.worker import answer as kd
 
 from harness.api import Reply
-from harness.worker.kd import answer as kd
 
 torch.set_num_threads(1)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from harness.worker.failures import describe
-from harness.worker.kd.binding import KdAttempt
-from harness.worker.kd.hyperparameters import Numbers
+from harness_kd.worker.binding import KdAttempt
+from harness_kd.worker.hyperparameters import Numbers
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -20,10 +20,10 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import SubmissionError
 from harness.worker.failures import describe
-from harness.worker.kd.binding import KdAttempt, attempts
-from harness.worker.kd.outcome import outcome, teacher_gradient
-from harness.worker.kd.search import Ambiguous, Sources, Target, code_lines, find
-from harness.worker.kd.signature import Unbindable
+from harness_kd.worker.binding import KdAttempt, attempts
+from harness_kd.worker.outcome import outcome, teacher_gradient
+from harness_kd.worker.search import Ambiguous, Sources, Target, code_lines, find
+from harness_kd.worker.signature import Unbindable
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.worker.kd.names import TENSORS, assign, tokens
+from harness_kd.worker.names import TENSORS, assign, tokens
 
 
 class Definition(Protocol):
