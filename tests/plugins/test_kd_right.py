@@ -35,11 +35,8 @@ def cases(draw):
 @settings(max_examples=15, deadline=None, derandomize=True)
 @given(case=cases())
 def test_right_everywhere(name, case):
-    if (
-        name in ("by hand", "entropies", "distributions")
-        and np.ptp(case.teacher) + np.ptp(case.student) > 80 * case.temperature
-    ):
-        return  # a softmax that is 0 is fragile there, which is another matter
+    if name in ("by hand", "entropies") and np.ptp(case.teacher) + np.ptp(case.student) > 80 * case.temperature:
+        return  # softmax(…).log() is fragile there, which is another matter
     dtypes = ("float32", "float64")
     tried = [probe for probe in probes(10) if probe.purpose == "grid"]
     tried += [Probe(f"random {dtype}", case, dtype, "elsewhere", "random") for dtype in dtypes]
