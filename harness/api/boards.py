@@ -3,14 +3,8 @@
 The boards themselves (`Board`, `Standing`, …) are values, in `harness.api`.
 """
 
-from harness.points.scoring import (
-    lines_for_student,
-    total,
-)
-from harness.values.board import (
-    symbols,
-    used_symbols,
-)
+from harness.points.scoring import lines_for_student, total
+from harness.values.board import symbols, used_symbols
 
 __all__ = [
     "lines_for_student",

@@ -1,12 +1,6 @@
 """Tell chance from difference: exact McNemar test, Holm's correction, the Pareto front."""
 
-from harness.statistics import (
-    Point,
-    disagreements,
-    holm,
-    mcnemar,
-    pareto,
-)
+from harness.statistics import Point, disagreements, holm, mcnemar, pareto
 
 __all__ = [
     "Point",

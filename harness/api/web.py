@@ -4,14 +4,8 @@ A student's report is ready as `report_page`; `templates` and `page` make others
 security policy.
 """
 
-from harness.parallel import (
-    mapped,
-)
-from harness.web import (
-    page,
-    report_page,
-    templates,
-)
+from harness.parallel import mapped
+from harness.web import page, report_page, templates
 
 __all__ = [
     "mapped",

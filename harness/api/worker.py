@@ -3,22 +3,11 @@
 What such code returns is a claim, for a student's code ran in the same process; nothing may be judged there.
 """
 
-from harness.submission.archives import (
-    zip_directory_bytes,
-)
-from harness.worker.checkpoints import (
-    load_checkpoint,
-)
-from harness.worker.cpu_only import (
-    cpu_only,
-)
-from harness.worker.failures import (
-    describe,
-)
-from harness.worker.pickles import (
-    head_and_tail,
-    unpickle_arrays,
-)
+from harness.submission.archives import zip_directory_bytes
+from harness.worker.checkpoints import load_checkpoint
+from harness.worker.cpu_only import cpu_only
+from harness.worker.failures import describe
+from harness.worker.pickles import head_and_tail, unpickle_arrays
 
 __all__ = [
     "cpu_only",

@@ -15,6 +15,7 @@ from harness_kd.worker.answer import answer
 from harness.errors import PluginError, SubmissionError
 from harness.networks.student import SandboxedStudent
 from harness.plugins import worker_half_name
+from harness.worker.failures import describe
 
 torch.set_num_threads(1)
 
@@ -67,3 +68,10 @@ def test_only_a_function_that_workers_can_import_is_sent(half):
 
 def test_it_goes_by_module_and_name():
     assert worker_half_name(answer) == "harness_kd.worker.answer:answer"
+
+
+def test_a_plugins_line_is_never_shown_as_a_students(monkeypatch):
+    monkeypatch.chdir(hand_ins.REPOSITORY)
+    with pytest.raises(KeyError) as raised:
+        answer(None, {}, {})
+    assert "answer.py" not in describe(raised.value)
