@@ -195,6 +195,17 @@ def handles() -> str:
     return _joined([_fenced("python", _source(name)) for name in names])
 
 
+def door() -> str:
+    """Every name that plugins may import, module by module: `harness.api` and those below it that have `__all__`."""
+    names = sorted(each.stem for each in Path(api.__path__[0]).glob("*.py") if each.stem != "__init__")
+    wings = [each for name in names if hasattr(each := import_module(f"harness.api.{name}"), "__all__")]
+    parts = ["#### `harness.api`", f"{_listed(api.__all__)}."]
+    for wing in wings:
+        rows = [(f"`{name}`", _summary(wing, name)) for name in wing.__all__]
+        parts += [f"#### `{wing.__name__}`", inspect.getdoc(wing) or "", _rows(("name", "what it is"), rows)]
+    return _joined(parts)
+
+
 def assignment_keys() -> str:
     """Every key of an assignment file, table by table."""
     parts = ["### Top level", _table(rules.AssignmentFile, _ASSIGNMENT_PLACES)]
@@ -347,6 +358,17 @@ def _plugins() -> Plugins:
     """Our own plugins, whatever else is installed."""
     ours = distribution("compress-harness").entry_points.select(group="harness")
     return Plugins.of(*(import_module(each.value) for each in sorted(ours, key=lambda each: each.name)))
+
+
+def _summary(module: ModuleType, name: str) -> str:
+    """What a function or class says of itself; what an alias stands for."""
+    thing = inspect.unwrap(getattr(module, name))
+    if not inspect.isfunction(thing) and not inspect.isclass(thing):
+        return f"`{thing}`"
+    said = inspect.getdoc(thing)
+    if not said or said.startswith(f"{name}("):  # a dataclass without a docstring
+        raise LookupError(f"{module.__name__}.{name} is not explained")
+    return said.partition("\n\n")[0]
 
 
 def _about(model: type[BaseModel], places: Mapping[str, str]) -> Iterator[str]:

@@ -32,13 +32,13 @@ from harness.api import (
     PositiveInt,
     Row,
     Student,
+    SubmissionError,
     Table,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import stored_elements
-from harness.statistics import mcnemar
-from harness.text import clean
+from harness.api.statistics import mcnemar
+from harness.api.text import clean
+from harness.api.weights import stored_elements
 
 _NAME = "compare"
 _SMALLER = "smaller_than_teacher"

@@ -29,11 +29,11 @@ from harness.api import (
     PositiveInt,
     Row,
     Student,
+    SubmissionError,
     Table,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements
+from harness.api.weights import nonzero_elements
 
 _NAME = "efficiency"
 _BATCHES = (1, 64)

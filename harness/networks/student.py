@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.api.network import Network
+from harness.api.sources import WorkerHalf
 from harness.errors import SubmissionError
 from harness.graph.reachable import reaching
 from harness.graph.tensors import bound, normalisation_statistics
@@ -26,6 +27,7 @@ from harness.networks.remote import RemoteNetwork, Variant, checked_cut
 from harness.networks.replayed import Measuring
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights, WorkerSession
 from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed, same_bytes
+from harness.plugins import worker_half_name
 from harness.sandbox import Box, Usage, Worker
 from harness.sandbox.shared_images import SharedImages
 from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
@@ -219,10 +221,10 @@ class SandboxedStudent(GradedNetwork):
         return network
 
     def ask(
-        self, module: str, facts: Mapping[str, Any], tensors: Weights, *, doing: str, limit_seconds: float
+        self, half: WorkerHalf, facts: Mapping[str, Any], tensors: Weights, *, doing: str, limit_seconds: float
     ) -> Reply:
         """See `harness.api.Student.ask`."""
-        request = AskPlugin(module=module, facts=dict(facts))
+        request = AskPlugin(half=worker_half_name(half), facts=dict(facts))
         answer = self._apart(request, tensors, doing=doing, seconds=limit_seconds)
         return Reply(answer.said.facts, answer.tensors)
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import torch
-
 from harness.errors import SubmissionError
 
 if TYPE_CHECKING:
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
 
 def refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:
     """Raise SubmissionError when weights are NaN or infinite."""
+    import torch
+
     for name, each in decoded.items():
         numbers = each.float() if each.element_size() == 1 else each  # torch has no isfinite for floats of 8 bits
         if each.is_floating_point() and not bool(torch.isfinite(numbers).all()):

@@ -306,13 +306,13 @@ class Compare(Request[Compared]):
 
 
 class AskPlugin(Request[Answered]):
-    """Call the half of a plugin that runs beside student code: `answer(sources, facts, tensors)` of a module."""
+    """Call a plugin's function beside student code, in a worker that has read the sources and run nothing of them."""
 
     kind = "plugin"
     reply = Answered
 
-    module: str
-    """Among the installed plugins' modules."""
+    half: str
+    """`module:name`, in an installed plugin (`harness.plugins.worker_half_name`)."""
     facts: dict[str, Any]
 
 

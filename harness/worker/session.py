@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import pkgutil
 import random
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -64,6 +65,7 @@ from harness.worker.trace import trace
 
 if TYPE_CHECKING:
     from harness.api.formats import WeightFormat
+    from harness.api.sources import WorkerHalf
     from harness.worker.protocol import Frame
 
 Tensors = dict[str, torch.Tensor]
@@ -237,7 +239,9 @@ class Session:
         return self._replayed.compared(expected, request.sizes)
 
     def _ask_plugin(self, request: AskPlugin, tensors: Tensors) -> tuple[Answered, Tensors]:
-        facts, answered = importlib.import_module(request.module).answer(self._opened, request.facts, tensors)
+        # Nothing of the student's has run in this worker, and nothing of theirs is on Python's path.
+        half: WorkerHalf = pkgutil.resolve_name(request.half)
+        facts, answered = half(self._opened, request.facts, tensors)
         return Answered(facts=facts), answered
 
     def _prune_channels(self, request: PruneChannels, weights: Tensors) -> Tensors:

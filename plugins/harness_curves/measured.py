@@ -24,11 +24,11 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements
-from harness.text import clean
+from harness.api.text import clean
+from harness.api.weights import nonzero_elements
 from harness_curves.points import Point, Ruler, series
 
 _NAME = "measured_curve"

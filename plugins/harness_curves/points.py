@@ -10,9 +10,8 @@ import numpy as np
 from harness_accuracy import accuracy
 from harness_sizes.canonical import state_bytes
 
-from harness.api import Context, Examples, Images, Metric, Network, Series, Student
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements, stored_elements
+from harness.api import Context, Examples, Images, Metric, Network, Series, Student, SubmissionError
+from harness.api.weights import nonzero_elements, stored_elements
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -27,9 +27,9 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
 from harness_curves.masks import Masks, WeightMethod, prunable, pruned
 from harness_curves.points import Point, Ruler, Shrunk, series
 from harness_curves.summaries import SUMMARIES, summaries

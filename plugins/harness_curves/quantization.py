@@ -23,9 +23,9 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
 from harness_curves.points import Point, Ruler, series
 
 if TYPE_CHECKING:

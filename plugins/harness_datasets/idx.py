@@ -12,8 +12,7 @@ from typing import Any, overload
 import numpy as np
 from PIL import Image
 
-from harness.api import Dataset, RawExamples, hookimpl
-from harness.errors import UsageError
+from harness.api import Dataset, RawExamples, UsageError, hookimpl
 
 
 class IdxDataset:

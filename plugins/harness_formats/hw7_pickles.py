@@ -12,10 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from harness.api import WeightFormat, hookimpl
-from harness.errors import SubmissionError
-from harness.values.networks import RawWeights
-from harness.worker.pickles import head_and_tail, unpickle_arrays
+from harness.api import RawWeights, SubmissionError, WeightFormat, hookimpl
+from harness.api.worker import head_and_tail, unpickle_arrays
 
 if TYPE_CHECKING:
     import numpy as np

@@ -13,8 +13,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from harness.api import Check, Context, Evaluation, Evaluator, Fraction, Options, Student, hookimpl
-from harness.errors import SubmissionError
+from harness.api import Check, Context, Evaluation, Evaluator, Fraction, Options, Student, SubmissionError, hookimpl
 from harness_integrity.counts import counts_check, statistics_check, weights_used_check
 from harness_integrity.probes import Reference, Sample, image_noise_check, noise_check, scrub_check, take_sample
 from harness_integrity.processes import batch_check, sample_check, second_process

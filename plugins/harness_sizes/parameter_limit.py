@@ -23,7 +23,7 @@ from harness.api import (
     Student,
     hookimpl,
 )
-from harness.networks.weights import nonzero_elements, stored_elements, stored_tensors
+from harness.api.weights import nonzero_elements, stored_elements, stored_tensors
 
 
 class LimitOptions(Options):

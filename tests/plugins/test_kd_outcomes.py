@@ -119,8 +119,8 @@ class Lying(FakeStudent):
         super().__init__(text)
         self.change = change
 
-    def ask(self, request, facts, tensors, *, limit_seconds):
-        reply = super().ask(request, facts, tensors, limit_seconds=limit_seconds)
+    def ask(self, *arguments, **named):
+        reply = super().ask(*arguments, **named)
         return self.change(reply) or reply
 
 
