@@ -50,7 +50,7 @@ def command(
     sandbox = choose(sandbox_name) if sandbox_name else for_check()
     result = _grade(path, assignment, plugins, sandbox, console(stderr=True))
     out = console(stderr=json_to == "-")
-    out.print(check_view(result, assignment.rules, stand_in=assignment.info.data.stand_in))
+    out.print(check_view(result, assignment))
     _print_ending(result, assignment, sandbox, out)
     report = Report(assignment=assignment.info, environment=environment(sandbox.name), results=(result,))
     write_json(json_to, report.to_json())

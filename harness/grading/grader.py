@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.api.evaluator import Context, JudgesPredictions
 from harness.api.network import Student
@@ -27,7 +27,7 @@ from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
 from harness.store.weights import packed
 from harness.submission.reading import HandIn, ReadLimits, Submission, read_submission
-from harness.values.base import Audience
+from harness.values.base import Audience, Options
 from harness.values.networks import Predictions
 from harness.values.results import Result
 from harness.worker.failures import failure
@@ -207,13 +207,15 @@ class Grader:
             else:
                 found.checks += [_unchecked(check) for check in self._checks_of(evaluator)]
 
-    def _checks_of(self, evaluator: Evaluator) -> list[str]:
+    def _checks_of(self, evaluator: Evaluator[Any]) -> list[str]:
         """The checks that count: those the rubric names, and the one that carries the evaluator's name."""
         rules = self.assignment.rules.rubric
         counted = {evaluator.name, *rules.gates, *(rule.check for rule in rules.points)}
-        return sorted(evaluator.provides & counted)
+        return sorted(check.name for check in evaluator.checks if check.name in counted)
 
-    def _context(self, evaluator_name: str, input_size: int, kd_function: str | None, found: _Findings) -> Context:
+    def _context(
+        self, evaluator_name: str, input_size: int, kd_function: str | None, found: _Findings
+    ) -> Context[Options]:
         rules = self.assignment.rules
         examples, public = self.data.test(input_size)
         return Context(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.api import Curve, Series
-from harness.charts.curve_chart import Drawn, Size, lines_chart
+from harness.charts.curve_chart import Axis, Drawn, Size, lines_chart
 from harness.charts.svg import colour, swatch
 from harness.text import clean
 from harness.values.board import Board
@@ -79,5 +79,5 @@ def overlays(board: Board, reports: Mapping[str, ReportView]) -> Overlays | None
 def _overlay(key: tuple[str, str], curve: Curve, series: list[tuple[int, Series]]) -> Overlay:
     title = f"{clean(key[0], 40)}: {clean(key[1], 60)}"
     drawn = [Drawn(each, number, f"s{number}", hidden=number >= _CHOSEN) for number, each in series]
-    wide, narrow = (lines_chart(drawn, title, curve.x, curve.y, size) for size in (WIDE, NARROW))
+    wide, narrow = (lines_chart(drawn, title, Axis.of(curve.x), Axis.of(curve.y), size) for size in (WIDE, NARROW))
     return Overlay(title, wide, narrow)
