@@ -57,10 +57,14 @@ def _doubled(used: Iterable[str], plugins: Plugins) -> Iterator[Problem]:
     """Checks and metrics that two evaluators provide: results would not say whose they are."""
     providers: dict[str, str] = {}
     for evaluator in used:
-        for name in sorted(plugins.measures([evaluator]).names):
-            other = providers.setdefault(name, evaluator)
-            if other != evaluator:
-                yield Problem(f"evaluators.{evaluator}", f"provides {name!r}, as {other!r} does: use one of the two")
+        names = plugins.measures([evaluator]).names
+        doubled = sorted(names & providers.keys())
+        if doubled:
+            others = ", ".join(sorted({providers[name] for name in doubled}))
+            yield Problem(
+                f"evaluators.{evaluator}", f"provides {', '.join(doubled)}, as {others} does: use one of them"
+            )
+        providers |= dict.fromkeys(names, evaluator)
 
 
 def missing_data(

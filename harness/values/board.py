@@ -116,6 +116,7 @@ class Axes(Value):
     x_title: str
     """What the plot calls it."""
     y_title: str
+    """Likewise."""
 
 
 class Board(Value):

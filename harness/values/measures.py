@@ -6,12 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, field
 from typing import Literal
 
-from pydantic import (
-    FiniteFloat,
-)
+from pydantic import ConfigDict, FiniteFloat
 from pydantic.dataclasses import dataclass
 
 from harness.values.base import Value, Verdict
+
+_STRICT = ConfigDict(extra="forbid")
 
 ACCURACY = "accuracy"
 """The one metric that the core knows by name, because assignment files have words for it: `[baselines]` are levels of
@@ -58,7 +58,7 @@ class Check(Value):
         return cls(name=name, verdict="could_not_check", reason=reason, hint=hint)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class MetricSpec:
     """Declare a metric, once, beside the evaluator that measures it.
 
@@ -88,7 +88,7 @@ class MetricSpec:
         return f"{self.name}_{figures}" if self.split and figures != "all" else self.name
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class CheckSpec:
     """Declare a check, once, beside the evaluator that makes it."""
 
@@ -99,7 +99,7 @@ class CheckSpec:
     """Whether it is a finding for the instructor to talk about, never shown to students."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, config=_STRICT)
 class Measures:
     """Look up what evaluators declare. What nobody declares is for the instructor and on no board."""
 
