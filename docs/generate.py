@@ -191,8 +191,8 @@ def hooks() -> str:
 
 
 def handles() -> str:
-    """What evaluators get and class evaluators return: their source, which is their documentation."""
-    names = ("Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
+    """What evaluators declare and get, and class evaluators return: their source, which is their documentation."""
+    names = ("MetricSpec", "CheckSpec", "Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
     return _joined([_fenced("python", _source(name)) for name in names])
 
 

@@ -62,10 +62,7 @@ class Context(Generic[OptionsT_co]):
 
 
 class Evaluator(Protocol[OptionsT]):
-    """Turns a Student into checks, metrics and curves.
-
-    A class with four plain attributes is one; they are properties here because nobody sets them.
-    """
+    """Turns a Student into checks, metrics and curves. Plain attributes will do for the properties."""
 
     @property
     def name(self) -> str: ...

@@ -18,10 +18,8 @@ ACCURACY = "accuracy"
 it, rules that name no metric go by it, and boards draw it against another."""
 
 About = Literal["weights", "public_images", "images"]
-"""What a metric or a check can tell of: of the network alone; of the public images, where the assignment splits its
-data; or of all images, which keeps it from students until private results are published."""
+"""Of the network alone; of the public images, where the assignment splits its data; or of all images."""
 OnBoard = Literal["never", "wide", "always"]
-"""Whether boards show a metric that they do not rank by; `wide`: where there is room, as on the site and in CSV."""
 Figures = Literal["all", "public", "private"]
 """Whose images a board ranks by: all of them where the assignment does not split its data."""
 
@@ -72,10 +70,12 @@ class MetricSpec:
     unit: str
     higher_is_better: bool
     about: About = "images"
+    """What it can tell of. `images` keeps it from students where some images are private, until those are published."""
     split: bool = False
     """Whether `<name>_public` and `<name>_private` are measured as well where the assignment splits its data; boards
     then rank by one of them."""
     on_board: OnBoard = "never"
+    """Whether boards show it when they do not rank by it; `wide`: where there is room, as on the site and in CSV."""
     title: str = ""
     """What axes call it; absent: its name in words."""
 
@@ -95,6 +95,7 @@ class CheckSpec:
     name: str
     _: KW_ONLY
     about: About = "images"
+    """What it can tell of, as for a metric."""
     evidence: bool = False
     """Whether it is a finding for the instructor to talk about, never shown to students."""
 
