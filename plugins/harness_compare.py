@@ -125,12 +125,12 @@ def _large(
     if context.options.teacher == "assignment":
         teacher = context.teacher()
         if teacher is None:
-            raise SubmissionError("rejected", "the assignment has no [teacher] to compare with")
+            raise SubmissionError.rejected("the assignment has no [teacher] to compare with")
         correct = teacher.predictions[chosen] == graded.labels
         return _sized(teacher, clean(teacher.label, 80), teacher.macs, correct)
     if student.teacher is None:
         hint = 'write the large network\'s weights into submission.toml: teacher = "teacher.pt"'
-        raise SubmissionError("rejected", "no teacher was handed in to compare with", hint)
+        raise SubmissionError.rejected("no teacher was handed in to compare with", hint)
     network = student.load(student.teacher)
     return _measured(network, network, "teacher", graded)
 

@@ -172,8 +172,7 @@ class Grader:
         rules = self.assignment.rules
         if not rules.submission.predictions:
             wanted = " or ".join(rules.submission.entry_points)
-            raise SubmissionError(
-                "rejected",
+            raise SubmissionError.rejected(
                 f"there is no source and no weights file, only {submission.predictions}; this assignment grades the "
                 "network itself, not its predictions",
                 f"hand in the source that defines {wanted}, and the trained weights",
@@ -223,8 +222,7 @@ class Grader:
         allowed = self.assignment.rules.submission.input_sizes
         size = submission.settings.input_size or allowed[0]
         if size not in allowed:
-            raise SubmissionError(
-                "rejected",
+            raise SubmissionError.rejected(
                 f"submission.toml: input_size = {size} is not allowed",
                 f"choose one of {', '.join(map(str, allowed))}",
             )
