@@ -30,6 +30,7 @@ from harness.cli import COMMANDS, main
 from harness.plugins import MEMBERS, Plugins
 from harness.submission import settings
 from harness.values import board, results, rules
+from harness.values.measures import Measures
 
 DOCS = Path(__file__).parent
 _COLUMNS = 80
@@ -181,7 +182,7 @@ def hooks() -> str:
     parts = []
     for hook in MEMBERS:
         function = getattr(hookspecs, hook)
-        returned = re.search(r"Iterable\[(\w+)\]", str(inspect.signature(function)))
+        returned = re.search(r"Iterable\[(\w+)", str(inspect.signature(function)))
         assert returned, hook
         signature = _signature(hookspecs, hook)
         parts += [f"### `{hook}`", f"{inspect.getdoc(function)}", _fenced("python", signature)]
@@ -190,8 +191,8 @@ def hooks() -> str:
 
 
 def handles() -> str:
-    """What evaluators get and class evaluators return: their source, which is their documentation."""
-    names = ("Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
+    """What evaluators declare and get, and class evaluators return: their source, which is their documentation."""
+    names = ("MetricSpec", "CheckSpec", "Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
     return _joined([_fenced("python", _source(name)) for name in names])
 
 
@@ -221,10 +222,17 @@ def evaluators() -> str:
     for name, evaluator in sorted(_plugins().evaluators.items()):
         kind = type(evaluator)
         parts += [f"### `{name}`", inspect.getdoc(import_module(kind.__module__)) or "", inspect.getdoc(kind) or ""]
-        parts.append(f"Provides {_listed(evaluator.provides)}.")
+        parts.append(_declared(evaluator))
         has_options = bool(evaluator.Options.model_fields)
         parts.append(_table(evaluator.Options, {}) if has_options else "It has no options.")
     return _joined(parts)
+
+
+def _declared(evaluator: api.Evaluator[Any]) -> str:
+    """Its metrics and checks in a sentence each."""
+    known = Measures.of(evaluator.metrics, evaluator.checks)
+    kinds = {"Metrics": known.metrics, "Checks": known.checks}
+    return " ".join(f"{kind}: {_listed(names)}." for kind, names in kinds.items() if names)
 
 
 def class_evaluators() -> str:

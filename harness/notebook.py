@@ -89,7 +89,7 @@ def check(
 
     result = grader.grade_live(opened, size, None if kd_loss is None else _name(kd_loss))
     if show:
-        console().print(check_view(result, rules.rules, stand_in=rules.info.data.stand_in))
+        console().print(check_view(result, rules))
     return result
 
 

@@ -7,7 +7,7 @@ ever decide a grade, so implementations are collected one by one, in the order o
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
@@ -20,9 +20,10 @@ from harness.api.formats import Dataset, WeightFormat
 from harness.api.publishing import Exporter, Writer
 from harness.api.sources import WorkerHalf
 from harness.errors import PluginError
+from harness.values.measures import Measures
 
 MEMBERS = {
-    "harness_evaluators": ("Options", "provides", "evaluate"),
+    "harness_evaluators": ("Options", "metrics", "checks", "evaluate"),
     "harness_class_evaluators": ("Options", "evaluate_class"),
     "harness_weight_formats": ("recognises", "decode"),
     "harness_datasets": ("load",),
@@ -37,8 +38,8 @@ HOOKS = tuple(MEMBERS)
 class Plugins:
     """Everything installed, by name. Build it with `installed()` or, in tests, `of(...)`."""
 
-    evaluators: Mapping[str, Evaluator]
-    class_evaluators: Mapping[str, ClassEvaluator]
+    evaluators: Mapping[str, Evaluator[Any]]
+    class_evaluators: Mapping[str, ClassEvaluator[Any]]
     weight_formats: Mapping[str, WeightFormat]
     datasets: Mapping[str, Dataset]
     writers: Mapping[str, Writer]
@@ -67,6 +68,13 @@ class Plugins:
         for module in modules:
             manager.register(module)
         return cls._collect(manager)
+
+    def measures(self, names: Iterable[str]) -> Measures:
+        """What the evaluators of these names declare, in this order."""
+        used = [self.evaluators[name] for name in names]
+        return Measures.of(
+            (metric for each in used for metric in each.metrics), (check for each in used for check in each.checks)
+        )
 
     @property
     def weight_format_modules(self) -> list[str]:

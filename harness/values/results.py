@@ -39,11 +39,6 @@ def describe_status(status: Status) -> str:
             assert_never(status)
 
 
-def is_evidence(check: str) -> bool:
-    """Whether a check is a finding for the instructor to talk about, not a verdict for students."""
-    return check.startswith("integrity_")
-
-
 class DataInfo(Value):
     id: str
     digest: str | None = None

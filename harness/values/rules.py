@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FiniteFloat, JsonValue, field_validator, model_validator
 
 from harness.values.base import Fraction, PositiveInt, Value
+from harness.values.measures import ACCURACY
 
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -133,7 +134,7 @@ class RankPoints(Value):
 
     name: str
     points: Points
-    metric: str = "accuracy"
+    metric: str = ACCURACY
     top: PositiveInt | None = None
     """Only the first so many places get the points; absent: linear from first to last."""
 
@@ -201,8 +202,9 @@ class BoardRules(Value):
     """The attempt that counts: the last one, or the one that ranks best."""
     names: Literal["nicknames", "anonymous"] = "nicknames"
     """`anonymous`: names nobody chose, the same each time, instead of nicknames and ids."""
-    pareto: str = "parameters"
-    """The metric against which accuracy is plotted and the Pareto front is drawn."""
+    pareto: str | None = None
+    """The metric against which accuracy is plotted and the Pareto front is drawn; absent: the first about the weights
+    that the board ranks by, or else that it shows."""
 
 
 class AssignmentFile(Value):

@@ -10,7 +10,7 @@ import numpy as np
 from harness_accuracy import accuracy
 from harness_sizes.canonical import state_bytes
 
-from harness.api import Context, Examples, Images, Metric, Network, Series, Student, SubmissionError
+from harness.api import Context, Examples, Images, Metric, Network, Options, Series, Student, SubmissionError
 from harness.api.weights import nonzero_elements, stored_elements
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Ruler:
     counted: _Counted = field(default_factory=_Counted)
 
     @classmethod
-    def of(cls, student: Student, context: Context, images: int | None) -> Ruler:
+    def of(cls, student: Student, context: Context[Options], images: int | None) -> Ruler:
         """On all graded images, or on `images` of them, evenly spaced: numbers floor(i·N / images).
 
         That keeps classes in proportion whether the data is shuffled or sorted by class.

@@ -35,13 +35,13 @@ class TorchZip:
         entries = _entries(path)
         names = {each.filename.split("/", 1)[-1] for each in entries}
         if "constants.pkl" in names:
-            raise SubmissionError("rejected", "the weights file is a TorchScript program", _HINT)
+            raise SubmissionError.rejected("the weights file is a TorchScript program", _HINT)
         if "data.pkl" not in names:
-            raise SubmissionError("rejected", "the weights file is an exported program", _HINT)
+            raise SubmissionError.rejected("the weights file is an exported program", _HINT)
         packed = next((each.filename for each in entries if each.compress_type != zipfile.ZIP_STORED), None)
         if packed:
-            raise SubmissionError(
-                "rejected", f"{packed!r} inside the weights file is compressed, which torch.save never does", _HINT
+            raise SubmissionError.rejected(
+                f"{packed!r} inside the weights file is compressed, which torch.save never does", _HINT
             )
         return load_checkpoint(path)
 
@@ -85,7 +85,7 @@ class Safetensors:
                 # Copies, since tensors may be views of one mapping of the whole file.
                 return {name: file.get_tensor(name).clone() for name in names}
         except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-            raise SubmissionError("rejected", f"the safetensors file cannot be read: {error}", _HINT) from error
+            raise SubmissionError.rejected(f"the safetensors file cannot be read: {error}", _HINT) from error
 
 
 def _by_offset(path: Path) -> list[str]:
@@ -108,7 +108,7 @@ class Npz:
         """Arrays by name; an object array of shape () stands for what it holds."""
         entries = _entries(path)
         if sum(each.file_size for each in entries) > _UNPACKED_LIMIT_BYTES:
-            raise SubmissionError("rejected", "the npz file unpacks to more than a gigabyte", _HINT)
+            raise SubmissionError.rejected("the npz file unpacks to more than a gigabyte", _HINT)
         content: dict[str, Any] = {}
         try:
             with zipfile.ZipFile(path) as archive:
@@ -116,7 +116,7 @@ class Npz:
                     with archive.open(info) as file:
                         content[info.filename.removesuffix(".npy")] = _array(file, info.file_size)
         except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError, SyntaxError) as error:
-            raise SubmissionError("rejected", f"the npz file cannot be read: {error}", _HINT) from error
+            raise SubmissionError.rejected(f"the npz file cannot be read: {error}", _HINT) from error
         return content
 
 
@@ -139,7 +139,7 @@ def _array(file: IO[bytes], size_bytes: int) -> Any:
 def _entries(path: Path) -> list[zipfile.ZipInfo]:
     with path.open("rb") as file, _zip(file) as archive:
         if archive is None:
-            raise SubmissionError("rejected", "the weights file is a damaged archive", _HINT)
+            raise SubmissionError.rejected("the weights file is a damaged archive", _HINT)
         return archive.infolist()
 
 

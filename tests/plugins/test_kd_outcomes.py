@@ -189,7 +189,7 @@ def test_a_patched_torch_decides_only_its_own_verdict():
 def test_evaluator_describes_itself():
     evaluator = KDLoss()
     assert evaluator.name == "kd_loss"
-    assert evaluator.provides == {"kd_loss"}
+    assert [spec.name for spec in evaluator.checks] == ["kd_loss"]
     assert evaluator.Options is KDLossOptions
     evaluation = evaluator.evaluate(FakeStudent(RIGHT["kl_div"]), context())
     assert [each.name for each in evaluation.checks] == ["kd_loss"]
