@@ -30,6 +30,7 @@ from harness.cli import COMMANDS, main
 from harness.plugins import MEMBERS, Plugins
 from harness.submission import settings
 from harness.values import board, results, rules
+from harness.vocabulary import STATUSES, ExitCode, describe_exit, describe_status
 
 DOCS = Path(__file__).parent
 _COLUMNS = 80
@@ -272,8 +273,13 @@ def board_keys() -> str:
 
 def statuses() -> str:
     """The closed vocabulary of statuses, in everyone's words."""
-    rows = [(f"`{status}`", results.describe_status(status)) for status in results.STATUSES]
+    rows = [(f"`{status}`", describe_status(status)) for status in STATUSES]
     return _joined([_rows(("status", "meaning"), rows)])
+
+
+def exit_codes() -> str:
+    """How the program ends, as a table."""
+    return _joined([_rows(("code", "meaning"), [(f"{code:d}", describe_exit(code)) for code in ExitCode])])
 
 
 def shipped_assignments() -> str:

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.values.measures import Check
-from harness.values.results import Result, Status, describe_status, is_evidence
+from harness.values.results import Result, is_evidence
 from harness.values.rules import AssignmentFile, PointRule, RankPoints
+from harness.vocabulary import Status, describe_status
 
 # Checks and metrics that no image has a part in. Whatever is not listed counts as private.
 _ABOUT_NO_IMAGE = frozenset(

@@ -18,8 +18,9 @@ from harness.points.manual import GivenPoints
 from harness.points.scoring import Place, ScoreInputs, late_days, most, score_lines, total
 from harness.values.board import ACCURACY, Board, Figures, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
-from harness.values.results import Attempt, Result, describe_status
+from harness.values.results import Attempt, Result
 from harness.values.rules import AssignmentFile, RankKey
+from harness.vocabulary import describe_status
 
 # Shown beside what a board ranks by, where they were measured; the class sees of them what tells nothing private.
 FURTHER = (

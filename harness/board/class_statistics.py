@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.values.base import Value
 from harness.values.board import Board, Entry
-from harness.values.results import STATUSES, Status
+from harness.vocabulary import STATUSES, Status
 
 _MAX_BINS = 10
 

@@ -9,8 +9,9 @@ from typing import Literal, TypeVar
 from harness.assignment.loading import Assignment
 from harness.points import rubric
 from harness.points.scoring import Place
-from harness.values.results import Attempt, Result, describe_status
+from harness.values.results import Attempt, Result
 from harness.values.rules import RankKey
+from harness.vocabulary import describe_status
 
 T = TypeVar("T")
 

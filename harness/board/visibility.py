@@ -9,7 +9,8 @@ from harness.audience import is_public
 from harness.points.scoring import total
 from harness.text import clean
 from harness.values.board import ACCURACY, Board, Entry, Standing, Unranked
-from harness.values.results import ScoreLine, describe_status, is_evidence
+from harness.values.results import ScoreLine, is_evidence
+from harness.vocabulary import describe_status
 
 
 def for_class(board: Board) -> Board:

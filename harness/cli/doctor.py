@@ -7,6 +7,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import click
 
+from harness.vocabulary import ExitCode
+
 _PACKAGES = ("torch", "torchvision", "torchinfo", "safetensors", "SQLAlchemy", "pydantic")
 
 
@@ -30,7 +32,7 @@ def command() -> None:
     console().print(grid)
     # Raises with the reason, and the exit code, when none works.
     choose("auto")
-    raise click.exceptions.Exit(0 if all(works for _, works, _ in rows) else 1)
+    raise click.exceptions.Exit(ExitCode.DONE if all(works for _, works, _ in rows) else ExitCode.NOT_PASSED)
 
 
 def _package(name: str) -> tuple[str, bool, str]:

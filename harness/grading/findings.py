@@ -13,7 +13,7 @@ from harness.values.curves import Curve, Table
 from harness.values.evaluation import Correct, Evaluation
 from harness.values.measures import Check, Metric
 from harness.values.networks import Layer, ModelFacts
-from harness.values.results import Status
+from harness.vocabulary import Status
 
 _LAST_TRACEBACK_LINES = 12
 

@@ -11,8 +11,9 @@ from harness.values.base import Audience, Verdict
 from harness.values.board import Entry
 from harness.values.measures import Check
 from harness.values.report import MetricLine, ReportView
-from harness.values.results import Attempt, PointLine, Result, describe_status
+from harness.values.results import Attempt, PointLine, Result
 from harness.values.rules import AssignmentFile
+from harness.vocabulary import describe_status
 
 VERDICT_SYMBOLS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
 VERDICTS: dict[Verdict, str] = {"passed": "passed", "failed": "failed", "could_not_check": "could not be checked"}

@@ -9,8 +9,9 @@ from pydantic import Field
 
 from harness.values.base import Value
 from harness.values.measures import Metric
-from harness.values.results import AssignmentInfo, ScoreLine, Status, describe_status
+from harness.values.results import AssignmentInfo, ScoreLine
 from harness.values.rules import RankKey
+from harness.vocabulary import Status, describe_status
 
 
 class Person(Value):

@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import AwareDatetime, FiniteFloat
 
 from harness.values.base import Value
-from harness.values.results import Status
+from harness.vocabulary import Status
 
 EventKind = Literal["frozen", "thawed", "published", "withdrawn"]
 

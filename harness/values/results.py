@@ -5,38 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, assert_never, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from harness.errors import FailureStatus
 from harness.values.base import Value
 from harness.values.curves import Curve, Table
 from harness.values.evaluation import Correct
 from harness.values.measures import Check, Metric
 from harness.values.networks import Layer
-
-Status = Literal["graded", FailureStatus, "harness_error"]
-STATUSES: tuple[Status, ...] = ("graded", *get_args(FailureStatus), "harness_error")
-
-
-def describe_status(status: Status) -> str:
-    """A status in a few words for everyone."""
-    match status:
-        case "graded":
-            return "graded"
-        case "rejected":
-            return "cannot be used as handed in"
-        case "crashed":
-            return "its code failed"
-        case "timed_out":
-            return "took too long"
-        case "out_of_memory":
-            return "needed too much memory"
-        case "harness_error":
-            return "not graded yet: the harness itself failed, which is not the submission's fault"
-        case _:
-            assert_never(status)
+from harness.vocabulary import Status
 
 
 def is_evidence(check: str) -> bool:
