@@ -10,6 +10,8 @@ from pydantic import (
     Field,
 )
 
+from harness.values.meanings import explain
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -23,13 +25,13 @@ Audience = Literal["student", "instructor"]
 class Value(BaseModel):
     """Base of everything that crosses a boundary: immutable, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=explain)
 
 
 class Options(BaseModel):
     """Base of a plugin's options, the table `[evaluators.<name>]` of an assignment."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=explain)
 
 
 PositiveInt = Annotated[int, Field(gt=0)]

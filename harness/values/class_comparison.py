@@ -38,6 +38,7 @@ class Finding(Value):
     """Something about several submissions that a person should look at: evidence, never a verdict."""
 
     submissions: tuple[str, ...]
+    """Their ids."""
     evidence: Mapping[str, FiniteFloat | str]
     """A few figures by name; shares of 1 are numbers."""
     paragraph: str

@@ -20,8 +20,11 @@ class Override(Value):
     """An instructor's word against the harness's, about everything a submission has handed in or will."""
 
     at: AwareDatetime
+    """When."""
     author: str
+    """Who."""
     reason: str
+    """Why."""
     status: Status | None = None
     """Instead of the status that was found."""
     score: FiniteFloat | None = None
@@ -37,8 +40,11 @@ class Event(Value):
     """A board was frozen, published, or the reverse."""
 
     at: AwareDatetime
+    """When."""
     author: str
+    """Who."""
     kind: EventKind
+    """What happened."""
     moment: AwareDatetime | None = None
     """Of a frozen board: attempts graded later are not on it."""
 
@@ -47,7 +53,9 @@ class BoardState(Value):
     """What follows from all events."""
 
     frozen_at: datetime | None = None
+    """Attempts graded later are not on the board; None: it is not frozen."""
     published: bool = False
+    """Whether private figures and ranks are shown."""
 
 
 def in_force(overrides: Iterable[tuple[str, Override]]) -> Mapping[str, Override]:
