@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import xml.etree.ElementTree as ET
+from importlib import resources
 
 import pytest
 from rich.console import Console
 
 from harness.api import Curve, Series
-from harness.charts import matplotlib_svg as plots
+from harness.charts.svg_file import svg_file
+from harness.charts.terminal import terminal
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -25,7 +28,7 @@ def one(label: str = "global L1", points=((1000, 0.9), (100, 0.5), (10, 0.1))) -
 def drawn(shown: Curve, columns: int = 90) -> list[str]:
     console = Console(width=columns, no_color=True, highlight=False)
     with console.capture() as captured:
-        console.print(plots.terminal(shown, width=41, height=21))
+        console.print(terminal(shown, width=41, height=21))
     return captured.get().splitlines()
 
 
@@ -77,7 +80,7 @@ def test_every_series_has_its_mark_and_the_key_names_it():
 )
 def test_few_or_odd_points_are_no_trouble(series):
     assert drawn(curve(*series))
-    ET.fromstring(plots.svg(curve(*series)))
+    ET.fromstring(svg_file(curve(*series)))
 
 
 HOSTILE = "_$\\frac{1}{0}$ <script>alert(1)</script> \x1b[31m漢字\u202e"
@@ -86,7 +89,7 @@ HOSTILE = "_$\\frac{1}{0}$ <script>alert(1)</script> \x1b[31m漢字\u202e"
 def test_what_students_wrote_is_text():
     lines = drawn(curve(one(HOSTILE)))
     assert "\x1b" not in "".join(lines)
-    tree = ET.fromstring(plots.svg(curve(one(HOSTILE))))
+    tree = ET.fromstring(svg_file(curve(one(HOSTILE))))
     assert not list(tree.iter(f"{SVG}script"))
     texts = ["".join(each.itertext()) for each in tree.iter(f"{SVG}text")]
     assert any("$\\frac{1}{0}$ <script>alert(1)</script> 漢字" in each for each in texts)
@@ -94,17 +97,47 @@ def test_what_students_wrote_is_text():
 
 def test_svg_is_the_same_bytes_every_time():
     shown = curve(one(), one("random, seed 1", ((1000, 0.9), (100, 0.3))))
-    assert plots.svg(shown) == plots.svg(shown)
-    assert "date" not in plots.svg(shown).lower()
+    assert svg_file(shown) == svg_file(shown)
+    assert "date" not in svg_file(shown).lower()
 
 
 def test_svg_needs_no_colour():
-    tree = ET.fromstring(plots.svg(curve(*(one(f"series {index}") for index in range(5)))))
-    colours = {
-        part.split(":")[1].strip() for each in tree.iter() for part in each.get("style", "").split(";")
-        if part.strip().startswith(("stroke:", "fill:"))
-    }  # fmt: skip
-    assert all(each == "none" or len({each.lstrip("#")[i : i + 2] for i in (0, 2, 4)}) == 1 for each in colours)
+    """Drawn in one ink, every series is still told apart by its dashes and its marks."""
+    tree = ET.fromstring(svg_file(curve(*(one(f"series {index}") for index in range(8)))))
+    kinds = [
+        (by_class(each, "line")[0].get("stroke-dasharray"), by_class(each, "mark")[0].get("d", "").split("m", 1)[1])
+        for each in by_class(tree, "swatch")
+    ]
+    assert len(set(kinds)) == 8
+
+
+def by_class(tree: ET.Element, name: str) -> list[ET.Element]:
+    return [each for each in tree.iter() if name in each.get("class", "").split()]
+
+
+def test_svg_stands_alone():
+    """Its size, paper and style are its own, in the light colours of the site; nothing is fetched."""
+    text = svg_file(curve(one()))
+    tree = ET.fromstring(text)
+    assert tree.tag == f"{SVG}svg"
+    assert tree.get("viewBox") == f"0 0 {tree.get('width')} {tree.get('height')}"
+    (style,) = tree.iter(f"{SVG}style")
+    light = resources.files("harness.web").joinpath("style.css").read_text(encoding="utf-8").partition("@media")[0]
+    colours = re.findall(r"--(k\d): (#\w+)", light)
+    assert len(colours) == 8
+    assert all(f".{name} {{ color: {colour}; }}" in style.text for name, colour in colours)
+    assert "var(" not in style.text
+    used = {name for each in tree.iter() for name in each.get("class", "").split()}
+    assert all(f".{name} " in style.text for name in used - {"swatch"})
+    assert re.findall('https?:[^"]*', text) == ["http://www.w3.org/2000/svg"]
+
+
+def test_the_key_stays_on_the_paper():
+    shown = curve(*(one(f"{'漢' * 25} number {index}") for index in range(9)))
+    tree = ET.fromstring(svg_file(shown))
+    places = [re.findall(r"[\d.]+", each.get("transform")) for each in tree.iter(f"{SVG}g") if each.get("transform")]
+    assert len({tuple(each) for each in places}) == 9
+    assert max(float(y) for _, y in places) + 14 < float(tree.get("height"))
 
 
 def test_narrow_terminals_cut_lines_instead_of_wrapping_them():
