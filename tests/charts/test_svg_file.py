@@ -1,4 +1,4 @@
-"""Pictures of curves: every point at its place, every series told apart, nothing of a student's interpreted."""
+"""Pictures of curves as SVG: the same bytes every time, no colour needed, nothing of a student's interpreted."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import xml.etree.ElementTree as ET
 from importlib import resources
 
 import pytest
-from rich.console import Console
 
 from harness.api import Curve, Series
 from harness.charts.svg_file import svg_file
-from harness.charts.terminal import terminal
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -25,49 +23,6 @@ def one(label: str = "global L1", points=((1000, 0.9), (100, 0.5), (10, 0.1))) -
     return Series(label=label, points=points, low=tuple(y - 0.05 for y in ys), high=tuple(y + 0.05 for y in ys))
 
 
-def drawn(shown: Curve, columns: int = 90) -> list[str]:
-    console = Console(width=columns, no_color=True, highlight=False)
-    with console.capture() as captured:
-        console.print(terminal(shown, width=41, height=21))
-    return captured.get().splitlines()
-
-
-def marks(lines: list[str], mark: str) -> list[tuple[int, int]]:
-    body = [line.partition("│")[2] or line.partition("┤")[2] for line in lines[1:22]]
-    return sorted((column, row) for row, line in enumerate(body) for column, each in enumerate(line) if each == mark)
-
-
-def test_points_lie_where_their_values_say():
-    """Two decades across: equal steps of the logarithm. Equal steps of y: equal steps down."""
-    (x0, y0), (x1, y1), (x2, y2) = marks(drawn(curve(one())), "o")
-    assert x0 < x1 < x2
-    assert x1 - x0 == pytest.approx(x2 - x1, abs=1)
-    assert y0 > y1 > y2
-    assert y0 - y1 == pytest.approx(y1 - y2, abs=1)
-
-
-def test_a_narrow_range_is_linear():
-    (x0, _), (x1, _), (x2, _) = marks(drawn(curve(one(points=((4, 0.1), (5, 0.2), (8, 0.3))))), "o")
-    assert (x2 - x1) / (x1 - x0) == pytest.approx(3, abs=0.3)
-
-
-def test_intervals_stand_around_their_points():
-    lines = drawn(curve(one(points=((1, 0.2), (2, 0.6)))))
-    for column, row in marks(lines, "o"):
-        around = {at for across, at in marks(lines, "┊") if across == column}
-        assert {row - 1, row + 1} <= around
-
-
-def test_every_series_has_its_mark_and_the_key_names_it():
-    series = [one(f"number {index}", ((10, index / 10), (20, index / 10))) for index in range(8)]
-    lines = drawn(curve(*series))
-    keys = lines[-8:]
-    assert [each.split(" ", 1)[1].strip() for each in keys] == [each.label for each in series]
-    assert len({each[0] for each in keys}) == 8
-    for key in keys:
-        assert len(marks(lines, key[0])) == 2
-
-
 @pytest.mark.parametrize(
     "series",
     [
@@ -79,17 +34,12 @@ def test_every_series_has_its_mark_and_the_key_names_it():
     ],
 )
 def test_few_or_odd_points_are_no_trouble(series):
-    assert drawn(curve(*series))
     ET.fromstring(svg_file(curve(*series)))
 
 
-HOSTILE = "_$\\frac{1}{0}$ <script>alert(1)</script> \x1b[31m漢字\u202e"
-
-
 def test_what_students_wrote_is_text():
-    lines = drawn(curve(one(HOSTILE)))
-    assert "\x1b" not in "".join(lines)
-    tree = ET.fromstring(svg_file(curve(one(HOSTILE))))
+    hostile = "_$\\frac{1}{0}$ <script>alert(1)</script> \x1b[31m漢字\u202e"
+    tree = ET.fromstring(svg_file(curve(one(hostile))))
     assert not list(tree.iter(f"{SVG}script"))
     texts = ["".join(each.itertext()) for each in tree.iter(f"{SVG}text")]
     assert any("$\\frac{1}{0}$ <script>alert(1)</script> 漢字" in each for each in texts)
@@ -138,7 +88,3 @@ def test_the_key_stays_on_the_paper():
     places = [re.findall(r"[\d.]+", each.get("transform")) for each in tree.iter(f"{SVG}g") if each.get("transform")]
     assert len({tuple(each) for each in places}) == 9
     assert max(float(y) for _, y in places) + 14 < float(tree.get("height"))
-
-
-def test_narrow_terminals_cut_lines_instead_of_wrapping_them():
-    assert len(drawn(curve(one()), columns=30)) == len(drawn(curve(one())))
