@@ -1,4 +1,4 @@
-"""Who may see what of a result: the student's version is built from what is allowed, not by striking out the rest.
+"""Tell public from private: the student's version of a result is built from what is allowed, not by striking out.
 
 Three things never reach students: what their code printed, the message it failed with, and the evidence of the
 integrity probes. The first two were written by code that has seen the graded images; the third is for a person to talk

@@ -1,4 +1,4 @@
-"""Name what is closed: sandboxes, statuses, exit codes and their phrases; and the store that is used by default.
+"""Define closed vocabularies: sandboxes, statuses, exit codes, with their phrases; and the default store.
 
 Each is written here once and nowhere else. Only the standard library is imported, so that the command line can list
 them without waiting for anything.

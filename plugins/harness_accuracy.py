@@ -1,4 +1,4 @@
-"""Top-1 accuracy with its Wilson interval."""
+"""Measure top-1 accuracy, with its Wilson interval."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Networks side by side with a large one: what a report on distillation or on kinds of convolution has to show.
+"""Compare networks with a large one: what a report on distillation or on kinds of convolution has to show.
 
 The large network is the assignment's `[teacher]`, or the submission's own `teacher` in submission.toml; the others are
 the graded network and those that submission.toml lists:

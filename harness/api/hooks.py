@@ -1,4 +1,4 @@
-"""The hooks, all of one shape: no arguments, return an iterable of objects that have a `.name`."""
+"""Declare the hooks, all of one shape: no arguments, return an iterable of objects that have a `.name`."""
 
 from __future__ import annotations
 

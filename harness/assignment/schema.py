@@ -1,4 +1,4 @@
-"""The JSON schema of assignment files, for editors that complete TOML."""
+"""Make the JSON schema of assignment files, for editors that complete TOML."""
 
 from __future__ import annotations
 

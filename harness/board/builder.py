@@ -1,4 +1,4 @@
-"""From attempts to a board that is fair about ties and about noise."""
+"""Build the board from attempts: ranked fairly, with ties, scores, significance and the Pareto front."""
 
 from __future__ import annotations
 

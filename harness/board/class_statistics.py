@@ -1,4 +1,4 @@
-"""A class in numbers, for the instructor: outcomes, scores, and what went wrong most often."""
+"""Describe a class in numbers, for the instructor: outcomes, scores, and what went wrong most often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who has a place and which: reasons for having none, the attempt that counts, and competition ranks."""
+"""Rank submissions: which attempt counts, why one cannot be ranked, competition ranks (1, 2, 2, 4)."""
 
 from __future__ import annotations
 

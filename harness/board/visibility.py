@@ -1,4 +1,4 @@
-"""What the class may see of a board: built from what is allowed, not by striking out the rest."""
+"""Show the class its part of a board: built from what is allowed, not by striking out the rest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Curves as inline SVG: axes, grid, lines with marks, dashes and intervals."""
+"""Draw curves as inline SVG: axes, grid, lines with marks, dashes and intervals."""
 
 from __future__ import annotations
 

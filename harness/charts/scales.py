@@ -1,4 +1,4 @@
-"""Axes: from values to places on paper, with round ticks."""
+"""Scale axes: from values to places on paper, with round ticks."""
 
 from __future__ import annotations
 

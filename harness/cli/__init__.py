@@ -1,4 +1,4 @@
-"""The command line. Every command is a module of its own, imported when it is run: `harness --help` is instant.
+"""Run commands. Each is a module of its own, imported when it is run: `harness --help` is instant.
 
 This is the only place where an error becomes an exit code (`harness.vocabulary.ExitCode`).
 """

@@ -1,4 +1,4 @@
-"""`harness check`: what a student runs before handing in."""
+"""`harness check`: check one submission, as a student does before handing in."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness doctor`: what this machine has, and what is missing."""
+"""`harness doctor`: say what this machine has, and what is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they all do with them."""
+"""Define options that several commands share, and what they all do with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness override`: an instructor's word against the harness's, kept beside what it replaces."""
+"""`harness override`: set an instructor's word against the harness's, beside what it replaces."""
 
 from __future__ import annotations
 

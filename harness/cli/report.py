@@ -1,4 +1,4 @@
-"""`harness report`: all that the store knows of one submission."""
+"""`harness report`: show all that the store knows of one submission."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From a data folder to decoded images that all workers share.
+"""Decode a data folder's images once, for all workers to share.
 
 Images are decoded and resized once per data set and size, kept as uint8, and normalised by the worker batch by batch in
 float32 exactly as torchvision's ToTensor and Normalize would.

@@ -1,4 +1,4 @@
-"""Comparing a class from the store alone: what grading kept of it, given to the assignment's class evaluators."""
+"""Compare a class from the store alone: what grading kept of it, given to the assignment's class evaluators."""
 
 from __future__ import annotations
 

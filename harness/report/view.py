@@ -1,4 +1,4 @@
-"""One submission's report: the view that terminal, Markdown, HTML and JSON are made of."""
+"""View one submission as its reader may: what terminal, Markdown, HTML and JSON are made of."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confining student code.
+"""Confine student code.
 
 Theory of operation. Everything a student wrote runs in workers, forked from a zygote (`harness.worker`) that has
 imported torch. The grader starts the zygotes behind a wall, one for each submission that is graded at a time, talks

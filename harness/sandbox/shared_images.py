@@ -1,4 +1,4 @@
-"""Images as workers get them: in sealed memory, decoded once for all, and in an order that tells nothing.
+"""Share images with workers: in sealed memory, decoded once for all, and in an order that tells nothing.
 
 Data sets are sorted more often than not, and a worker that knew an image's place would know its class. The order comes
 from a secret seed that is kept with the store: the same for every submission and every run, so that results repeat.

@@ -1,4 +1,4 @@
-"""Opening any database SQLAlchemy speaks to, with errors that name the store. What SQLite needs of its own is here."""
+"""Open any database SQLAlchemy speaks to, with errors that name the store. What SQLite needs of its own is here."""
 
 from __future__ import annotations
 

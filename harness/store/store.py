@@ -1,4 +1,4 @@
-"""The store: every attempt of every submission, in any database SQLAlchemy speaks to. Nothing is ever overwritten.
+"""Store every attempt of every submission, in any database SQLAlchemy speaks to. Nothing is ever overwritten.
 
 Results are kept as the JSON that `--json` prints; the columns beside it are what is searched by and what is too large
 to be read every time. An SQLite file is the default; PostgreSQL takes the same statements.

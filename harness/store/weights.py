@@ -1,4 +1,4 @@
-"""Weights that are kept after grading, so that a class can be compared from the store alone.
+"""Pack weights that are kept after grading, so that a class can be compared from the store alone.
 
 A safetensors document of the floating-point tensors that were sent into the network, in bfloat16: half the size of
 float32, and unlike float16 with its whole range, so that no scaling of layers against each other leaves it. Its 8

@@ -1,4 +1,4 @@
-"""`submission.toml`: what a student may say about a hand-in."""
+"""Read `submission.toml`: what a student may say about a hand-in."""
 
 from __future__ import annotations
 

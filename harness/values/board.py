@@ -1,4 +1,4 @@
-"""The leaderboard as frozen values, ready to be rendered: everything is computed, nothing is text yet."""
+"""Define the leaderboard, ready to be rendered: everything is computed, nothing is text yet."""
 
 from __future__ import annotations
 

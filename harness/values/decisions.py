@@ -1,5 +1,5 @@
-"""What an instructor decides after grading: overrides, and when a board is frozen or published. Nothing is deleted; a
-further decision undoes one.
+"""Define what an instructor decides after grading: overrides, and when a board is frozen or published. Nothing is
+deleted; a further decision undoes one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The outcome of grading: what `--json` prints and the store keeps, schema version 1."""
+"""Define the outcome of grading: what `--json` prints and the store keeps, schema version 1."""
 
 from __future__ import annotations
 

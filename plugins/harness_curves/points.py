@@ -1,4 +1,4 @@
-"""What all measured curves share: which images they are measured on, and what stands beside a point's accuracy."""
+"""Measure a curve's points: on which images, and what stands beside the accuracy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST and Fashion-MNIST (http://yann.lecun.com/exdb/mnist/, section "file formats")."""
+"""Read IDX files, the format of MNIST and Fashion-MNIST (http://yann.lecun.com/exdb/mnist/, "file formats")."""
 
 from __future__ import annotations
 

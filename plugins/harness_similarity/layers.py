@@ -1,4 +1,4 @@
-"""Layers in a form in which copies look alike: no names, no scales, no BatchNorm.
+"""Normalise layers into a form in which copies look alike: no names, no scales, no BatchNorm.
 
 A network with ReLUs computes the same when one channel is multiplied by c > 0 and the next layer's weights for it are
 divided by c; BatchNorm, folded into the convolution before it or not, multiplies each output channel once more. All of

@@ -1,4 +1,4 @@
-"""How much two networks resemble each other, in place and after their channels were put in the best order."""
+"""Match two networks: how much they resemble each other, in place and with channels in the best order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of a pair: one paragraph that an instructor can forward, and a few figures for a table."""
+"""Put a pair into words: one paragraph that an instructor can forward, and a few figures for a table."""
 
 from __future__ import annotations
 
