@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
-Counts = np.ndarray[Any, np.dtype[np.int64]]
-Numbers = np.ndarray[Any, np.dtype[np.float64]]
-Bits = np.ndarray[Any, np.dtype[np.uint8]]
+Counts = NDArray[np.int64]
+Numbers = NDArray[np.float64]
+Bits = NDArray[np.uint8]
 
 SIGNIFICANCE = 0.05
 

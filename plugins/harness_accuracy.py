@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.api import (
     Check,
@@ -21,8 +22,8 @@ from harness.api import (
 )
 
 if TYPE_CHECKING:
-    Bits = np.ndarray[Any, np.dtype[np.bool_]]
-    Classes = np.ndarray[Any, np.dtype[np.int64]]
+    Bits = NDArray[np.bool_]
+    Classes = NDArray[np.int64]
 
 
 _MAX_CLASSES = 100

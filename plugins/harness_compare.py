@@ -19,6 +19,7 @@ import numpy as np
 from harness_accuracy import accuracy
 from harness_curves.points import evenly, subset
 from harness_sizes.canonical import Stored, canonical
+from numpy.typing import NDArray
 
 from harness.api import (
     Check,
@@ -45,7 +46,7 @@ _SMALLER = "smaller_than_teacher"
 _COLUMNS = ("parameters", "canonical bytes", "MACs", "accuracy", "difference", "p (McNemar)")
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
-Bits = np.ndarray[Any, np.dtype[np.bool_]]
+Bits = NDArray[np.bool_]
 
 
 class CompareOptions(Options):

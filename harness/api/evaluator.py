@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
+    from numpy.typing import NDArray
 
 from harness.api.network import Student
 from harness.values.base import Audience, Options
@@ -33,7 +32,7 @@ class Context:
     """An instance of the evaluator's `Options`."""
     examples: Examples
     """The graded data; for the audience `student` only its public part."""
-    public: np.ndarray[Any, np.dtype[np.bool_]]
+    public: NDArray[np.bool_]
     """bool [N]: which of the examples are public."""
     split: bool
     """Whether the assignment splits its data into public and private."""

@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
 
 import pluggy
 
 from harness.api.evaluator import ClassEvaluator, Evaluator
 from harness.api.formats import Dataset, WeightFormat
 from harness.api.publishing import Exporter, Writer
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 hookspec = pluggy.HookspecMarker("harness")
 

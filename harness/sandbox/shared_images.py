@@ -10,15 +10,15 @@ import hashlib
 import os
 import threading
 import weakref
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from harness.values.images import Images
 from harness.worker.shared_memory import sealed
 
-Order = np.ndarray[Any, np.dtype[np.int64]]
+Order = NDArray[np.int64]
 
 
 class SharedImages:

@@ -13,10 +13,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 MAX_ELEMENTS = 16_000_000
@@ -28,7 +29,7 @@ _DIGEST_BYTES = 16
 class Kept:
     """One submission's weights as they come back."""
 
-    weights: Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
+    weights: Mapping[str, NDArray[np.float32]]
     digests: Mapping[str, str]
     """Of the exact values of those that are not constant."""
     file_digest: str

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -11,12 +11,6 @@ from pydantic import (
 )
 
 from harness.values.meanings import explain
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
-
 
 Verdict = Literal["passed", "failed", "could_not_check"]
 Audience = Literal["student", "instructor"]

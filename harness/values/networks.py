@@ -16,9 +16,8 @@ from harness.values.base import Value
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Layer(Value):
@@ -115,7 +114,7 @@ class Teacher:
     decoded: Mapping[str, Tensor]
     facts: ModelFacts
     macs: int | None
-    predictions: np.ndarray[Any, np.dtype[np.int64]]
+    predictions: NDArray[np.int64]
     """[N], of `Context.examples` in their order."""
 
 
@@ -123,7 +122,7 @@ class Teacher:
 class Predictions:
     """What was handed in where only predicted classes were: no code, no weights."""
 
-    classes: np.ndarray[Any, np.dtype[np.int64]]
+    classes: NDArray[np.int64]
     """[N], of `Context.examples` in their order."""
     claims: Mapping[str, float]
     claimed_curves: Mapping[str, tuple[tuple[float, float], ...]]
