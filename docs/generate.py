@@ -1,4 +1,4 @@
-"""Makes the parts of the documentation that follow from the code. cog calls it, from the root of the repository.
+"""Make the parts of the documentation that follow from the code. cog calls it, from the root of the repository.
 
 Every function returns Markdown and depends on nothing but the code: not on the terminal's width, not on other plugins
 that happen to be installed, not on the time. A key without an explanation is an error here, so none stays unexplained.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,10 +16,10 @@ from importlib import import_module
 from importlib.metadata import distribution
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 import click
 from pydantic import BaseModel
+from schema_words import default_of, nullable, type_of
 
 from harness import api
 from harness.api import hooks as hookspecs
@@ -245,87 +244,15 @@ def _table(model: type[BaseModel], places: Mapping[str, str], *, defaults: bool 
     for name, field in model.model_fields.items():
         if field.exclude:  # never in JSON
             continue
-        default = "required" if field.is_required() else _toml(field.get_default(call_default_factory=True))
+        default = "required" if field.is_required() else default_of(field.get_default(call_default_factory=True))
         if name not in said:
             raise LookupError(f"{model.__name__}.{name} is not explained: write a string below it")
-        kind, meaning = _type(schema["properties"][name], places), said[name]
+        kind, meaning = type_of(schema["properties"][name], places), said[name]
         # An interval that does not exist is absent from its metric (`Report.to_json`); all else is null.
-        null = " or null" if _nullable(schema["properties"][name]) and model is not api.Metric else ""
+        null = " or null" if nullable(schema["properties"][name]) and model is not api.Metric else ""
         rows.append((f"`{name}`", kind, default, meaning) if defaults else (f"`{name}`", kind + null, meaning))
     headers = ("key", "type", "default", "meaning") if defaults else ("key", "type", "meaning")
     return _rows(headers, rows)
-
-
-def _type(node: Mapping[str, Any], places: Mapping[str, str], *, many: bool = False) -> str:
-    """A JSON schema in words: 'integer > 0', 'list of strings', a link to another table."""
-    alternatives = [each for each in node.get("anyOf", ()) if each.get("type") != "null"]
-    if alternatives:
-        return " or ".join(dict.fromkeys(_type(each, places, many=many) for each in alternatives))
-    if "$ref" in node:
-        place = places.get(node["$ref"].rsplit("/", 1)[1])
-        return f"[{place}](#{_anchor(place)})" if place else "anything"
-    if "const" in node or "enum" in node:
-        return ", ".join(f"`{_plain(each)}`" for each in node.get("enum", [node.get("const")]))
-    return _plain_type(node, places, "s" if many else "")
-
-
-def _plain_type(node: Mapping[str, Any], places: Mapping[str, str], plural: str) -> str:
-    match node.get("type"):
-        case "array" if "prefixItems" in node:
-            words = f"{('pair', 'triple')[len(node['prefixItems']) - 2]}{plural} of numbers"
-        case "array":
-            words = f"list{plural} of {_type(node['items'], places, many=True)}{_at_least(node)}"
-        case "object":
-            inner = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), None)
-            words = f"table{plural}" + (f" of {_type(inner, places, many=True)}" if isinstance(inner, dict) else "")
-        case "string" if node.get("format") == "date-time":
-            words = f"date-time{plural}"
-        case "string" | "integer" | "number" | "boolean" as word:
-            words = f"{word}{plural}{_bounds(node)}"
-        case _:
-            words = "anything"
-    return words
-
-
-def _nullable(node: Mapping[str, Any]) -> bool:
-    return any(each.get("type") == "null" for each in node.get("anyOf", ()))
-
-
-def _bounds(node: Mapping[str, Any]) -> str:
-    signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-    bounds = [f"{sign} {_grouped(node[key])}" for key, sign in signs.items() if key in node]
-    return f" {', '.join(bounds)}" if bounds else ""
-
-
-def _at_least(node: Mapping[str, Any]) -> str:
-    return f", at least {node['minItems']}" if node.get("minItems") else ""
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case None:
-            return "absent"
-        case BaseModel():
-            return "all defaults"
-        case () | []:
-            return "none"
-        case dict() if not value:
-            return "none"
-        case bool() | str() | tuple() | list():
-            return f"`{_plain(value)}`"
-        case int() | float():
-            return f"`{_grouped(value)}`"
-        case _:
-            raise TypeError(f"no words for the default {value!r}")
-
-
-def _grouped(value: float) -> str:
-    """A number as TOML may write it: 3_221_225_472."""
-    return f"{int(value):_}" if float(value).is_integer() else f"{value:g}"
-
-
-def _plain(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _class(module: ModuleType, name: str) -> ast.ClassDef:
@@ -360,11 +287,6 @@ def _cell(text: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names))
-
-
-def _anchor(heading: str) -> str:
-    """As GitHub makes them."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _fenced(language: str, text: str) -> str:
