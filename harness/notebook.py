@@ -1,4 +1,4 @@
-"""`harness.check(...)` for notebooks: the same evaluators on live objects, in this process.
+"""Check a notebook's live objects, by `harness.check(...)`: the same evaluators, in this process.
 
 There is no sandbox and no need for one: it is the student's own code in the student's own process. Everything else,
 from matching the weights to judging the loss, is what `harness check` and `harness grade` run.

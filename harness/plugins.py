@@ -1,4 +1,4 @@
-"""Finding plugins: one discovery path, entry points of the group `harness`, for ours and everyone's.
+"""Find plugins: one discovery path, entry points of the group `harness`, for ours and everyone's.
 
 pluggy calls implementations in an order that depends on installation and stops at the first that raises. Neither may
 ever decide a grade, so implementations are collected one by one, in the order of their plugins' names.

@@ -1,4 +1,4 @@
-"""The board as Markdown, CSV and JSON."""
+"""Write the board as Markdown, CSV and JSON."""
 
 from __future__ import annotations
 

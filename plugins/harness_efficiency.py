@@ -1,4 +1,4 @@
-"""What a forward pass costs: multiply-accumulates, and seconds on this machine's CPU.
+"""Measure what a forward pass costs: multiply-accumulates, and seconds on this machine's CPU.
 
 MACs are half of what `torch.utils.flop_counter.FlopCounterMode` counts, on meta tensors, so attention and recurrent
 layers are counted too; torchinfo's figure stands beside them. Seconds are shown and nothing else: they depend on the

@@ -11,8 +11,9 @@ from result_fakes import INFO, MEASURES, assignment, attempt, attempts, count, m
 from harness.api import Check, Correct
 from harness.board.builder import BoardInputs, standings
 from harness.board.visibility import for_class
-from harness.values.results import STATUSES, Attempt, DataInfo, Result
+from harness.values.results import Attempt, DataInfo, Result
 from harness.values.rules import RankKey
+from harness.vocabulary import STATUSES
 
 
 def test_exact_ties_share_a_rank_and_the_next_rank_counts_them() -> None:

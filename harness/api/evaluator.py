@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
+    from numpy.typing import NDArray
 
 from harness.api.network import Student
 from harness.values.base import Audience, Options
@@ -37,7 +36,7 @@ class Context(Generic[OptionsT_co]):
     """An instance of the evaluator's `Options`."""
     examples: Examples
     """The graded data; for the audience `student` only its public part."""
-    public: np.ndarray[Any, np.dtype[np.bool_]]
+    public: NDArray[np.bool_]
     """bool [N]: which of the examples are public."""
     split: bool
     """Whether the assignment splits its data into public and private."""

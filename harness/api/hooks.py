@@ -1,20 +1,15 @@
-"""The hooks, all of one shape: no arguments, return an iterable of objects that have a `.name`."""
+"""Declare the hooks, all of one shape: no arguments, return an iterable of objects that have a `.name`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
 from harness.api.evaluator import ClassEvaluator, Evaluator
 from harness.api.formats import Dataset, WeightFormat
 from harness.api.publishing import Exporter, Writer
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 hookspec = pluggy.HookspecMarker("harness")
 

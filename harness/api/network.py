@@ -7,10 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 from harness.api.sources import WorkerHalf
 from harness.values.images import Images

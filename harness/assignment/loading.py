@@ -1,4 +1,4 @@
-"""Assignment files: limits, data, evaluators and rubric in TOML, validated as a whole.
+"""Load assignment files: limits, data, evaluators and rubric in TOML, validated as a whole.
 
 Every mistake of a file is reported at once, with its place and a suggestion. `harness.assignment.schema` gives
 editors the rules.

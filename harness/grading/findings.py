@@ -12,7 +12,7 @@ from harness.text import clean
 from harness.values.evaluation import Evaluation
 from harness.values.measures import Check
 from harness.values.networks import Layer, ModelFacts
-from harness.values.results import Status
+from harness.vocabulary import Status
 
 _LAST_TRACEBACK_LINES = 12
 _MAX_LAYERS_KEPT = 300

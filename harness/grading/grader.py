@@ -1,4 +1,4 @@
-"""Grading: from assignment and hand-ins to results, each as soon as it is finished.
+"""Grade hand-ins by an assignment: one result after another, each as soon as it is finished.
 
 Every submission is read, loaded in its own sandbox and evaluated on its own; whatever happens to one becomes that one's
 result and nobody else's.

@@ -1,4 +1,4 @@
-"""Boxes: a folder for one submission at a time, and the zygote that can see nothing else of the grader's.
+"""Keep boxes: a folder for one submission at a time, and the zygote that can see nothing else of the grader's.
 
 A sandbox keeps as many boxes as were ever needed at once, so that each worker slot imports torch once. Whatever a
 submission left in a box is deleted before the next one moves in.

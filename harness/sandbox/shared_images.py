@@ -1,4 +1,4 @@
-"""Images as workers get them: in sealed memory, decoded once for all, and in an order that tells nothing.
+"""Share images with workers: in sealed memory, decoded once for all, and in an order that tells nothing.
 
 Data sets are sorted more often than not, and a worker that knew an image's place would know its class. The order comes
 from a secret seed that is kept with the store: the same for every submission and every run, so that results repeat.
@@ -10,15 +10,15 @@ import hashlib
 import os
 import threading
 import weakref
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from harness.values.images import Images
 from harness.worker.shared_memory import sealed
 
-Order = np.ndarray[Any, np.dtype[np.int64]]
+Order = NDArray[np.int64]
 
 
 class SharedImages:

@@ -1,4 +1,4 @@
-"""Which files a worker may read: Python, installed packages, system libraries. Never data, labels or whole `/usr`."""
+"""List the files a worker may read: Python, packages, system libraries. Never data, labels or whole `/usr`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Taking in what a student handed in: found, staged, digested, described; never executed or unpickled here.
+"""Read a hand-in: staged, digested, described; never executed or unpickled here.
 
 Everything is copied into a private folder first (`harness.submission.staging`), so that what is digested is
 what is graded.

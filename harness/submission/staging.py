@@ -1,4 +1,4 @@
-"""Copying a hand-in into a private folder: as regular files, within limits, out of whatever it was packed in."""
+"""Copy a hand-in into a private folder: as regular files, within limits, out of whatever it was packed in."""
 
 from __future__ import annotations
 

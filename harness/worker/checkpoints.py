@@ -1,4 +1,4 @@
-"""What `torch.save` wrote, loaded inside the sandbox without running more of it than needed.
+"""Load what `torch.save` wrote, inside the sandbox and without running more of it than needed.
 
 First with torch's own `weights_only` loader, told about the harmless names that training checkpoints hold. If that
 refuses, with an unpickler that knows torch's and NumPy's classes, asks the submission for the student's, and puts an

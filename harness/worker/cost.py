@@ -1,4 +1,4 @@
-"""What one forward pass costs: multiply-accumulates, and seconds on this machine. Claims, like all a worker says."""
+"""Measure what one forward pass costs: multiply-accumulates, and seconds on this machine. Both are claims."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turning what a student's code raised into words: which line of theirs, and what it said."""
+"""Put what a student's code raised into words: which line of theirs, and what it said."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Building the student's module and running it, always through torch's own base-class methods.
+"""Build the student's module and run it, always through torch's own base-class methods.
 
 A student's class may override `eval`, `load_state_dict` or `named_parameters`, by mistake or on purpose. Here the base
 class decides, so that overriding changes nothing.

@@ -1,4 +1,4 @@
-"""The zygote: a process that has imported torch and forks one locked worker for each request.
+"""Fork workers: the zygote has imported torch, and forks one locked worker for each request.
 
 Importing torch takes a second, forking a few milliseconds. Forking is safe because this process has exactly one thread
 (checked), never runs anything of a student's and never differentiates: torch's autograd engine refuses to work in the

@@ -1,4 +1,4 @@
-"""Which weights are set to zero: `torch.nn.utils.prune`'s masks, bit for bit, all of a method from one sort."""
+"""Mask weights: `torch.nn.utils.prune`'s masks, bit for bit, all of a method from one sort."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Accuracy against parameters of the checkpoints a student hands in: the curves of a report, measured again.
+"""Measure accuracy against parameters of the checkpoints a student hands in: the curves of a report, again.
 
 `submission.toml` lists them, one series per pruning rate or whatever the series are:
 

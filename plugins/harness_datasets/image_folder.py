@@ -1,4 +1,4 @@
-"""Folders of image files: one sub-folder per class, or Food-11's `{class}_{id}.jpg` names."""
+"""Read folders of image files: one sub-folder per class, or Food-11's `{class}_{id}.jpg` names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every point of everyone as CSV, with names: the instructor's own record."""
+"""Export every point of everyone as CSV, with names: the instructor's own record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Points for Gradescope: an autograder that hands out what was graded here, and runs no student's code.
+"""Export to Gradescope: an autograder that hands out what was graded here, and runs no student's code.
 
 Gradescope has no import of points, but runs an uploaded autograder for every submission. This one looks the submission
 up in `points.json`, by its id or by the e-mail addresses of those who handed it in, and writes its `results.json`

@@ -1,4 +1,4 @@
-"""Scores as Canvas and Moodle import them: their own sheets, downloaded there, with our scores filled in.
+"""Export to Canvas and Moodle: their own sheets, downloaded there, with our scores filled in.
 
 Canvas   the gradebook: `Student,ID,…,SIS Login ID,Section,<title> (<assignment id>)…`, then a line of points possible.
          What is not in the file is not changed, and a blank cell is a change: so only our column is written, and only

@@ -1,4 +1,4 @@
-"""The common containers of weights: torch's two, safetensors and npz."""
+"""Decode the common containers of weights: torch's two, safetensors and npz."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Raw pickles of NumPy arrays: HW7's 8-bit and 16-bit weights (NTU ML 2020).
+"""Decode raw pickles of NumPy arrays: HW7's 8-bit and 16-bit weights (NTU ML 2020).
 
 `encode8` stores each tensor as (min, max, uint8 array q), q = round((w - min) / (max - min) · 255), decoded as
 q / 255 · (max - min) + min; 0-dim tensors as a bare float64. `encode16` stores float16 arrays and float64 scalars.

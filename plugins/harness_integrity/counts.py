@@ -1,4 +1,4 @@
-"""What the weights file says by itself, before the network is asked much: counts, storages, running statistics."""
+"""Examine the weights file before the network is asked much: counts, storages, running statistics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a network's answers come from the weights that are counted, and from the image in front of it.
+"""Probe whether a network's answers come from the counted weights, and from the image in front of it.
 
 The grader owns weights and images, so it may change either and look at what the answers do. Every finding is evidence
 for a person, with what it cannot show; no shipped assignment takes points for one. `docs/integrity.md` says what each

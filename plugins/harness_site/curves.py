@@ -1,4 +1,4 @@
-"""Curves of several submissions over each other, for the board's page."""
+"""Draw curves of several submissions over each other, for the board's page."""
 
 from __future__ import annotations
 

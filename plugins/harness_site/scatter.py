@@ -1,4 +1,4 @@
-"""The picture of the board: its two Pareto metrics, the front, intervals, baselines and the limit."""
+"""Draw the board: its two Pareto metrics, the front, intervals, baselines and the limit."""
 
 from __future__ import annotations
 

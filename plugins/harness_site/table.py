@@ -1,4 +1,4 @@
-"""The rows and columns of the board's page."""
+"""Lay out the rows and columns of the board's page."""
 
 from __future__ import annotations
 

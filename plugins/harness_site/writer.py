@@ -1,4 +1,4 @@
-"""The board as a web site: one folder of pages that work from a disk, without a network and anything to install.
+"""Write the board as a web site: one folder of pages that work from a disk, without a network or installation.
 
 `index.html` is the board: table, picture and curves. Every submission has a page below `submissions/`, named after a
 hash of the name that the board has for it, so that a link stays what it is when ranks change.

@@ -1,4 +1,4 @@
-"""What weights need at the least, written plainly: the same bytes for the same weights, whatever file they came in.
+"""Write weights plainly, as the least they need: the same bytes for the same weights, whatever their file.
 
 The tensors follow one another in the order of the file; nothing stands between them, since names, shapes and widths
 are the network's, not the weights'. A tensor is either all its values, or, where that is shorter, a mask of one bit per
