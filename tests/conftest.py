@@ -1,11 +1,33 @@
-"""What several folders of tests share."""
+"""What several folders of tests share: how they are marked, by what hypothesis draws, and PostgreSQL."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import postgresql
 import pytest
+from hypothesis import settings
+
+_TESTS = Path(__file__).parent
+_MARKS_OF_FOLDERS = {"sandbox": "sandbox", "sandboxed": "sandbox", "hostile": "sandbox", "browser": "browser"}
+_MARKS_OF_FIXTURES = {"cluster": "postgresql"}
+
+# The same examples in every run, and nothing kept between runs: what once failed stands beside its test as @example.
+settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
+settings.register_profile("random", deadline=None, print_blob=True)
+settings.load_profile("random" if os.environ.get("HARNESS_HYPOTHESIS") == "random" else "repeatable")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by the folder they lie in and by the fixtures they ask for."""
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0]
+        names = [_MARKS_OF_FOLDERS.get(folder), *map(_MARKS_OF_FIXTURES.get, getattr(item, "fixturenames", ()))]
+        for name in names:
+            if name is not None:
+                item.add_marker(name)
 
 
 @pytest.fixture(scope="session")

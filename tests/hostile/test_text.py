@@ -29,7 +29,7 @@ EVIL = ["terminal_text", "evil_names", "giant_error", "print_gigabytes"]
 def shown(arena, tmp_path_factory):
     """Runs a command on a store of everything that was graded."""
     outcome = arena.run("grade")
-    path = str(outcome["folder"] / "main.toml")
+    path = str(outcome["folder"] / "hostile-main.toml")
     assignment = load(path, Plugins.installed())
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/h.db"
     with closing(Store.open(url)) as store:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,50 +10,26 @@ from typing import Any
 
 import numpy as np
 import torch
+from builders import CLASSES, SIZE, limits, write_assignment, write_idx
 from hostile_crafted import CRAFTED
 
 HAND_INS = Path(__file__).parents[1] / "hostile" / "hand_ins"
 COMMON = HAND_INS.parent / "common" / "attack.py"
 OUTLIVES = HAND_INS.parent / "common" / "outlives.py"
 VICTIMS = ("outlives_1", "outlives_2")
-CLASSES, SIZE, IMAGES = 4, 8, 64
+IMAGES = 64
 HONEST_ACCURACY = 56 / 64
 HONEST = ("aaa_honest", "i_honest", "m_honest", "zzz_honest")
 LIMIT_SECONDS, MEMORY_BYTES = 5, 640 << 20
 _HEADER = re.compile(r"^# (assignment|expect|reason|check|accuracy|silent|weights): (.+)$", re.MULTILINE)
-_ASSIGNMENT = """
-id = "hostile-{name}"
-title = "Hostile"
-{evaluators}
-[submission]
-entry_points = ["StudentNet"]
-input_sizes = [8]
-[data.test]
-id = "noise"
-dataset = "idx"
-path = "data"
-[images]
-classes = 4
-resize = "none"
-mean = [0.5, 0.5, 0.5]
-std = [0.5, 0.5, 0.5]
-[limits]
-import_seconds = {seconds}
-build_seconds = {seconds}
-forward_seconds = {seconds}
-request_seconds = {seconds}
-memory_bytes = {memory}
-tensor_bytes = 67_108_864
-submission_bytes = 67_108_864
-[[ranking]]
-metric = "accuracy"
-higher_is_better = true
-"""
-_EVALUATORS = {
-    "main": '[evaluators.accuracy]\n[evaluators.parameter_limit]\nlimit = 1000\ncount = "torchinfo"\n'
-    "[evaluators.integrity]\nimages = 64",
-    "kd": "[evaluators.accuracy]\n[evaluators.kd_loss]",
-    "victims": "[evaluators.accuracy]",
+_EVALUATORS: Mapping[str, Mapping[str, Any]] = {
+    "main": {
+        "accuracy": {},
+        "parameter_limit": {"limit": 1000, "count": "torchinfo"},
+        "integrity": {"images": IMAGES},
+    },
+    "kd": {"accuracy": {}, "kd_loss": {}},
+    "victims": {"accuracy": {}},
 }
 
 
@@ -139,7 +114,7 @@ def write_class(folder: Path, targets: Mapping[str, Any]) -> dict[str, Path]:
 
 
 def write_victims(folder: Path) -> None:
-    """A class of hand-ins that try to outlive the grader, and `victims.toml`, whose limits do not end them."""
+    """A class of hand-ins that try to outlive the grader, and their assignment, whose limits do not end them."""
     state = _write_data(folder / "data")
     for name in VICTIMS:
         _hand_in(
@@ -174,20 +149,16 @@ def _hand_in(folder: Path, files: Mapping[str, str], state: dict[str, Any]) -> N
 
 def _write_data(folder: Path) -> dict[str, Any]:
     """Noise, labelled by a network that is right about seven images of eight; that network's weights."""
-    folder.mkdir()
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (IMAGES, SIZE, SIZE), dtype=np.uint8)
     weight = generator.normal(size=(CLASSES, 3 * SIZE * SIZE)).astype(np.float32)
     seen = np.repeat((pixels.reshape(IMAGES, 1, -1) / 255 - 0.5) / 0.5, 3, axis=1).reshape(IMAGES, -1)
     labels = (seen @ weight.T).argmax(1).astype(np.uint8)
     labels[::8] = (labels[::8] + 1) % CLASSES
-    for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
-        header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-        (folder / f"test-{kind}-ubyte").write_bytes(header + array.tobytes())
+    write_idx(folder, pixels, labels)
     return {"fc.weight": torch.from_numpy(weight), "fc.bias": torch.zeros(CLASSES)}
 
 
 def _write_assignment(folder: Path, name: str, seconds: int = LIMIT_SECONDS) -> Path:
-    path = folder / f"{name}.toml"
-    path.write_text(_ASSIGNMENT.format(name=name, evaluators=_EVALUATORS[name], seconds=seconds, memory=MEMORY_BYTES))
-    return path
+    small = {"memory_bytes": MEMORY_BYTES, "tensor_bytes": 64 << 20, "submission_bytes": 64 << 20}
+    return write_assignment(folder, id=f"hostile-{name}", evaluators=_EVALUATORS[name], limits=limits(seconds, **small))

@@ -51,7 +51,7 @@ def main() -> None:
         case "grade":
             _write(folder, _grade(folder, sandbox))
         case "victim":
-            _report(folder / "victims.toml", folder / "class" / "victims", sandbox, _tell)
+            _report(folder / "hostile-victims.toml", folder / "class" / "victims", sandbox, _tell)
 
 
 def _write(folder: Path, outcome: dict[str, Any]) -> None:
