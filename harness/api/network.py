@@ -130,9 +130,21 @@ class Student(Network, Protocol):
         """
 
     def ask(
-        self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, limit_seconds: float
+        self,
+        module: str,
+        facts: Mapping[str, Any],
+        tensors: Mapping[str, Tensor],
+        *,
+        doing: str,
+        limit_seconds: float,
     ) -> Reply:
-        """Send any other request to a fresh worker of its own (`harness.worker` lists them).
+        """Call a plugin's own half beside student code: in a fresh worker that has read the sources and built nothing.
+
+        Args:
+            module: an importable module of the plugin; its `answer(sources, facts, tensors)` returns a pair of the
+                same kind.
+            facts: what JSON can say.
+            doing: what the student's code does meanwhile, for messages: "running the distillation loss".
 
         Raises:
             SubmissionError: the student's code failed or overran `limit_seconds`.

@@ -146,10 +146,10 @@ class Grader:
                 self.assignment,
                 box,
                 self.shared,
-                self.plugins.weight_format_modules,
-                size,
-                lambda stage: self.on_progress(Progress(name, stage)),
-                self.stopping,
+                format_modules=self.plugins.weight_format_modules,
+                input_size=size,
+                on_stage=lambda stage: self.on_progress(Progress(name, stage)),
+                stopping=self.stopping,
             )
             with _recording(student, found):
                 student.open()

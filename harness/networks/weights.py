@@ -13,14 +13,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-if TYPE_CHECKING:
-    from torch import Tensor
-
-
 def refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:
     """Raise SubmissionError when weights are NaN or infinite."""
     for name, each in decoded.items():
-        if each.is_floating_point() and not bool(torch.isfinite(each).all()):
+        numbers = each.float() if each.element_size() == 1 else each  # torch has no isfinite for floats of 8 bits
+        if each.is_floating_point() and not bool(torch.isfinite(numbers).all()):
             raise SubmissionError(
                 "rejected",
                 f"the weights contain NaN or infinite numbers in {name!r}",
@@ -81,7 +78,7 @@ def twins(tensors: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> 
 
 def renamed(
     groups: Sequence[Sequence[str]], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
-) -> list[list[str]]:
+) -> list[tuple[str, ...]]:
     """Groups of names of one file, under the names its tensors got when they were matched to the model.
 
     A worker says which names are shared: a name that comes again is left out, or a tensor could be its own second name
@@ -95,7 +92,7 @@ def renamed(
         found = [new[name] for name in dict.fromkeys(group) if name in new and name not in seen]
         seen.update(group)
         if len(found) > 1:
-            disjoint.append(found)
+            disjoint.append(tuple(found))
     return disjoint
 
 

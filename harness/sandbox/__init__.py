@@ -1,11 +1,11 @@
 """Confining student code.
 
 Theory of operation. Everything a student wrote runs in workers, forked from a zygote (`harness.worker`) that has
-imported torch. The grader starts the zygotes behind a wall, one for each submission that is graded at a time, talks to
-their workers over sockets (`harness.worker.protocol`), watches clock and memory from outside, and kills what exceeds
-them. What is judged is computed in the grader from raw tensors; labels, reference values, other submissions and the store are
-out of a worker's reach. Before the first submission a worker tries what is forbidden (`selftest`): a wall that does not
-hold is not used.
+imported torch. The grader starts the zygotes behind a wall, one for each submission that is graded at a time, talks
+to their workers over sockets (`harness.worker.protocol`), watches clock and memory from outside, and kills what
+exceeds them. What is judged is computed in the grader from raw tensors; labels, reference values, other submissions
+and the store are out of a worker's reach. Before the first submission a worker tries what is forbidden (`selftest`):
+a wall that does not hold is not used.
 
     bwrap       bubblewrap's namespaces around the zygote; Landlock and a system-call filter on each worker
     landlock    Landlock and the filter alone, where namespaces are refused

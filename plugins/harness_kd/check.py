@@ -73,7 +73,9 @@ def _check(student: Student, context: Context) -> Check | None:
         "probes": [as_json_setting(probe) for probe in tried],
     }
     try:
-        reply = student.ask("kd", facts, _tensors(tried), limit_seconds=context.limit_seconds)
+        reply = student.ask(
+            "harness.worker.kd.answer", facts, _tensors(tried), doing="running kd", limit_seconds=context.limit_seconds
+        )
     except SubmissionError as error:
         return _failed_to_run(error, context.limit_seconds)
     if "missing" in reply.facts:

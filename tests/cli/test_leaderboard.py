@@ -155,7 +155,7 @@ def test_the_site_is_a_folder_with_a_page_for_everyone(graded: Harness) -> None:
 
 
 def test_a_large_class_gets_the_board_alone_unless_asked(graded: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.cli.leaderboard._MOST_PAGES", 2)
+    monkeypatch.setattr("harness.cli.leaderboard._MAX_PAGES", 2)
     run = graded("leaderboard", HW, "--format", "html", "--out", "site")
     assert "3 submissions; --pages makes a page for each" in run.stderr
     assert [path.name for path in Path("site").rglob("*.html")] == ["index.html"]

@@ -53,7 +53,7 @@ def test_every_mistake_of_an_assignment_is_printed(harness: Harness) -> None:
 def test_plugins_lists_ours(harness: Harness) -> None:
     run = harness("plugins")
     assert run.exit_code == 0
-    assert "harness_text_boards" in run.stdout
+    assert "harness_boards" in run.stdout
     assert "accuracy" in run.stdout
 
 

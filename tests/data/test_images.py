@@ -17,6 +17,7 @@ from torch import nn
 from harness.api import Images
 from harness.data.images import digest, load_examples, only, public_part
 from harness.errors import UsageError
+from harness.networks.remote import batches_of
 from harness.plugins import Plugins
 from harness.torchvision_import import import_torchvision
 from harness.worker.model import Model
@@ -49,7 +50,7 @@ def seen_by_the_network(images: Images, size: int) -> torch.Tensor:
     numbers = images.channels * size * size
     logits = torch.empty(len(images.pixels), numbers)
     model = Model(nn.Flatten(), (images.channels, size, size))
-    facts = {"mean": images.mean, "std": images.std, "batch_size": 4, "classes": numbers}
+    facts = batches_of(images, 4)
     model.forward(images.pixels, logits, facts)
     return logits.view(-1, images.channels, size, size)
 

@@ -147,11 +147,11 @@ def test_what_cannot_be_cut_is_said_and_stops_nothing(tmp_path):
 def test_lies_are_the_submissions_failure(tmp_path, name):
     """The worker is in the student's hands: here its answers are replaced by nonsense."""
     lies = {
-        "macs": "speed.macs = lambda model: -1",
-        "median": "speed.latency = lambda model, facts: {'median': float('nan'), 'iqr': 0.0}",
+        "macs": "cost.macs = lambda model: -1; session.Counted = messages.Counted.model_construct",
+        "median": "cost.latency = lambda *_: Latency.model_construct(median=-1.0, iqr=0.0)",
         "tensors": "session.recalibrated = lambda *_: {'fc.weight': torch.zeros(4, 288)}",
     }[name]
-    lying = f"super().__init__()\n        from harness.worker import session, speed\n        {lies}"
+    lying = f"super().__init__()\n        from harness.values.networks import Latency\n        from harness.worker import cost, messages, session\n        {lies}"
     with opened(tmp_path, NET.replace("super().__init__()", lying), "none") as (student, images):
         ask = {
             "macs": student.macs,

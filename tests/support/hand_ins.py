@@ -96,7 +96,7 @@ def opened(path: Path, assignment: Assignment, sandbox: Sandbox, size: int = SIZ
         submission = staged(path, box.path)
         shared = SharedImages("a test's secret")
         formats = PLUGINS.weight_format_modules
-        with SandboxedStudent(submission, assignment, box, shared, formats, size) as student:
+        with SandboxedStudent(submission, assignment, box, shared, format_modules=formats, input_size=size) as student:
             student.open()
             yield student
 

@@ -52,9 +52,9 @@ def test_everyone_has_a_line_and_every_point_a_column() -> None:
         Person(id="4", name="=Carol()", team="red"),
         Person(id="5", name="Dan"),
     )
-    marks = {"001": {"report": 15.0}, "red": {"report": 8.0}}
+    given = {"001": {"report": 15.0}, "red": {"report": 8.0}}
     override = {"3": Override(at=NOW, author="Dr. Li", reason="=1", score=4)}
-    rows = rows_of(board_of(BoardInputs(roster=Roster(people), marks=marks, overrides=override)))
+    rows = rows_of(board_of(BoardInputs(roster=Roster(people), manual_points=given, overrides=override)))
     assert [(row["id"], row["name"], row["status"], row["rank"]) for row in rows] == [
         ("001", "王小明", "graded", "1"),
         ("2", "Bob", "graded", "2"),

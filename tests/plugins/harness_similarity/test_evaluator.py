@@ -12,7 +12,7 @@ import torch
 from harness_similarity.evaluator import Similarity, SimilarityOptions
 from harness_similarity.layers import aligned, contained, network, normal_form
 from harness_similarity.matching import Matcher, in_place
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 from similarity_fakes import (
@@ -269,8 +269,9 @@ def test_classes_of_none_and_one_have_nothing_to_compare(entries):
     assert compared([entry(name, student("plain", 1)) for name in entries]).findings == ()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.integers(2, 6), st.integers(2, 6), st.sampled_from([1, 9]))
+@example(1092, 2, 2, 1)  # a number near zero: the columns even out slowly
 def test_the_normal_form_knows_no_scales(seed, outputs, inputs, taps):
     random = np.random.default_rng(seed)
     weight = random.normal(size=(outputs, inputs, taps)).astype(np.float32)

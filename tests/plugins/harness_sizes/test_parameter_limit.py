@@ -12,6 +12,8 @@ from student_fakes import FakeStudent, context, student_of
 from torch import nn
 from torch.nn.utils import prune
 
+from harness.worker.messages import Batches
+
 torch.set_num_threads(1)
 IMAGE = (3, 8, 8)
 
@@ -163,7 +165,7 @@ def test_a_fake_zero_mask_costs_the_accuracy(file):
     # What is not counted is not there: every weight was multiplied by the mask before it was sent in.
     model.load(student.weights)
     logits = torch.empty(5, 10)
-    facts = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "batch_size": 2, "classes": 10}
+    facts = Batches(pixels=(5, *IMAGE), mean=(0.5,) * 3, std=(0.5,) * 3, batch_size=2)
     model.forward(torch.randint(0, 256, (5, *IMAGE), dtype=torch.uint8), logits, facts)
     assert not logits.any()
 
