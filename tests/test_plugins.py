@@ -98,7 +98,7 @@ def test_two_plugins_of_one_name_are_refused_whatever_their_order(monkeypatch: p
     two = (entry("boards", "harness_boards"), entry("boards", "harness_datasets.idx"))
     for entries in (two, two[::-1]):
         install(monkeypatch, *entries)
-        with pytest.raises(PluginError, match="'boards': harness_boards and harness_datasets.idx"):
+        with pytest.raises(PluginError, match=r"'boards': harness_boards and harness_datasets\.idx"):
             Plugins.installed()
 
 
