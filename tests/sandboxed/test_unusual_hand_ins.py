@@ -100,7 +100,7 @@ HAND_INS = {
         "crashed", "passed", "the first layer must take 3, not 1",
     ),
     "told-one": ({"model.py": HEAD + liar(1) + KD}, LINEAR, "graded", "passed", "nothing known explains"),
-    "told-less-than-nothing": ({"model.py": HEAD + liar(-5) + KD}, LINEAR, "crashed", None, "its own answers"),
+    "told-less-than-nothing": ({"model.py": HEAD + liar(-5) + KD}, LINEAR, "graded", "passed", None),
     "eats-between-requests": ({"model.py": HEAD + EATER + KD.replace("    soft =", "    __import__('time').sleep(0.5)\n    soft =")},
         LINEAR, "out_of_memory", None, "of memory"),
 }  # fmt: skip
