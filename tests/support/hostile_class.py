@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ IMAGES = 64
 HONEST_ACCURACY = 56 / 64
 HONEST = ("aaa_honest", "i_honest", "m_honest", "zzz_honest")
 LIMIT_SECONDS, MEMORY_BYTES = 5, 640 << 20
-_HEADER = re.compile(r"^# (assignment|expect|reason|check|accuracy|silent|weights): (.+)$", re.MULTILINE)
+_HEADER = re.compile(r"^# (assignment|expect|reason|check|accuracy|silent|weights|everywhere): (.+)$", re.MULTILINE)
 _EVALUATORS: Mapping[str, Mapping[str, Any]] = {
     "main": {
         "accuracy": {},
@@ -44,6 +44,7 @@ class Attack:
         accuracy: "honest", "any", or the most it may reach.
         says_so: whether the hand-in prints "attacked" once its attack was carried out.
         more_weights: (name, elements) of a tensor that its weights hold beside the honest ones.
+        everywhere: whether its outcome is the level's or the user's doing, so that every combination must show it.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Attack:
     accuracy: str | float
     says_so: bool
     more_weights: tuple[str, int] | None = None
+    everywhere: bool = False
 
 
 def attacks() -> list[Attack]:
@@ -63,6 +65,13 @@ def attacks() -> list[Attack]:
         Attack(name, "main", (each.status,), each.reason, (), "honest", says_so=False) for name, each in CRAFTED.items()
     ]
     return written + crafted
+
+
+def chosen() -> list[Attack]:
+    """Those that differ by level or user, and every fourth of the others: always the same, from all over."""
+    every = attacks()
+    others = [each for each in every if not each.everywhere]
+    return [each for each in every if each.everywhere or each in others[::4]]
 
 
 def _of_headers(path: Path) -> Attack:
@@ -81,6 +90,7 @@ def _of_headers(path: Path) -> Attack:
         accuracy=float(accuracy.removeprefix("at most ")) if accuracy.startswith("at most") else accuracy,
         says_so="silent" not in found and ("(Attack)" in text or 'say("attacked")' in text),
         more_weights=_named_size(found["weights"][0]) if "weights" in found else None,
+        everywhere="everywhere" in found,
     )
 
 
@@ -89,17 +99,18 @@ def _named_size(text: str) -> tuple[str, int]:
     return name, int(size)
 
 
-def write_class(folder: Path, targets: Mapping[str, Any]) -> dict[str, Path]:
+def write_class(folder: Path, targets: Mapping[str, Any], hostile: Sequence[Attack]) -> dict[str, Path]:
     """Write data, assignments and hand-ins below `folder`; the assignment files by name.
 
     Args:
         targets: what attacks aim at, by the name of a constant.
+        hostile: those that are handed in.
     """
     state = _write_data(folder / "data")
     labels = np.frombuffer((folder / "data" / "test-labels-idx1-ubyte").read_bytes()[8:], np.uint8)
     constants = "".join(f"{name} = {value!r}\n" for name, value in {**targets, "LABELS": labels.tolist()}.items())
     files = {"attack.py": COMMON.read_text(), "targets.py": constants}
-    for each in attacks():
+    for each in hostile:
         if each.name not in CRAFTED:
             place = folder / "class" / each.assignment / each.name
             more = {each.more_weights[0]: torch.zeros(each.more_weights[1])} if each.more_weights else {}
@@ -108,8 +119,9 @@ def write_class(folder: Path, targets: Mapping[str, Any]) -> dict[str, Path]:
     for name in (*HONEST, "neighbour"):
         _hand_in(folder / "class" / "main" / name, honest, state)
     _hand_in(folder / "class" / "kd" / "kd_honest", {**files, "model.py": _HONEST_KD}, state)
-    for name, crafted in CRAFTED.items():
-        crafted.make(folder / "class" / "main" / name, honest, state, targets["OUTSIDE"])
+    for each in hostile:
+        if each.name in CRAFTED:
+            CRAFTED[each.name].make(folder / "class" / "main" / each.name, honest, state, targets["OUTSIDE"])
     return {name: _write_assignment(folder, name) for name in ("main", "kd")}
 
 
