@@ -8,7 +8,7 @@ from pathlib import Path
 
 import postgresql
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Several processes of several threads each are many times slower than of one. To be said before torch is imported.
@@ -19,8 +19,10 @@ _MARKS_OF_FOLDERS = {"sandbox": "sandbox", "sandboxed": "sandbox", "hostile": "s
 _MARKS_OF_FIXTURES = {"cluster": "postgresql"}
 
 # The same examples in every run, and nothing kept between runs: what once failed stands beside its test as @example.
-settings.register_profile("repeatable", derandomize=True, deadline=None, database=None)
-settings.register_profile("random", deadline=None, print_blob=True)
+# A busy machine is no reason to fail, and folders of a test may be written again for each example.
+_ALLOWED = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+settings.register_profile("repeatable", derandomize=True, database=None, deadline=None, suppress_health_check=_ALLOWED)
+settings.register_profile("random", print_blob=True, deadline=None, suppress_health_check=_ALLOWED)
 settings.load_profile("random" if os.environ.get("HARNESS_HYPOTHESIS") == "random" else "repeatable")
 
 

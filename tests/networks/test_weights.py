@@ -1,5 +1,6 @@
 """Counting and masking, against torch's own pruning and torchvision's published counts."""
 
+import pytest
 import torch
 import torchinfo
 from torch import nn
@@ -22,6 +23,7 @@ class ParametersOnMeta(TorchFunctionMode):
         return function(*args, **kwargs)
 
 
+@pytest.mark.slow
 def test_counts_equal_the_published_ones_of_every_torchvision_classifier():
     models = import_torchvision().models
     wrong, seen = [], 0

@@ -11,7 +11,7 @@ import pytest
 from bulk_fakes import METADATA, SOURCE, WEIGHTS, download
 from harness_formats import containers as harness_formats
 from harness_formats import hw7_pickles as harness_hw7_pickles
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UsageError
@@ -273,9 +273,7 @@ YAML = st.sampled_from(
 )
 
 
-@settings(
-    max_examples=150, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=150)
 @given(items=st.lists(ITEM, min_size=1, max_size=5), yaml=st.none() | st.lists(YAML, max_size=12).map("".join))
 @example(items=["_1_2_a", "_1_2_a/b", "x_1_2_.."], yaml=None)
 def test_any_names_are_read_or_refused(tmp_path_factory: Any, items: list[str], yaml: str | None) -> None:

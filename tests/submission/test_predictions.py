@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from student_fakes import examples
 
@@ -132,9 +132,7 @@ LINE = st.lists(CELL, max_size=4).flatmap(
 )
 
 
-@settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=200)
 @given(
     lines=st.lists(LINE, max_size=8),
     end=st.sampled_from(["\n", "\r\n", "\r"]),

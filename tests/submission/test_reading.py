@@ -22,7 +22,7 @@ import pytest
 import torch
 from harness_formats import containers as harness_formats
 from harness_formats import hw7_pickles as harness_hw7_pickles
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UsageError
@@ -390,7 +390,7 @@ def test_discover_refuses_what_is_missing_empty_or_doubled(tmp_path: Path) -> No
         discover([tmp_path / "class"])
 
 
-@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=80)
 @given(data=st.data())
 def test_damaged_archives_are_read_or_refused(tmp_path: Path, read: Any, data: st.DataObject) -> None:
     suffix = data.draw(st.sampled_from([".zip", ".tar", ".tar.gz"]))
@@ -412,7 +412,7 @@ def test_damaged_archives_are_read_or_refused(tmp_path: Path, read: Any, data: s
     assert all(each.is_file() or each.is_dir() for each in found.folder.rglob("*"))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(content=st.binary(max_size=200), head=st.sampled_from([b"", b"PK\x03\x04", b"PK\x05\x06", b"\x80\x04", b"{}"]))
 def test_recognising_any_bytes_never_fails(content: bytes, head: bytes) -> None:
     file: BinaryIO = io.BytesIO(head + content)

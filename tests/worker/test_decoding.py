@@ -18,7 +18,7 @@ import pytest
 import torch
 from harness_formats import containers as harness_formats
 from harness_formats import hw7_pickles as harness_hw7_pickles
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -216,7 +216,7 @@ def test_torchscript_is_refused(tmp_path: Path) -> None:
         decode_weights(tmp_path / "w", FORMATS)
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(data=st.data())
 def test_damaged_files_are_refused_and_nothing_else(tmp_path: Path, data: st.DataObject) -> None:
     kind = data.draw(st.sampled_from(["zip", "legacy", "pickle", "npz"]))

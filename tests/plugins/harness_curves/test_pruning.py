@@ -72,7 +72,7 @@ def test_layer_masks_are_those_of_torch(values, fraction):
     assert_same(masks, network)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.integers(-3, 3), min_size=1, max_size=300), st.floats(0.001, 0.999))
 def test_ties_are_broken_as_torch_breaks_them(values, fraction):
     tensor = torch.tensor(values, dtype=torch.float32).view(1, -1)

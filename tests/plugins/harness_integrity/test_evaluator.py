@@ -315,7 +315,7 @@ def test_too_few_images_say_nothing(tmp_path):
     assert "fewer than 64 images" in next(check.reason for check in found if check.name == "integrity_scrub")
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(st.integers(64, 2000), st.integers(64, 2000), st.integers(0, 2**32))
 def test_the_sample_is_spread_over_the_data_and_repeats(images, available, seed):
     graded = examples(list(range(available)), classes=available)

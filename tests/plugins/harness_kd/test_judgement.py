@@ -36,7 +36,10 @@ def cases(draw):
 @given(case=cases())
 def test_right_everywhere(name, case):
     # torch's own divergence of distributions is infinite where a probability in float32 is 0.
-    if name in ("by hand", "entropies", "distributions") and np.ptp(case.teacher) + np.ptp(case.student) > 80 * case.temperature:
+    if (
+        name in ("by hand", "entropies", "distributions")
+        and np.ptp(case.teacher) + np.ptp(case.student) > 80 * case.temperature
+    ):
         return  # softmax(…).log() is fragile there, which is another matter
     dtypes = ("float32", "float64")
     tried = [probe for probe in probes(10) if probe.purpose == "grid"]

@@ -47,7 +47,7 @@ def cases(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(cases())
 def test_numpy_agrees_with_scipy(case):
     p, q = softmax(case.teacher / case.temperature, axis=1), softmax(case.student / case.temperature, axis=1)

@@ -192,13 +192,14 @@ def test_labels_do_not_cover_each_other() -> None:
         assert not any(harness_site_scatter._overlap(one, other) for other in boxes[index + 1 :])
 
 
+@pytest.mark.slow
 def test_ten_thousand_rows_take_seconds() -> None:
     outcomes = plain_class(10_000)
     started = time.process_time()
-    board, files = site_of(outcomes)
-    # About 10 s of one core when this was written; the rest is for slower machines.
-    assert time.process_time() - started < 60
+    board, files = site_of(outcomes, most_reports=500)  # each as quick as the others
+    # About 4 s of one core when this was written; the rest is for slower machines.
+    assert time.process_time() - started < 30
     assert len(board.standings) == 10_000
-    assert len(files) == 10_001
+    assert len(files) == 501
     assert len(files.pop("index.html").encode()) < 5_000_000
     assert max(len(text.encode()) for text in files.values()) < 20_000

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SubmissionError
@@ -400,7 +400,7 @@ def test_factories_and_instances_are_loaded_too(tmp_path: Path) -> None:
     assert isinstance(found.load("later").object(), torch.nn.Module)  # type: ignore[operator]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     cut=st.integers(0, len(NET)), junk=st.text(max_size=30), at=st.integers(0, len(NET)),
     suffix=st.sampled_from([".py", ".ipynb"]), raw=st.binary(max_size=20),
