@@ -16,6 +16,7 @@ from importlib import import_module
 from importlib.metadata import distribution
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import click
 from pydantic import BaseModel
@@ -29,6 +30,7 @@ from harness.plugins import MEMBERS, Plugins
 from harness.submission import settings
 from harness.values import board, results, rules
 from harness.values.meanings import meanings
+from harness.values.measures import Measures
 from harness.vocabulary import STATUSES, ExitCode, describe_exit, describe_status
 
 DOCS = Path(__file__).parent
@@ -52,7 +54,7 @@ def hooks() -> str:
     parts = []
     for hook in MEMBERS:
         function = getattr(hookspecs, hook)
-        returned = re.search(r"Iterable\[(\w+)\]", str(inspect.signature(function)))
+        returned = re.search(r"Iterable\[(\w+)", str(inspect.signature(function)))
         assert returned, hook
         signature = _signature(hookspecs, hook)
         parts += [f"### `{hook}`", f"{inspect.getdoc(function)}", _fenced("python", signature)]
@@ -61,9 +63,20 @@ def hooks() -> str:
 
 
 def handles() -> str:
-    """What evaluators get and class evaluators return: their source, which is their documentation."""
-    names = ("Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
+    """What evaluators declare and get, and class evaluators return: their source, which is their documentation."""
+    names = ("MetricSpec", "CheckSpec", "Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
     return _joined([_fenced("python", _source(name)) for name in names])
+
+
+def door() -> str:
+    """Every name that plugins may import, module by module: `harness.api` and those below it that have `__all__`."""
+    names = sorted(each.stem for each in Path(api.__path__[0]).glob("*.py") if each.stem != "__init__")
+    wings = [each for name in names if hasattr(each := import_module(f"harness.api.{name}"), "__all__")]
+    parts = ["#### `harness.api`", f"{_listed(api.__all__)}."]
+    for wing in wings:
+        rows = [(f"`{name}`", _summary(wing, name)) for name in wing.__all__]
+        parts += [f"#### `{wing.__name__}`", inspect.getdoc(wing) or "", _rows(("name", "what it is"), rows)]
+    return _joined(parts)
 
 
 def assignment_keys() -> str:
@@ -81,10 +94,17 @@ def evaluators() -> str:
     for name, evaluator in sorted(_plugins().evaluators.items()):
         kind = type(evaluator)
         parts += [f"### `{name}`", inspect.getdoc(import_module(kind.__module__)) or "", inspect.getdoc(kind) or ""]
-        parts.append(f"Provides {_listed(evaluator.provides)}.")
+        parts.append(_declared(evaluator))
         has_options = bool(evaluator.Options.model_fields)
         parts.append(_table(evaluator.Options, {}) if has_options else "It has no options.")
     return _joined(parts)
+
+
+def _declared(evaluator: api.Evaluator[Any]) -> str:
+    """Its metrics and checks in a sentence each."""
+    known = Measures.of(evaluator.metrics, evaluator.checks)
+    kinds = {"Metrics": known.metrics, "Checks": known.checks}
+    return " ".join(f"{kind}: {_listed(names)}." for kind, names in kinds.items() if names)
 
 
 def class_evaluators() -> str:
@@ -223,6 +243,17 @@ def _plugins() -> Plugins:
     """Our own plugins, whatever else is installed."""
     ours = distribution("compress-harness").entry_points.select(group="harness")
     return Plugins.of(*(import_module(each.value) for each in sorted(ours, key=lambda each: each.name)))
+
+
+def _summary(module: ModuleType, name: str) -> str:
+    """What a function or class says of itself; what an alias stands for."""
+    thing = inspect.unwrap(getattr(module, name))
+    if not inspect.isfunction(thing) and not inspect.isclass(thing):
+        return f"`{thing}`"
+    said = inspect.getdoc(thing)
+    if not said or said.startswith(f"{name}("):  # a dataclass without a docstring
+        raise LookupError(f"{module.__name__}.{name} is not explained")
+    return said.partition("\n\n")[0]
 
 
 def _about(model: type[BaseModel], places: Mapping[str, str]) -> Iterator[str]:

@@ -90,3 +90,8 @@ class SubmissionError(HarnessError):
         self.status: FailureStatus = status
         self.reason = reason
         self.hint = hint
+
+    @classmethod
+    def rejected(cls, reason: str, hint: str | None = None) -> SubmissionError:
+        """It is unusable as handed in."""
+        return cls("rejected", reason, hint)

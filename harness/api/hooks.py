@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pluggy
 
@@ -14,12 +15,12 @@ hookspec = pluggy.HookspecMarker("harness")
 
 
 @hookspec
-def harness_evaluators() -> Iterable[Evaluator]:  # type: ignore[empty-body]
+def harness_evaluators() -> Iterable[Evaluator[Any]]:  # type: ignore[empty-body]
     """Turn a student into checks, metrics and curves; an assignment names those it uses."""
 
 
 @hookspec
-def harness_class_evaluators() -> Iterable[ClassEvaluator]:  # type: ignore[empty-body]
+def harness_class_evaluators() -> Iterable[ClassEvaluator[Any]]:  # type: ignore[empty-body]
     """Compare the submissions of a class; `[class_evaluators.<name>]` asks for it, `harness similarity` runs it."""
 
 

@@ -14,7 +14,7 @@ from harness.values.rules import AssignmentFile
 def json_schema(plugins: Plugins) -> dict[str, Any]:
     """The JSON schema of assignment files, with the options of the installed evaluators, for editors."""
     schema = AssignmentFile.model_json_schema()
-    kinds: dict[str, Mapping[str, Evaluator | ClassEvaluator]] = {
+    kinds: dict[str, Mapping[str, Evaluator[Any] | ClassEvaluator[Any]]] = {
         "evaluators": plugins.evaluators,
         "class_evaluators": plugins.class_evaluators,
     }

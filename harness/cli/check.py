@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ from harness.cli.options import (
     load_assignment,
     write_json,
 )
+from harness.grading.events import GradingEvents, Progress
 from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
     from harness.assignment.loading import Assignment
     from harness.plugins import Plugins
@@ -53,7 +56,7 @@ def command(
     sandbox = choose(sandbox_name) if sandbox_name else for_check()
     result = _grade(path, assignment, plugins, sandbox, console(stderr=True))
     out = console(stderr=json_to == "-")
-    out.print(check_view(result, assignment.rules, stand_in=assignment.info.data.stand_in))
+    out.print(check_view(result, assignment))
     _print_ending(result, assignment, sandbox, out)
     report = Report(assignment=assignment.info, environment=environment(sandbox.name), results=(result,))
     write_json(json_to, report.to_json())
@@ -62,21 +65,34 @@ def command(
 
 
 def _grade(path: Path, assignment: Assignment, plugins: Plugins, sandbox: Sandbox, err: Console) -> Result:
-    from harness.grading.grader import Progress, grade_all
+    from harness.grading.grader import grade_all
     from harness.submission.discovery import discover
-    from harness.terminal.console import safe
 
     with err.status("reading") as status:
-
-        def show(event: Progress) -> None:
-            if event.stage:
-                status.update(safe(event.stage))
-
-        submissions = discover([path], mode="single")
         (result,) = grade_all(
-            assignment, submissions, plugins=plugins, sandbox=sandbox, jobs=1, audience="student", on_progress=show
+            assignment,
+            discover([path], mode="single"),
+            plugins=plugins,
+            sandbox=sandbox,
+            jobs=1,
+            audience="student",
+            events=_Shown(status),
         )
     return result
+
+
+@dataclass
+class _Shown(GradingEvents):
+    """Show what runs."""
+
+    status: Status
+
+    def on_progress(self, progress: Progress) -> None:
+        """See `GradingEvents`."""
+        from harness.terminal.console import safe
+
+        if progress.stage:
+            self.status.update(safe(progress.stage))
 
 
 def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out: Console) -> None:

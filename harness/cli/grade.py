@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -19,19 +18,12 @@ from harness.cli.options import (
     write_json,
 )
 from harness.errors import UsageError
+from harness.grading.events import GradingEvents, Progress
 from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from harness.assignment.loading import Assignment
-    from harness.data.data_sets import DataSets
-    from harness.plugins import Plugins
-    from harness.sandbox import Sandbox
-    from harness.store.store import Store
-    from harness.submission.reading import HandIn
+    from harness.grading.run import Run
     from harness.terminal.progress import GradeProgress
-    from harness.values.results import Attempt, Environment, Result
 
     Mode = Literal["auto", "class", "single"]
 
@@ -68,6 +60,7 @@ def command(
     from harness.board.record import BoardRequest, class_record
     from harness.data.data_sets import DataSets
     from harness.grading.environment import environment
+    from harness.grading.run import Run
     from harness.parallel import usable_cpus
     from harness.sandbox import choose
     from harness.store.store import Store
@@ -87,7 +80,7 @@ def command(
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
-        interrupted = run.grade(regrade=regrade)
+        interrupted = _graded(run, regrade=regrade)
         attempts = run.attempts()
         board = class_record(store, assignment, BoardRequest(live=True)).board if attempts else None
     results = tuple(attempt.result for attempt in attempts)
@@ -107,66 +100,26 @@ def command(
 
 
 @dataclass
-class Run:
-    """One run of grading over a list of submissions."""
+class _Shown(GradingEvents):
+    """Show on the bar what runs."""
 
-    assignment: Assignment
-    plugins: Plugins
-    sandbox: Sandbox
-    submissions: list[HandIn]
-    images: DataSets
-    store: Store
-    environment: Environment
-    jobs: int
-    fresh: set[str] = field(default_factory=set)
-    unchanged: set[str] = field(default_factory=set)
-    weights: dict[str, bytes] = field(default_factory=dict)
-    """Of submissions whose result has not come yet."""
+    bar: GradeProgress
 
-    def grade(self, *, regrade: bool) -> bool:
-        """Grade what needs it, keeping each result as it comes; returns whether it was stopped with Ctrl-C."""
-        from harness.terminal.console import console
-        from harness.terminal.progress import GradeProgress
+    def on_progress(self, progress: Progress) -> None:
+        """See `GradingEvents`."""
+        self.bar.advance(progress.submission, progress.stage)
 
-        info = self.images.info()
-        done = {} if regrade else self.store.graded(info, self.environment)
-        with GradeProgress(console(stderr=True), len(self.submissions)) as progress:
-            try:
-                with closing(self._results(done, progress)) as results:
-                    for result in results:
-                        weights = self.weights.pop(result.submission, None)
-                        self.store.add(info, self.environment, result, weights)
-                        self.fresh.add(result.submission)
-                        progress.finished(result)
-            except KeyboardInterrupt:
-                return True
-        return False
 
-    def attempts(self) -> tuple[Attempt, ...]:
-        """The newest attempt of every submission of this run that has been graded."""
-        ours = self.fresh | self.unchanged
-        kept = self.store.latest(self.assignment.id, depth="everything")
-        return tuple(each for each in kept if each.result.submission in ours)
+def _graded(run: Run, *, regrade: bool) -> bool:
+    """Grade with a bar that shows how far it is; returns whether it was stopped with Ctrl-C."""
+    from harness.terminal.console import console
+    from harness.terminal.progress import GradeProgress
 
-    def _results(self, done: dict[str, str], progress: GradeProgress) -> Generator[Result]:
-        from harness.grading.grader import grade_all
-
-        def skip(submission: str, digest: str) -> bool:
-            if done.get(submission) != digest:
-                return False
-            self.unchanged.add(submission)
+    with GradeProgress(console(stderr=True), len(run.submissions)) as bar:
+        try:
+            with closing(run.grade(_Shown(bar), regrade=regrade)) as results:
+                for result in results:
+                    bar.finished(result)
+        except KeyboardInterrupt:
             return True
-
-        graded: Iterator[Result] = grade_all(
-            self.assignment,
-            self.submissions,
-            plugins=self.plugins,
-            sandbox=self.sandbox,
-            jobs=self.jobs,
-            skip=skip,
-            on_progress=lambda event: progress.advance(event.submission, event.stage),
-            on_weights=self.weights.__setitem__,
-            data=self.images,
-            image_seed=self.store.secret("image order"),
-        )
-        yield from graded
+    return False

@@ -77,7 +77,7 @@ def command(
     shown = record.decided(next((each for each in attempts if each.number in counting), attempts[-1]))
     view = report(
         shown,
-        assignment.rules,
+        assignment,
         audience=audience,
         entry=record.board.entry(submission),
         place=[each.number for each in attempts].index(shown.number) + 1,

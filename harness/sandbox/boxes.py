@@ -39,6 +39,19 @@ class Box:
         _let_in(self.path, self._wall.user)
         return Worker(self.start(), folder, usage, stopping)
 
+    def measuring_worker(self, usage: Usage, stopping: threading.Event) -> Worker:
+        """A worker for graphs: it sees an empty folder, and its zygote is none that student code could have touched.
+
+        Raises:
+            HarnessError: it cannot be started.
+        """
+        if not self._wall.reusable:
+            self.close_zygote()
+        folder = self.path / "measuring"
+        folder.mkdir(exist_ok=True)
+        _let_in(self.path, self._wall.user)
+        return Worker(self.start(), folder, usage, stopping)
+
     def start(self) -> Zygote:
         """The box's zygote, started unless it runs.
 

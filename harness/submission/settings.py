@@ -81,13 +81,13 @@ def parse_settings(data: bytes) -> Settings:
         SubmissionError: not TOML, or with mistakes; all of them are listed.
     """
     if len(data) > _TEXT_LIMIT_CHARACTERS:
-        raise SubmissionError("rejected", f"{SETTINGS_FILE} is larger than {_TEXT_LIMIT_CHARACTERS:,} bytes")
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is larger than {_TEXT_LIMIT_CHARACTERS:,} bytes")
     try:
         table = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
-        raise SubmissionError("rejected", f"{SETTINGS_FILE} is not UTF-8 text", "save it as UTF-8") from error
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not UTF-8 text", "save it as UTF-8") from error
     except (ValueError, RecursionError) as error:
-        raise SubmissionError("rejected", f"{SETTINGS_FILE} is not valid TOML: {error}") from error
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not valid TOML: {error}") from error
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
@@ -97,10 +97,10 @@ def parse_settings(data: bytes) -> Settings:
 def refusal(mistakes: list[str]) -> SubmissionError:
     """One refusal for all mistakes in submission.toml."""
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return SubmissionError(
-        "rejected", "\n".join([f"{SETTINGS_FILE}: {count}", *(f"  {each}" for each in mistakes)]),
+    return SubmissionError.rejected(
+        "\n".join([f"{SETTINGS_FILE}: {count}", *(f"  {each}" for each in mistakes)]),
         f"correct {SETTINGS_FILE}; it may hold {', '.join(Settings.model_fields)}",
-    )  # fmt: skip
+    )
 
 
 def _mistake(error: Any) -> str:

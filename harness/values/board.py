@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.values.base import Value
-from harness.values.measures import Metric
+from harness.values.measures import Figures, Metric
 from harness.values.results import AssignmentInfo, ScoreLine
 from harness.values.rules import RankKey
 from harness.vocabulary import Status, describe_status
@@ -25,15 +25,6 @@ class Person(Value):
     """As the roster has it."""
     team: str | None = None
     """Those with the same team share a hand-in."""
-
-
-BRIEF = frozenset({"parameters", "stored_bytes"})
-
-# The metric that is measured on images, and so has a public and a private figure where these are split.
-ACCURACY = "accuracy"
-
-Figures = Literal["all", "public", "private"]
-"""Whose images a board ranks by: all of them where the assignment does not split its data."""
 
 
 class Overridden(Value):
@@ -142,6 +133,10 @@ class Axes(Value):
     """Its direction."""
     y_higher_is_better: bool
     """Its direction."""
+    x_title: str
+    """What the plot calls it."""
+    y_title: str
+    """Likewise."""
 
 
 class Board(Value):
@@ -159,6 +154,8 @@ class Board(Value):
     """With the metrics the board really ranks by, such as `accuracy_public`."""
     further: tuple[str, ...] = ()
     """Metrics shown beside them, in this order; at least one row has each."""
+    briefly: tuple[str, ...] = ()
+    """Those of them that narrow tables show as well."""
     pareto: Axes | None = None
     """None where the two metrics would be one."""
     baselines: tuple[Baseline, ...] = ()
@@ -181,11 +178,6 @@ class Board(Value):
     def private(self) -> bool:
         """Whether the board shows figures of private images."""
         return self.figures == "private"
-
-    @property
-    def briefly(self) -> tuple[str, ...]:
-        """The further metrics that a narrow table shows."""
-        return tuple(name for name in self.further if name in BRIEF)
 
     def lines(self) -> list[Standing | Baseline]:
         """The rows in their order with the baselines between them, where the board ranks by accuracy first."""

@@ -50,3 +50,15 @@ class Evaluation(Value):
     """Only for the audience `instructor` (accuracy only)."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Public images by true class (row) and predicted class (column); None with more than 100 classes."""
+
+    def joined(self, later: Evaluation) -> Evaluation:
+        """Both together; of what there is only once, the later one's, if it has any."""
+        once = ("predictions", "correct", "confusion")
+        told = {name: value for name in once if (value := getattr(later, name)) is not None}
+        together = {
+            "metrics": {**self.metrics, **later.metrics},
+            "checks": self.checks + later.checks,
+            "curves": self.curves + later.curves,
+            "tables": self.tables + later.tables,
+        }
+        return self.model_copy(update=together | told)

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from harness.values.base import Value
+from harness.values.graph import Graph
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +53,35 @@ class Latency(Value):
     """Of all runs."""
     iqr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """From the first quartile to the third."""
+
+
+class Verification(Value):
+    """Whether a network was measured as a graph of plain operators, in which no student code runs."""
+
+    verified: bool
+    """Whether it was."""
+    reason: str | None = None
+    """Why not."""
+    operator: str | None = None
+    """The operator that stood in the way, if one did."""
+    digest: str | None = None
+    """Of the graph and all its tensors."""
+    operators: int = 0
+    """Different operators in the graph."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracedNetwork:
+    """An accepted graph with the tensors that are not among the weights."""
+
+    graph: Graph
+    text: str
+    """Its JSON."""
+    constants: Mapping[str, Tensor]
+    """By the graph's names: literals, tables, what a closure holds."""
+    constructed: frozenset[str] = frozenset()
+    """Buffers and constants that a second instance holds with the same values, built in a fresh process from sources
+    alone and with other random numbers: they were not learned."""
 
 
 class Checkpoint(Value):

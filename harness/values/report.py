@@ -57,6 +57,8 @@ class ReportView(Value):
     """Every metric that the audience may see."""
     class_names: tuple[str, ...]
     """What the classes of the images are called; empty where they have numbers only."""
+    evidence: tuple[str, ...]
+    """Checks that only the instructor sees."""
     withheld: tuple[str, ...]
     """What kinds of things only the instructor's version shows."""
 

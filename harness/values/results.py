@@ -13,13 +13,8 @@ from harness.values.base import Value
 from harness.values.curves import Curve, Table
 from harness.values.evaluation import Correct
 from harness.values.measures import Check, Metric
-from harness.values.networks import Layer
+from harness.values.networks import Layer, Verification
 from harness.vocabulary import Status
-
-
-def is_evidence(check: str) -> bool:
-    """Whether a check is a finding for the instructor to talk about, not a verdict for students."""
-    return check.startswith("integrity_")
 
 
 class DataInfo(Value):
@@ -103,6 +98,8 @@ class Result(Value):
     """Which of them are right. In the store only, never in JSON: it tells about labels."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Public images by true class (row) and predicted class (column); null with more than 100 classes."""
+    network: Verification | None = None
+    """Whether it was measured as a graph of plain operators; null where no network was built."""
     layers: tuple[Layer, ...] = ()
     """torchinfo's leaf layers, the first 300: claims of the process that ran the submission."""
     nickname: str | None = None

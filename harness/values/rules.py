@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, FiniteFloat, JsonValue, field_validator, model_validator
 
 from harness.values.base import Fraction, PositiveInt, Value
+from harness.values.measures import ACCURACY
 
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -26,6 +27,9 @@ class SubmissionRules(Value):
     """Allowed image sizes in pixels; the first is the default."""
     predictions: bool = False
     """Whether a table of predicted classes may be handed in without the network, as on Kaggle."""
+    unverified: Literal["accept", "flag", "refuse"] = "flag"
+    """What becomes of a network that cannot be measured as a graph of plain operators, so that its code must run on
+    every image: it is graded, graded with a mark on the board, or rejected."""
 
 
 class DataRules(Value):
@@ -148,7 +152,7 @@ class RankPoints(Value):
     """What the points are for."""
     points: Points
     """Points of the first place."""
-    metric: str = "accuracy"
+    metric: str = ACCURACY
     """The metric that is ranked."""
     top: PositiveInt | None = None
     """Only the first so many places get the points; absent: linear from first to last."""
@@ -227,8 +231,9 @@ class BoardRules(Value):
     """The attempt that counts: the last one, or the one that ranks best."""
     names: Literal["nicknames", "anonymous"] = "nicknames"
     """`anonymous`: names nobody chose, the same each time, instead of nicknames and ids."""
-    pareto: str = "parameters"
-    """The metric against which accuracy is plotted and the Pareto front is drawn."""
+    pareto: str | None = None
+    """The metric against which accuracy is plotted and the Pareto front is drawn; absent: the first about the weights
+    that the board ranks by, or else that it shows."""
 
 
 class AssignmentFile(Value):

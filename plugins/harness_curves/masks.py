@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.api import Student
-from harness.networks.weights import twins
+from harness.api.weights import twins
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,9 +11,8 @@ from harness_accuracy import accuracy
 from harness_sizes.canonical import state_bytes
 from numpy.typing import NDArray
 
-from harness.api import Context, Examples, Images, Metric, Network, Series, Student
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements, stored_elements
+from harness.api import Context, Examples, Images, Metric, Network, Options, Series, Student, SubmissionError
+from harness.api.weights import nonzero_elements, stored_elements
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -56,7 +55,7 @@ class Ruler:
     counted: _Counted = field(default_factory=_Counted)
 
     @classmethod
-    def of(cls, student: Student, context: Context, images: int | None) -> Ruler:
+    def of(cls, student: Student, context: Context[Options], images: int | None) -> Ruler:
         """On all graded images, or on `images` of them, evenly spaced: numbers floor(i·N / images).
 
         That keeps classes in proportion whether the data is shuffled or sorted by class.

@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from harness.api import Dataset, RawExamples, hookimpl
-from harness.errors import UsageError
+from harness.api import Dataset, RawExamples, UsageError, hookimpl
 
 
 class IdxDataset:

@@ -13,11 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.api import Exporter, hookimpl
-from harness.errors import UsageError
-from harness.points.scoring import lines_for_student, total
-from harness.text import clean, first_of
-from harness.values.board import Board, Standing, Unranked
+from harness.api import Board, Exporter, Standing, Unranked, UsageError, hookimpl
+from harness.api.boards import lines_for_student, total
+from harness.api.text import clean, first_of
 
 _SUBMISSION = re.compile(r"submission_\d+")
 _MAX_NAMES_SHOWN = 5

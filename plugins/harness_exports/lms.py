@@ -18,10 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.api import Exporter, hookimpl
-from harness.csv_tables import read_lines
-from harness.errors import Problem, TableError, UsageError
-from harness.values.board import Board
+from harness.api import Board, Exporter, UsageError, hookimpl
+from harness.api.files import Problem, TableError, read_lines
 
 _CANVAS_PEOPLE = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 _CANVAS_TITLE = re.compile(r"(?P<title>.*) \((?P<id>\d+)\)")

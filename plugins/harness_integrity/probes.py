@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.api import Check, Examples, Images, Student
-from harness.errors import SubmissionError
-from harness.networks.weights import stored_tensors
+from harness.api import Check, Examples, Images, Student, SubmissionError
+from harness.api.weights import stored_tensors
 
 if TYPE_CHECKING:
     import torch

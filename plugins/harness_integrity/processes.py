@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api import Check, Metric, Student
-from harness.errors import SubmissionError
+from harness.api import Check, Metric, Student, SubmissionError
 from harness_integrity.probes import SURE, Reference, Sample, broken, generator
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.api import ClassEntry, Finding
-from harness.text import clean
+from harness.api.text import clean
 from harness_similarity.pairs import Alike, Equal, Pair, Usual
 
 _NAME_CHARACTERS = 60

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from harness.api import ModelFacts
-from harness.networks.weights import live_masks, twins
+from harness.api.weights import live_masks, twins
 
 if TYPE_CHECKING:
     from torch import Tensor
