@@ -1,11 +1,11 @@
 """`harness.check(...)` on live objects says what the command line says of the same files."""
 
 import importlib.util
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from builders import SUBMISSIONS
 from torch import nn
 
 import harness
@@ -16,7 +16,7 @@ from harness.plugins import Plugins
 from harness.sandbox import choose
 from harness.submission.discovery import discover
 
-EXAMPLE = Path(__file__).parent.parent / "submissions" / "nycu-ds2023-hw2" / "fail-wrong-kd"
+EXAMPLE = SUBMISSIONS / "nycu-ds2023-hw2" / "fail-wrong-kd"
 HW2 = "nycu-ds2023-hw2"
 
 

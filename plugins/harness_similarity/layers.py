@@ -26,7 +26,10 @@ if TYPE_CHECKING:
 
 MOST_LAYERS = 300
 """Layers looked at, the first of them: what somebody hands in must not decide how long everybody waits."""
-_ROUNDS = 8
+_MAX_ROUNDS = 64
+_EVEN = 0.01
+"""How much columns may still differ, as a share of their mean. A few rounds do, but small layers with numbers near
+zero need dozens: stopped early, scales show through and a rescaled copy looks like another network."""
 _DEAD = 1e-3
 """Columns smaller than this share of the mean are not blown up: they hold rounding, not knowledge."""
 
@@ -54,9 +57,13 @@ def normal_form(weight: Floats) -> Floats:
     """Rows [outputs, inputs, taps] of norm 1 and columns of equal norm; zeros stay zeros."""
     form = _unit_rows(weight.astype(np.float64))
     if form.shape[1] > 1:
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             columns = np.sqrt(np.square(form).mean(axis=(0, 2), keepdims=True))
-            form = _unit_rows(form / np.maximum(columns, _DEAD * columns.mean() + np.finfo(float).tiny))
+            floor = _DEAD * columns.mean() + np.finfo(float).tiny
+            form = _unit_rows(form / np.maximum(columns, floor))
+            living = columns[columns > floor]
+            if not living.size or np.ptp(living) <= _EVEN * columns.mean():
+                break
     return form.astype(np.float32)
 
 
