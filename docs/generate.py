@@ -23,9 +23,9 @@ from pydantic import BaseModel
 from schema_words import default_of, nullable, type_of
 
 from harness import api
-from harness.contracts import hooks as hookspecs
 from harness.assignment import loading as assignment
 from harness.cli import COMMANDS, main
+from harness.contracts import hooks as hookspecs
 from harness.plugins import MEMBERS, Plugins
 from harness.submission import settings
 from harness.values import board, results, rules
