@@ -214,7 +214,8 @@ def normalised(parts: Iterable[Tensor], images: Batches, layout: torch.memory_fo
 def own_dtype(module: nn.Module) -> torch.dtype:
     """The dtype that images arrive in: that of the first floating parameter, else buffer; float32 without either."""
     owners = modules_of(module)
-    kept = [*(each._parameters for each in owners), *(each._buffers for each in owners)]  # noqa: SLF001
+    kept: list[Mapping[str, Tensor | None]] = [each._parameters for each in owners]  # noqa: SLF001
+    kept += [each._buffers for each in owners]  # noqa: SLF001
     known = (tensor.dtype for tensors in kept for tensor in tensors.values() if tensor is not None)
     return next((dtype for dtype in known if dtype in _COMPUTING), torch.float32)
 
