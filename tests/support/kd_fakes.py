@@ -57,8 +57,8 @@ class FakeStudent:
     def __init__(self, text):
         self.sources = FakeSources(text)
 
-    def ask(self, request, facts, tensors, *, limit_seconds):
-        assert request == "kd"
+    def ask(self, module, facts, tensors, *, doing, limit_seconds):
+        assert module == kd.__name__
         said, found = kd.answer(self.sources, dict(facts), dict(tensors))
         return Reply(said, found)
 
@@ -84,5 +84,5 @@ def readings_of(text, tried, functions=("loss_fn_kd",)):
     from harness_kd.reply import function, readings
 
     facts = {"functions": list(functions), "probes": [as_json_setting(probe) for probe in tried]}
-    reply = FakeStudent(text).ask("kd", facts, _tensors(tried), limit_seconds=5.0)
+    reply = FakeStudent(text).ask(kd.__name__, facts, _tensors(tried), doing="running kd", limit_seconds=5.0)
     return readings(reply, tried), function(reply.facts)
