@@ -53,7 +53,7 @@ def main() -> None:
         with timed("read and rank"):
             record = class_record(store, assignment, BoardRequest())
         with timed("the class's view"):
-            board = for_class(record.board)
+            board = for_class(record.board, assignment.measures)
         for name in ("csv", "markdown", "json"):
             with timed(name):
                 (text,) = plugins.writers[name].render(board).values()

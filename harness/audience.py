@@ -1,8 +1,8 @@
-"""Who may see what of a result: the student's version is built from what is allowed, not by striking out the rest.
+"""Tell public from private: the student's version of a result is built from what is allowed, not by striking out.
 
-Three things never reach students: what their code printed, the message it failed with, and the evidence of the
-integrity probes. The first two were written by code that has seen the graded images; the third is for a person to talk
-about. Where an assignment keeps some images private, everything that depends on them stays with the instructor as well
+Three things never reach students: what their code printed, the message it failed with, and checks that are evidence.
+The first two were written by code that has seen the graded images; the third is for a person to talk about. Where an
+assignment keeps some images private, everything that depends on them stays with the instructor as well
 until the results are published: figures, curves, checks and points of them, and whatever else the process that ran the
 submission could have put there.
 """
@@ -11,54 +11,32 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from harness.values.measures import Check
-from harness.values.results import Result, Status, describe_status, is_evidence
+from harness.values.measures import ACCURACY, Check, Measures
+from harness.values.results import Result
 from harness.values.rules import AssignmentFile, PointRule, RankPoints
+from harness.vocabulary import Status, describe_status
 
-# Checks and metrics that no image has a part in. Whatever is not listed counts as private.
-_ABOUT_NO_IMAGE = frozenset(
-    {
-        "parameter_limit",
-        "weights_size",
-        "kd_loss",
-        "parameters",
-        "parameters_torchinfo",
-        "parameters_stored",
-        "parameters_nonzero",
-        "stored_bytes",
-        "canonical_bytes",
-        "zstd_bytes",
-        "macs",
-        "macs_torchinfo",
-        "micronet_storage",
-        "smaller_than_teacher",
-        "speedup_structured",
-        "speedup_unstructured",
-    }
-)
-# Where data is split, this check goes by the public part.
-_ABOUT_PUBLIC_IMAGES = frozenset({"accuracy_baseline"})
-_PUBLIC = "_public"
 AT_HOME = "'harness check' says at home what happened and where"
 
 
-def for_student(result: Result, rules: AssignmentFile, *, published: bool = False) -> Result:
+def for_student(result: Result, rules: AssignmentFile, measures: Measures, *, published: bool = False) -> Result:
     """The result as the student who handed it in may see it.
 
     Args:
+        measures: what the assignment's evaluators declare.
         published: the instructor has published what private images decide.
     """
     private = holds_private(rules) and not published
-    checks = tuple(each for each in result.checks if not is_evidence(each.name))
-    shown = _without_private(result, rules, checks) if private else _all(result, checks)
+    checks = tuple(each for each in result.checks if not measures.is_evidence(each.name))
+    shown = _without_private(result, rules, measures, checks) if private else _all(result, checks)
     # Files that could not even be read ran nothing, so those words are the grader's own.
     told = result.status == "rejected" and (not private or result.digest is None)
     return shown.model_copy(update=_outcome(result, told=told))
 
 
-def for_class(result: Result, rules: AssignmentFile, *, published: bool = False) -> Result:
+def for_class(result: Result, rules: AssignmentFile, measures: Measures, *, published: bool = False) -> Result:
     """The result as everyone may see it: without names, and without the reason why it could not be graded."""
-    shown = for_student(result, rules, published=published)
+    shown = for_student(result, rules, measures, published=published)
     # The reason of a graded result is what an instructor said of it.
     told = {"reason": None, "hint": None} if result.status == "graded" else _outcome(result, told=False)
     return shown.model_copy(update={"members": (), "nickname": None, **told})
@@ -69,15 +47,10 @@ def holds_private(rules: AssignmentFile) -> bool:
     return rules.data["test"].public_fraction is not None
 
 
-def points_are_public(rule: PointRule | RankPoints, rules: AssignmentFile) -> bool:
+def points_are_public(rule: PointRule | RankPoints, rules: AssignmentFile, measures: Measures) -> bool:
     """Whether a line of the rubric tells nothing of private images."""
-    gates_tell = not all(map(is_public, rules.rubric.gates))
-    return not holds_private(rules) or (not gates_tell and is_public(_condition(rule)))
-
-
-def is_public(name: str) -> bool:
-    """Whether a check or metric says nothing of private images."""
-    return name in _ABOUT_NO_IMAGE or name in _ABOUT_PUBLIC_IMAGES or name.endswith(_PUBLIC)
+    deciding = (*rules.rubric.gates, _condition(rule))
+    return not holds_private(rules) or all(map(measures.is_public, deciding))
 
 
 def withheld(result: Result, shown: Result) -> tuple[str, ...]:
@@ -108,15 +81,15 @@ def _all(result: Result, checks: tuple[Check, ...]) -> Result:
     )
 
 
-def _without_private(result: Result, rules: AssignmentFile, checks: Iterable[Check]) -> Result:
-    lines = {rule.name for rule in rules.rubric.points if points_are_public(rule, rules)}
+def _without_private(result: Result, rules: AssignmentFile, measures: Measures, checks: Iterable[Check]) -> Result:
+    lines = {rule.name for rule in rules.rubric.points if points_are_public(rule, rules, measures)}
     points = tuple(line for line in result.points if line.name in lines)
     return _kept(result).model_copy(
         update={
             "score": float(sum(line.points for line in points)),
             "max_score": float(sum(line.max_points for line in points)),
-            "metrics": {name: each for name, each in result.metrics.items() if is_public(name)},
-            "checks": tuple(each for each in checks if is_public(each.name)),
+            "metrics": {name: each for name, each in result.metrics.items() if measures.is_public(name)},
+            "checks": tuple(each for each in checks if measures.is_public(each.name)),
             "points": points,
         }
     )
@@ -151,4 +124,4 @@ def _public_reason(status: Status) -> str | None:
 
 
 def _condition(rule: PointRule | RankPoints) -> str:
-    return (rule.check if isinstance(rule, PointRule) else None) or rule.metric or "accuracy"
+    return (rule.check if isinstance(rule, PointRule) else None) or rule.metric or ACCURACY

@@ -18,9 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-FailureStatus = Literal["rejected", "crashed", "timed_out", "out_of_memory"]
+from harness.vocabulary import FailureStatus
 
 
 class HarnessError(Exception):
@@ -91,3 +90,8 @@ class SubmissionError(HarnessError):
         self.status: FailureStatus = status
         self.reason = reason
         self.hint = hint
+
+    @classmethod
+    def rejected(cls, reason: str, hint: str | None = None) -> SubmissionError:
+        """It is unusable as handed in."""
+        return cls("rejected", reason, hint)

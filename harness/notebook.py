@@ -1,4 +1,4 @@
-"""`harness.check(...)` for notebooks: the same evaluators on live objects, in this process.
+"""Check a notebook's live objects, by `harness.check(...)`: the same evaluators, in this process.
 
 There is no sandbox and no need for one: it is the student's own code in the student's own process. Everything else,
 from matching the weights to judging the loss, is what `harness check` and `harness grade` run.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import copy
-import importlib
 import inspect
 import io
 import tempfile
@@ -23,6 +22,7 @@ import torch
 from torch import nn
 
 from harness.api.network import HandedInNetwork
+from harness.api.sources import WorkerHalf
 from harness.assignment import loading as assignments
 from harness.errors import UsageError
 from harness.grading.grader import Grader
@@ -89,7 +89,7 @@ def check(
 
     result = grader.grade_live(opened, size, None if kd_loss is None else _name(kd_loss))
     if show:
-        console().print(check_view(result, rules.rules, stand_in=rules.info.data.stand_in))
+        console().print(check_view(result, rules))
     return result
 
 
@@ -122,15 +122,14 @@ class _LiveStudent(LiveNetwork):
 
     def ask(
         self,
-        module: str,
+        half: WorkerHalf,
         facts: Mapping[str, Any],
         tensors: Mapping[str, Tensor],
         *,
         doing: str,  # noqa: ARG002 - the student's own process: interrupt the cell instead
         limit_seconds: float,  # noqa: ARG002
     ) -> Reply:
-        answer = importlib.import_module(module).answer
-        return Reply(*answer(_LiveSources(self.loss), dict(facts), dict(tensors)))
+        return Reply(*half(_LiveSources(self.loss), facts, tensors))
 
 
 class _LiveSources:

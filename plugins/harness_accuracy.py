@@ -1,19 +1,22 @@
-"""Top-1 accuracy with its Wilson interval."""
+"""Measure top-1 accuracy, with its Wilson interval."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.api import (
     Check,
+    CheckSpec,
     Context,
     Correct,
     Evaluation,
     Evaluator,
     Metric,
+    MetricSpec,
     Options,
     Predictions,
     Student,
@@ -21,11 +24,18 @@ from harness.api import (
 )
 
 if TYPE_CHECKING:
-    Bits = np.ndarray[Any, np.dtype[np.bool_]]
-    Classes = np.ndarray[Any, np.dtype[np.int64]]
+    Bits = NDArray[np.bool_]
+    Classes = NDArray[np.int64]
 
 
+ACCURACY = MetricSpec("accuracy", unit="fraction", higher_is_better=True, split=True, on_board="wide")
+# Where data is split, it goes by the public part.
+BASELINE = CheckSpec("accuracy_baseline", about="public_images")
 _MAX_CLASSES = 100
+
+
+class AccuracyOptions(Options):
+    """`[evaluators.accuracy]`: nothing to choose."""
 
 
 class Accuracy:
@@ -37,17 +47,18 @@ class Accuracy:
     """
 
     name = "accuracy"
-    Options: ClassVar[type[Options]] = Options
-    provides = frozenset({"accuracy", "accuracy_public", "accuracy_private", "accuracy_baseline"})
+    Options = AccuracyOptions
+    metrics = (ACCURACY,)
+    checks = (BASELINE,)
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
+    def evaluate(self, student: Student, context: Context[AccuracyOptions]) -> Evaluation:
         return _evaluation(student.logits(context.examples.images).argmax(dim=1).numpy(), context)
 
-    def evaluate_predictions(self, predictions: Predictions, context: Context) -> Evaluation:
+    def evaluate_predictions(self, predictions: Predictions, context: Context[AccuracyOptions]) -> Evaluation:
         return _evaluation(predictions.classes, context)
 
 
-def _evaluation(predictions: Classes, context: Context) -> Evaluation:
+def _evaluation(predictions: Classes, context: Context[AccuracyOptions]) -> Evaluation:
     correct = predictions == context.examples.labels
     metrics = {"accuracy": accuracy(correct)}
     if context.split:
@@ -93,13 +104,7 @@ def accuracy(correct: Bits) -> Metric:
 
     hits = int(correct.sum())
     interval = binomtest(hits, len(correct)).proportion_ci(confidence_level=0.95, method="wilson")
-    return Metric(
-        value=hits / len(correct),
-        unit="fraction",
-        higher_is_better=True,
-        low=float(interval.low),
-        high=float(interval.high),
-    )
+    return ACCURACY.of(hits / len(correct), float(interval.low), float(interval.high))
 
 
 def _baseline_check(measured: Metric, baselines: Mapping[str, float]) -> Check:
@@ -109,9 +114,9 @@ def _baseline_check(measured: Metric, baselines: Mapping[str, float]) -> Check:
     missed = [f"{name} ({value:.4f})" for name, value in tiers if measured.value < value]
     found = f"accuracy {measured.value:.4f}"
     if not reached:
-        return Check.failed("accuracy_baseline", f"{found} is below {missed[0]}", _doubt(measured, tiers[0][1]))
+        return Check.failed(BASELINE.name, f"{found} is below {missed[0]}", _doubt(measured, tiers[0][1]))
     ahead = f"; next is {missed[0]}" if missed else ""
-    return Check.passed("accuracy_baseline", f"{found} reaches {', '.join(reached)}{ahead}")
+    return Check.passed(BASELINE.name, f"{found} reaches {', '.join(reached)}{ahead}")
 
 
 def _doubt(measured: Metric, baseline: float) -> str:
@@ -121,5 +126,5 @@ def _doubt(measured: Metric, baseline: float) -> str:
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[AccuracyOptions]]:
     return [Accuracy()]

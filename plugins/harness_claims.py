@@ -1,14 +1,15 @@
-"""What `submission.toml` claims, compared with what was measured."""
+"""Compare what `submission.toml` claims with what was measured."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
 from harness.api import (
     Check,
+    CheckSpec,
     Context,
     Curve,
     Evaluation,
@@ -42,17 +43,20 @@ class Claims:
     """
 
     name = "claims"
-    Options: ClassVar[type[Options]] = ClaimOptions
-    provides = frozenset({"claims"})
+    Options = ClaimOptions
+    metrics = ()
+    checks = (CheckSpec("claims"),)
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
+    def evaluate(self, student: Student, context: Context[ClaimOptions]) -> Evaluation:
         return _evaluation(student.claims, student.claimed_curves, context)
 
-    def evaluate_predictions(self, predictions: Predictions, context: Context) -> Evaluation:
+    def evaluate_predictions(self, predictions: Predictions, context: Context[ClaimOptions]) -> Evaluation:
         return _evaluation(predictions.claims, predictions.claimed_curves, context)
 
 
-def _evaluation(figures: Mapping[str, float], curves: Mapping[str, Points], context: Context) -> Evaluation:
+def _evaluation(
+    figures: Mapping[str, float], curves: Mapping[str, Points], context: Context[ClaimOptions]
+) -> Evaluation:
     if not figures and not curves:
         return Evaluation()
     wrong: list[str] = []
@@ -140,5 +144,5 @@ def _confusion(claims: Mapping[str, float], measured: Mapping[str, Metric]) -> s
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[ClaimOptions]]:
     return [Claims()]

@@ -1,4 +1,4 @@
-"""Networks side by side with a large one: what a report on distillation or on kinds of convolution has to show.
+"""Compare networks with a large one: what a report on distillation or on kinds of convolution has to show.
 
 The large network is the assignment's `[teacher]`, or the submission's own `teacher` in submission.toml; the others are
 the graded network and those that submission.toml lists:
@@ -13,39 +13,44 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 import numpy as np
 from harness_accuracy import accuracy
 from harness_curves.points import evenly, subset
 from harness_sizes.canonical import Stored, canonical
+from numpy.typing import NDArray
 
 from harness.api import (
     Check,
+    CheckSpec,
     Context,
     Evaluation,
     Evaluator,
     Examples,
     Metric,
+    MetricSpec,
     Network,
     Options,
     PositiveInt,
     Row,
     Student,
+    SubmissionError,
     Table,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import stored_elements
-from harness.statistics import mcnemar
-from harness.text import clean
+from harness.api.statistics import mcnemar
+from harness.api.text import clean
+from harness.api.weights import stored_elements
 
 _NAME = "compare"
 _SMALLER = "smaller_than_teacher"
 _COLUMNS = ("parameters", "canonical bytes", "MACs", "accuracy", "difference", "p (McNemar)")
+TEACHER_ACCURACY = MetricSpec("teacher_accuracy", unit="fraction", higher_is_better=True)
+DIFFERENCE = MetricSpec("difference_to_teacher", unit="fraction", higher_is_better=True)
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
-Bits = np.ndarray[Any, np.dtype[np.bool_]]
+Bits = NDArray[np.bool_]
 
 
 class CompareOptions(Options):
@@ -75,11 +80,12 @@ class Compare:
     """
 
     name = _NAME
-    Options: ClassVar[type[Options]] = CompareOptions
-    provides = frozenset({_NAME, _SMALLER, "difference_to_teacher", "teacher_accuracy"})
+    Options = CompareOptions
+    metrics = (TEACHER_ACCURACY, DIFFERENCE)
+    checks = (CheckSpec(_NAME), CheckSpec(_SMALLER, about="weights"))
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
-        options: CompareOptions = context.options
+    def evaluate(self, student: Student, context: Context[CompareOptions]) -> Evaluation:
+        options = context.options
         chosen = evenly(len(context.examples.labels), options.images or len(context.examples.labels))
         graded = subset(context.examples, chosen)
         try:
@@ -94,8 +100,8 @@ class Compare:
             checks.append(Check.could_not_check(_NAME, "; ".join(problems)))
         return Evaluation(
             metrics={
-                "teacher_accuracy": accuracy(large.correct),
-                "difference_to_teacher": difference(own.correct, large.correct),
+                TEACHER_ACCURACY.name: accuracy(large.correct),
+                DIFFERENCE.name: difference(own.correct, large.correct),
             },
             checks=tuple(checks),
             tables=(Table(name="methods", columns=_COLUMNS, rows=rows),),
@@ -110,21 +116,22 @@ def difference(one: Bits, other: Bits) -> Metric:
     n = len(one)
     b, c = int((one & ~other).sum()), int((~one & other).sum())
     middle, half = (b - c) / n, _Z * math.sqrt(b + c - (b - c) ** 2 / n) / n
-    return Metric(value=middle, unit="fraction", higher_is_better=True, low=middle - half, high=middle + half)
+    return DIFFERENCE.of(middle, middle - half, middle + half)
 
 
-def _large(student: Student, context: Context, graded: Examples, chosen: np.ndarray[Any, Any]) -> _Measured:
+def _large(
+    student: Student, context: Context[CompareOptions], graded: Examples, chosen: np.ndarray[Any, Any]
+) -> _Measured:
     """Raises SubmissionError when there is none, or it cannot be used."""
-    options: CompareOptions = context.options
-    if options.teacher == "assignment":
+    if context.options.teacher == "assignment":
         teacher = context.teacher()
         if teacher is None:
-            raise SubmissionError("rejected", "the assignment has no [teacher] to compare with")
+            raise SubmissionError.rejected("the assignment has no [teacher] to compare with")
         correct = teacher.predictions[chosen] == graded.labels
         return _sized(teacher, clean(teacher.label, 80), teacher.macs, correct)
     if student.teacher is None:
         hint = 'write the large network\'s weights into submission.toml: teacher = "teacher.pt"'
-        raise SubmissionError("rejected", "no teacher was handed in to compare with", hint)
+        raise SubmissionError.rejected("no teacher was handed in to compare with", hint)
     network = student.load(student.teacher)
     return _measured(network, network, "teacher", graded)
 
@@ -184,5 +191,5 @@ def _smaller(own: _Measured, large: _Measured) -> Check:
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[CompareOptions]]:
     return [Compare()]

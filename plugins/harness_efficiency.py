@@ -1,4 +1,4 @@
-"""What a forward pass costs: multiply-accumulates, and seconds on this machine's CPU.
+"""Measure what a forward pass costs: multiply-accumulates, and seconds on this machine's CPU.
 
 MACs are half of what `torch.utils.flop_counter.FlopCounterMode` counts, on meta tensors, so attention and recurrent
 layers are counted too; torchinfo's figure stands beside them. Seconds are shown and nothing else: they depend on the
@@ -11,7 +11,7 @@ import statistics
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from harness_curves.masks import Masks, prunable, pruned
 from harness_curves.points import Ruler, Shrunk
@@ -20,26 +20,47 @@ from pydantic import Field
 
 from harness.api import (
     Check,
+    CheckSpec,
     Context,
     Evaluation,
     Evaluator,
     Metric,
+    MetricSpec,
     Network,
     Options,
     PositiveInt,
     Row,
     Student,
+    SubmissionError,
     Table,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements
+from harness.api.weights import nonzero_elements
 
 _NAME = "efficiency"
 _BATCHES = (1, 64)
 _OUTSIDE_BATCHES = 8
 _OUTSIDE_RUNS = 3
 _COLUMNS = ("parameters", "canonical bytes", "MACs", *(f"ms at batch {size}" for size in _BATCHES), "accuracy")
+
+MACS = MetricSpec(
+    "macs",
+    unit="multiply-accumulates",
+    higher_is_better=False,
+    about="weights",
+    on_board="wide",
+    title="multiply-accumulates",
+)
+MACS_TORCHINFO = MetricSpec("macs_torchinfo", unit="multiply-accumulates", higher_is_better=False, about="weights")
+LATENCIES = tuple(
+    MetricSpec(f"latency_{size}{kind}_ms", unit="ms", higher_is_better=False)
+    for size in _BATCHES
+    for kind in ("", "_iqr", "_outside")
+)
+SPEEDUPS = {
+    kind: MetricSpec(f"speedup_{kind}", unit="times", higher_is_better=True, about="weights")
+    for kind in ("unstructured", "structured")
+}
 
 
 class EfficiencyOptions(Options):
@@ -65,20 +86,18 @@ class Efficiency:
     """
 
     name = _NAME
-    Options: ClassVar[type[Options]] = EfficiencyOptions
-    provides = frozenset(
-        {_NAME, "macs", "macs_torchinfo", "speedup_unstructured", "speedup_structured"}
-        | {f"latency_{size}{kind}_ms" for size in _BATCHES for kind in ("", "_iqr", "_outside")}
-    )
+    Options = EfficiencyOptions
+    metrics = (MACS, MACS_TORCHINFO, *LATENCIES, *SPEEDUPS.values())
+    checks = (CheckSpec(_NAME),)
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
-        options: EfficiencyOptions = context.options
+    def evaluate(self, student: Student, context: Context[EfficiencyOptions]) -> Evaluation:
+        options = context.options
         metrics: dict[str, Metric] = {}
         problems: list[str] = []
         try:
-            metrics["macs"] = _metric(student.macs(), "multiply-accumulates")
+            metrics[MACS.name] = MACS.of(student.macs())
             if student.facts.mult_adds is not None:
-                metrics["macs_torchinfo"] = _metric(student.facts.mult_adds, "multiply-accumulates")
+                metrics[MACS_TORCHINFO.name] = MACS_TORCHINFO.of(student.facts.mult_adds)
             if options.latency:
                 metrics |= _latencies(student, context)
         except SubmissionError as error:
@@ -93,7 +112,7 @@ class Efficiency:
         return Evaluation(metrics=metrics, checks=checks, tables=tables)
 
 
-def _latencies(student: Student, context: Context) -> dict[str, Metric]:
+def _latencies(student: Student, context: Context[EfficiencyOptions]) -> dict[str, Metric]:
     found = {}
     for size in _BATCHES:
         claimed = student.latency(batch_size=size, seconds=context.options.seconds)
@@ -103,7 +122,7 @@ def _latencies(student: Student, context: Context) -> dict[str, Metric]:
     return found
 
 
-def _outside(student: Student, context: Context, batch_size: int) -> float:
+def _outside(student: Student, context: Context[EfficiencyOptions], batch_size: int) -> float:
     """Seconds per batch on the grader's clock."""
     ruler = Ruler.of(student, context, batch_size * _OUTSIDE_BATCHES)
     images = ruler.examples.images
@@ -124,7 +143,7 @@ class _Comparison:
     problems: list[str]
 
 
-def _compared(student: Student, context: Context, share: float) -> _Comparison:
+def _compared(student: Student, context: Context[EfficiencyOptions], share: float) -> _Comparison:
     """The network as handed in, with a share of its weights at zero, and without that share of its channels."""
     ruler = Ruler.of(student, context, context.options.images)
     seconds = context.options.seconds
@@ -153,7 +172,7 @@ def _compared(student: Student, context: Context, share: float) -> _Comparison:
     except SubmissionError as error:
         problems.append(str(error))
     metrics = {
-        f"speedup_{kind}": Metric(value=times["dense"] / taken, unit="times", higher_is_better=True)
+        SPEEDUPS[kind].name: SPEEDUPS[kind].of(times["dense"] / taken)
         for kind, taken in times.items()
         if kind != "dense" and taken
     }
@@ -189,5 +208,5 @@ def _milliseconds(seconds: float) -> Metric:
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[EfficiencyOptions]]:
     return [Efficiency()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from result_fakes import metric, result, rules
+from result_fakes import MEASURES, metric, result, rules
 
 from harness.api import Check, Layer
 from harness.audience import for_class, for_student, withheld
@@ -54,7 +54,7 @@ GATED = Rubric(
 
 
 def test_with_private_images_only_what_no_image_decides_is_left() -> None:
-    shown = for_student(loaded(), rules(data=SPLIT, rubric=GATED))
+    shown = for_student(loaded(), rules(data=SPLIT, rubric=GATED), MEASURES)
     assert SECRET not in shown.model_dump_json()
     assert set(shown.metrics) == {"parameters", "accuracy_public"}
     # Of split data the baseline is judged on the public images.
@@ -68,14 +68,14 @@ def test_with_private_images_only_what_no_image_decides_is_left() -> None:
 
 def test_a_gate_that_private_images_decide_takes_all_points_out_of_sight() -> None:
     gated = GATED.model_copy(update={"gates": ("claims",)})
-    assert for_student(loaded(), rules(data=SPLIT, rubric=gated)).points == ()
+    assert for_student(loaded(), rules(data=SPLIT, rubric=gated), MEASURES).points == ()
 
 
 @pytest.mark.parametrize("published", [False, True])
 def test_evidence_and_prints_stay_with_the_instructor(published: bool) -> None:
     document = rules(data=SPLIT if published else rules().data)
     plain = loaded(notes=(), layers=(), points=(), checks=(Check.failed("integrity_scrub", SECRET, SECRET),))
-    shown = for_student(plain, document, published=published)
+    shown = for_student(plain, document, MEASURES, published=published)
     assert SECRET not in shown.model_dump_json()
     assert shown.metrics == plain.metrics
     assert shown.curves == plain.curves
@@ -86,7 +86,7 @@ def test_evidence_and_prints_stay_with_the_instructor(published: bool) -> None:
 @pytest.mark.parametrize("see", [for_student, for_class])
 def test_what_failing_code_said_is_not_repeated(status: str, see: object) -> None:
     failed = result(status=status, reason=f"ValueError: {SECRET}", hint=SECRET, checks=(), curves=(), points=())
-    shown = see(failed, rules())  # type: ignore[operator]
+    shown = see(failed, rules(), MEASURES)  # type: ignore[operator]
     assert SECRET not in shown.model_dump_json()
     assert shown.reason
     assert "harness check" in shown.hint
@@ -94,32 +94,32 @@ def test_what_failing_code_said_is_not_repeated(status: str, see: object) -> Non
 
 def test_the_student_reads_why_files_were_rejected_and_the_class_does_not() -> None:
     rejected = result(status="rejected", reason="there is no weights file", hint="add one", points=())
-    assert for_student(rejected, rules()).reason == "there is no weights file"
-    assert "weights file" not in for_class(rejected, rules()).model_dump_json()
-    assert for_student(rejected, rules(data=SPLIT)).reason == "cannot be used as handed in"
+    assert for_student(rejected, rules(), MEASURES).reason == "there is no weights file"
+    assert "weights file" not in for_class(rejected, rules(), MEASURES).model_dump_json()
+    assert for_student(rejected, rules(data=SPLIT), MEASURES).reason == "cannot be used as handed in"
     unread = rejected.model_copy(update={"digest": None})
-    assert for_student(unread, rules(data=SPLIT)).reason == "there is no weights file"
+    assert for_student(unread, rules(data=SPLIT), MEASURES).reason == "there is no weights file"
 
 
 def test_the_class_sees_no_names() -> None:
-    shown = for_class(loaded(members=("Alice Liddell",), nickname="Rabbit"), rules())
+    shown = for_class(loaded(members=("Alice Liddell",), nickname="Rabbit"), rules(), MEASURES)
     assert "Alice" not in shown.model_dump_json()
     assert shown.members == ()
 
 
 def test_a_students_version_says_what_kinds_of_things_it_leaves_out() -> None:
     whole = loaded(status="crashed", reason=SECRET)
-    found = withheld(whole, for_student(whole, rules(data=SPLIT)))
+    found = withheld(whole, for_student(whole, rules(data=SPLIT), MEASURES))
     assert found == ("what depends on private images", "the message its code failed with", "what its code printed")
     assert withheld(whole, whole) == ()
     plain = result()
-    assert withheld(plain, for_student(plain, rules())) == ()
+    assert withheld(plain, for_student(plain, rules(), MEASURES)) == ()
 
 
 def test_no_field_reaches_a_student_unless_it_was_thought_of() -> None:
     """Whoever adds a field to results decides here who sees it: by default nobody does."""
     instructors = {"printed", "correct"}
     split_only = {"predictions"}
-    shown = set(for_student(loaded(), rules()).model_dump(exclude_defaults=True))
+    shown = set(for_student(loaded(), rules(), MEASURES).model_dump(exclude_defaults=True))
     given = set(loaded().model_dump(exclude_defaults=True))
     assert given - shown <= instructors | split_only

@@ -3,9 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
-from harness.api import Check, Context, Evaluation, Evaluator, Fraction, Metric, Options, Student, hookimpl
+from harness.api import (
+    Check,
+    CheckSpec,
+    Context,
+    Evaluation,
+    Evaluator,
+    Fraction,
+    MetricSpec,
+    Options,
+    Student,
+    hookimpl,
+)
+
+# Measured on all images: where some are private, students do not see it; with `about="weights"` they would.
+ACCURACY_HALF = MetricSpec("accuracy_half", unit="fraction", higher_is_better=True, on_board="wide")
 
 
 class HalfOptions(Options):
@@ -19,10 +32,11 @@ class HalfPrecision:
     """Accuracy after all weights were rounded to float16 (`accuracy_half`), against a limit on the loss."""
 
     name = "half_precision"
-    Options: ClassVar[type[Options]] = HalfOptions
-    provides = frozenset({"accuracy_half", "half_precision"})
+    Options = HalfOptions
+    metrics = (ACCURACY_HALF,)
+    checks = (CheckSpec("half_precision"),)
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
+    def evaluate(self, student: Student, context: Context[HalfOptions]) -> Evaluation:
         rounded = {
             name: tensor.half().to(tensor.dtype) if tensor.is_floating_point() else tensor
             for name, tensor in student.weights.items()
@@ -30,7 +44,7 @@ class HalfPrecision:
         # The network runs in the sandbox with the weights sent here; labels stay on this side.
         logits = student.logits(context.examples.images, weights=rounded)
         half = float((logits.argmax(dim=1).numpy() == context.examples.labels).mean())
-        metrics = {"accuracy_half": Metric(value=half, unit="fraction", higher_is_better=True)}
+        metrics = {ACCURACY_HALF.name: ACCURACY_HALF.of(half)}
         limit, full = context.options.largest_drop, context.measured.get("accuracy")
         if limit is None:
             return Evaluation(metrics=metrics)
@@ -44,5 +58,5 @@ class HalfPrecision:
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[HalfOptions]]:
     return [HalfPrecision()]

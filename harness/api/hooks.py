@@ -1,9 +1,9 @@
-"""The hooks, all of one shape: no arguments, return an iterable of objects that have a `.name`."""
+"""Declare the hooks, all of one shape: no arguments, return an iterable of objects that have a `.name`."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
@@ -11,21 +11,16 @@ from harness.api.evaluator import ClassEvaluator, Evaluator
 from harness.api.formats import Dataset, WeightFormat
 from harness.api.publishing import Exporter, Writer
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
-
 hookspec = pluggy.HookspecMarker("harness")
 
 
 @hookspec
-def harness_evaluators() -> Iterable[Evaluator]:  # type: ignore[empty-body]
+def harness_evaluators() -> Iterable[Evaluator[Any]]:  # type: ignore[empty-body]
     """Turn a student into checks, metrics and curves; an assignment names those it uses."""
 
 
 @hookspec
-def harness_class_evaluators() -> Iterable[ClassEvaluator]:  # type: ignore[empty-body]
+def harness_class_evaluators() -> Iterable[ClassEvaluator[Any]]:  # type: ignore[empty-body]
     """Compare the submissions of a class; `[class_evaluators.<name>]` asks for it, `harness similarity` runs it."""
 
 

@@ -7,11 +7,9 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    import numpy as np
     from torch import Tensor
 
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
-
+from harness.api.sources import WorkerHalf
 from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Checkpoint, Latency, ModelFacts, Reply
 
@@ -131,21 +129,21 @@ class Student(Network, Protocol):
 
     def ask(
         self,
-        module: str,
+        half: WorkerHalf,
         facts: Mapping[str, Any],
         tensors: Mapping[str, Tensor],
         *,
         doing: str,
         limit_seconds: float,
     ) -> Reply:
-        """Call a plugin's own half beside student code: in a fresh worker that has read the sources and built nothing.
+        """Run a plugin's own function beside the student's code, in a fresh worker that nothing else uses.
 
         Args:
-            module: an importable module of the plugin; its `answer(sources, facts, tensors)` returns a pair of the
-                same kind.
-            facts: what JSON can say.
-            doing: what the student's code does meanwhile, for messages: "running the distillation loss".
+            half: defined by that name in a module of an installed plugin, for the worker imports it.
+            facts: what JSON can hold.
+            doing: what the student's code does meanwhile, for messages: "running the KD loss".
 
         Raises:
             SubmissionError: the student's code failed or overran `limit_seconds`.
+            PluginError: the worker could not import `half`.
         """

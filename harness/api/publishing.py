@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from harness.values.board import Board
     from harness.values.report import ReportView
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Writer(Protocol):

@@ -1,6 +1,6 @@
-"""Assignment files: limits, data, evaluators and rubric in TOML, validated as a whole.
+"""Load assignment files: limits, data, evaluators and rubric in TOML, validated as a whole.
 
-Every mistake of a file is reported at once, with its place and a suggestion. `harness.assignment_schema` gives
+Every mistake of a file is reported at once, with its place and a suggestion. `harness.assignment.schema` gives
 editors the rules.
 """
 
@@ -20,6 +20,7 @@ from harness.errors import AssignmentError, Problem, UsageError
 from harness.plugins import Plugins
 from harness.text import suggestion
 from harness.values.base import Options
+from harness.values.measures import Measures
 from harness.values.results import (
     AssignmentInfo,
     DataInfo,
@@ -49,6 +50,8 @@ class Assignment:
     source: Path
     class_options: Mapping[str, Options] = field(default_factory=dict)
     """Class evaluator name -> its parsed options, in the file's order."""
+    measures: Measures = field(default_factory=Measures)
+    """What its evaluators declare."""
 
     @property
     def id(self) -> str:
@@ -126,13 +129,13 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
     if problems or rules is None:
         raise AssignmentError(source, problems)
     data_paths = {name: path.parent / data.path for name, data in rules.data.items()}
-    return Assignment(rules, options, data_paths, _digest(rules), path, class_options)
+    return Assignment(rules, options, data_paths, _digest(rules), path, class_options, plugins.measures(options))
 
 
 def _options(
     document: Mapping[str, Any],
     key: str,
-    known: Mapping[str, Evaluator | ClassEvaluator],
+    known: Mapping[str, Evaluator[Any] | ClassEvaluator[Any]],
     problems: list[Problem],
 ) -> dict[str, Options]:
     parsed: dict[str, Options] = {}

@@ -1,4 +1,4 @@
-"""Finding every mistake of an assignment file at once.
+"""Find every mistake of an assignment file at once.
 
 References between the parts of a file are looked up in the raw document: a misspelt key in one table must not hide an
 unknown name in another.
@@ -10,15 +10,17 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import Problem
 from harness.plugins import Plugins
 from harness.text import suggestion
+from harness.values.measures import ACCURACY
 
 Model = TypeVar("Model", bound=BaseModel)
+Kind = Literal["check", "metric"]
 
 
 def validated(model: type[Model], data: Any, where: Sequence[str], problems: list[Problem]) -> Model | None:
@@ -35,19 +37,34 @@ def validated(model: type[Model], data: Any, where: Sequence[str], problems: lis
 
 def references(document: Mapping[str, Any], plugins: Plugins) -> list[Problem]:
     """Names in the rubric and the ranking that no evaluator of the file provides."""
-    used = [plugins.evaluators[name] for name in tables(document, "evaluators") if name in plugins.evaluators]
-    provided = sorted(frozenset().union(*(evaluator.provides for evaluator in used)))
+    used = [name for name in tables(document, "evaluators") if name in plugins.evaluators]
+    provided = plugins.measures(used)
+    kinds: dict[Kind, Collection[str]] = {"check": sorted(provided.checks), "metric": sorted(provided.metrics)}
     missing = [
-        Problem(where, f"no evaluator of this assignment provides {name!r}{suggestion(name, provided)}")
-        for where, name in _named(document)
-        if name not in provided
+        Problem(where, f"no evaluator of this assignment provides {name!r}{suggestion(name, kinds[kind])}")
+        for where, kind, name in _named(document)
+        if name not in kinds[kind]
     ]
     baselines = tables(document, "baselines")
-    return missing + [
+    return [*missing, *_doubled(used, plugins)] + [
         unknown(f"{where}.baseline", "baseline", row["baseline"], baselines)
         for where, row in _rows(document, "rubric", "points")
         if isinstance(row.get("baseline"), str) and row["baseline"] not in baselines
     ]
+
+
+def _doubled(used: Iterable[str], plugins: Plugins) -> Iterator[Problem]:
+    """Checks and metrics that two evaluators provide: results would not say whose they are."""
+    providers: dict[str, str] = {}
+    for evaluator in used:
+        names = plugins.measures([evaluator]).names
+        doubled = sorted(names & providers.keys())
+        if doubled:
+            others = ", ".join(sorted({providers[name] for name in doubled}))
+            yield Problem(
+                f"evaluators.{evaluator}", f"provides {', '.join(doubled)}, as {others} does: use one of them"
+            )
+        providers |= dict.fromkeys(names, evaluator)
 
 
 def missing_data(
@@ -83,25 +100,25 @@ def tables(document: Mapping[str, Any], key: str) -> dict[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _named(document: Mapping[str, Any]) -> Iterator[tuple[str, Kind, str]]:
     """Every place that names a check or a metric, with the name; a metric left out is accuracy."""
     gates = tables(document, "rubric").get("gates")
     for index, gate in enumerate(gates if isinstance(gates, list) else ()):
-        yield from _text(f"rubric.gates.{index}", gate)
+        yield from _text(f"rubric.gates.{index}", "check", gate)
     for where, row in _rows(document, "rubric", "points"):
-        yield from _text(f"{where}.check", row.get("check"))
-        default = "accuracy" if "baseline" in row else None
-        yield from _text(f"{where}.metric", row.get("metric", default))
+        yield from _text(f"{where}.check", "check", row.get("check"))
+        default = ACCURACY if "baseline" in row else None
+        yield from _text(f"{where}.metric", "metric", row.get("metric", default))
     for where, row in _rows(document, "rubric", "rank"):
-        yield from _text(f"{where}.metric", row.get("metric", "accuracy"))
+        yield from _text(f"{where}.metric", "metric", row.get("metric", ACCURACY))
     for where, row in _rows(document, "ranking"):
-        yield from _text(f"{where}.metric", row.get("metric"))
-    yield from _text("board.pareto", tables(document, "board").get("pareto"))
+        yield from _text(f"{where}.metric", "metric", row.get("metric"))
+    yield from _text("board.pareto", "metric", tables(document, "board").get("pareto"))
 
 
-def _text(where: str, name: Any) -> Iterator[tuple[str, str]]:
+def _text(where: str, kind: Kind, name: Any) -> Iterator[tuple[str, Kind, str]]:
     if isinstance(name, str):
-        yield where, name
+        yield where, kind, name
 
 
 def _rows(document: Mapping[str, Any], *path: str) -> list[tuple[str, dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""From attempts to a board that is fair about ties and about noise."""
+"""Build the board from attempts: ranked fairly, with ties, scores, significance and the Pareto front."""
 
 from __future__ import annotations
 
@@ -12,23 +12,16 @@ from harness.assignment.loading import Assignment
 from harness.board.display_names import nicknames, pseudonyms
 from harness.board.ranking import RankingRules, counting, newest_images, places_by, ranked
 from harness.board.roster import Roster
-from harness.board.significance import against_leader, axes_of, baseline_lines, metric_of, on_front
+from harness.board.significance import against_leader, axes_of, baseline_lines, on_front
 from harness.points import rubric
 from harness.points.manual import GivenPoints
 from harness.points.scoring import Place, ScoreInputs, late_days, most, score_lines, total
-from harness.values.board import ACCURACY, Board, Figures, Overridden, Person, Standing, Unranked
+from harness.values.board import Board, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
-from harness.values.results import Attempt, Result, describe_status
+from harness.values.measures import ACCURACY, Figures
+from harness.values.results import Attempt, Result
 from harness.values.rules import AssignmentFile, RankKey
-
-# Shown beside what a board ranks by, where they were measured; the class sees of them what tells nothing private.
-FURTHER = (
-    "parameters",
-    "stored_bytes",
-    "canonical_bytes",
-    "macs",
-    *(metric_of(ACCURACY, figures) for figures in ("all", "public", "private")),
-)
+from harness.vocabulary import describe_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +84,7 @@ class BoardBuilder:
         figures = inputs.figures or ("public" if split else "all")
         groups = inputs.roster.groups if inputs.roster else {}
         known = [each for each in attempts if inputs.frozen_at is None or each.graded_at <= inputs.frozen_at]
-        ranking = tuple(
-            key.model_copy(update={"metric": metric_of(key.metric, figures)}) for key in assignment.rules.ranking
-        )
-        rules = RankingRules(assignment, ranking, newest_images(known, assignment.digest))
+        rules = RankingRules(assignment, _keys(assignment, figures), newest_images(known, assignment.digest))
         given = {each.number: overridden(each, inputs.overrides, assignment.rules) for each in known}
         chosen = counting(given.values(), rules, groups, assignment.rules.board.attempts)
         numbers = {each.number for each in chosen}
@@ -121,9 +111,9 @@ class BoardBuilder:
         places = ranked(placed, self.rules.key)
         results = [result for _, result in places]
         self._rank_by_rubric(results)
-        self.further = _further(results, self.rules.ranking)
-        rules = self.assignment.rules
-        axes = axes_of(results, rules.board.pareto, self.figures)
+        self.further = self._further(results)
+        rules, measures = self.assignment.rules, self.assignment.measures
+        axes = axes_of(results, self._against(), measures.under(ACCURACY, self.figures), measures)
         rows = against_leader([self._standing(*place) for place in places], results, self.figures)
         out = [(each.result, reason) for each in self.attempts if (reason := reasons[each.number]) is not None]
         roster = self.inputs.roster
@@ -133,8 +123,9 @@ class BoardBuilder:
             figures=self.figures,
             ranking=self.rules.ranking,
             further=self.further,
+            briefly=tuple(name for name in measures.on_board(narrow=True) if name in self.further),
             pareto=axes,
-            baselines=baseline_lines(rules.baselines, self.rules.ranking[0], rows),
+            baselines=baseline_lines(rules.baselines, self.rules.ranking[0], rows, measures),
             standings=tuple(on_front(_tied(rows), results, axes)),
             unranked=tuple(self._unranked(*each) for each in out),
             missing=roster.missing(each.result.submission for each in self.attempts) if roster else (),
@@ -146,8 +137,8 @@ class BoardBuilder:
         wanted = {rule.metric for rule in self.assignment.rules.rubric.rank}
         self.rubric_places = {metric: places_by(metric, placed) for metric in wanted}
         if self.figures == "private":
-            public = [key.model_copy(update={"metric": metric_of(key.metric, "public")}) for key in self._keys()]
-            rules = RankingRules(self.assignment, tuple(public), None)
+            public = _keys(self.assignment, "public")
+            rules = RankingRules(self.assignment, public, None)
             measured = [each for each in placed if all(key.metric in each.metrics for key in public)]
             self.public_ranks = {each.submission: rank for rank, each in ranked(measured, rules.key)}
 
@@ -197,10 +188,27 @@ class BoardBuilder:
     def _circumstances(self, submission: str, override: Override | None) -> ScoreInputs:
         places = {metric: found[submission] for metric, found in self.rubric_places.items() if submission in found}
         manual_points = self.inputs.manual_points.get(self.groups.get(submission, submission), {})
-        return ScoreInputs(places, manual_points, override)
+        return ScoreInputs(places, manual_points, override, self.assignment.measures)
 
-    def _keys(self) -> tuple[RankKey, ...]:
-        return self.assignment.rules.ranking
+    def _further(self, results: Sequence[Result]) -> tuple[str, ...]:
+        """What is shown beside what the board ranks by; the class sees of it what tells nothing private."""
+        ranked_by = {key.metric for key in self.rules.ranking}
+        shown = [name for name in self.assignment.measures.on_board() if name not in ranked_by]
+        return tuple(name for name in shown if any(name in each.metrics for each in results))
+
+    def _against(self) -> str | None:
+        """The metric that accuracy is drawn against: unless the assignment says, the first about the weights."""
+        measures, chosen = self.assignment.measures, self.assignment.rules.board.pareto
+        if chosen is not None:
+            return measures.under(chosen, self.figures)
+        known = (*(key.metric for key in self.rules.ranking), *measures.on_board())
+        return next((name for name in known if measures.is_about_weights(name)), None)
+
+
+def _keys(assignment: Assignment, figures: Figures) -> tuple[RankKey, ...]:
+    """The ranking by these images."""
+    under = assignment.measures.under
+    return tuple(key.model_copy(update={"metric": under(key.metric, figures)}) for key in assignment.rules.ranking)
 
 
 def overridden(attempt: Attempt, overrides: Mapping[str, Override], rules: AssignmentFile) -> Attempt:
@@ -227,11 +235,6 @@ def _by_group(counts: Mapping[str, int], groups: Mapping[str, str]) -> Mapping[s
     for submission, count in counts.items():
         together[groups.get(submission, submission)] += count
     return together
-
-
-def _further(results: Sequence[Result], ranking: Sequence[RankKey]) -> tuple[str, ...]:
-    ranked_by = {key.metric for key in ranking}
-    return tuple(name for name in FURTHER if name not in ranked_by and any(name in each.metrics for each in results))
 
 
 def _tied(rows: Sequence[Standing]) -> list[Standing]:

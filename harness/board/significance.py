@@ -1,19 +1,15 @@
-"""The rows of a board compared: each with the leader image by image, and all in the plane of two metrics."""
+"""Compare the rows of a board: each with the leader by McNemar's test, all in the plane of two metrics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from harness.statistics import SIGNIFICANCE, Point, disagreements, holm, mcnemar, pareto
-from harness.values.board import ACCURACY, Axes, Baseline, Figures, Standing
+from harness.values.board import Axes, Baseline, Standing
 from harness.values.evaluation import Correct
+from harness.values.measures import ACCURACY, Figures, Measures
 from harness.values.results import Result
 from harness.values.rules import RankKey
-
-
-def metric_of(name: str, figures: Figures) -> str:
-    """What a metric is called on the images that count: `accuracy` is `accuracy_public` on a public board."""
-    return name if figures == "all" or name != ACCURACY else f"{name}_{figures}"
 
 
 def against_leader(rows: Sequence[Standing], results: Sequence[Result], figures: Figures) -> list[Standing]:
@@ -37,16 +33,19 @@ def against_leader(rows: Sequence[Standing], results: Sequence[Result], figures:
     ]
 
 
-def axes_of(results: Sequence[Result], x: str, figures: Figures) -> Axes | None:
-    """Accuracy against the metric `x`, where anyone has both."""
-    x, y = metric_of(x, figures), metric_of(ACCURACY, figures)
+def axes_of(results: Sequence[Result], x: str | None, y: str, measures: Measures) -> Axes | None:
+    """The metric `y` against the metric `x`, where anyone has both."""
+    if x is None or x == y:
+        return None
     for metrics in (each.metrics for each in results):
-        if x != y and x in metrics and y in metrics:
+        if x in metrics and y in metrics:
             return Axes(
                 x=x,
                 y=y,
                 x_higher_is_better=metrics[x].higher_is_better,
                 y_higher_is_better=metrics[y].higher_is_better,
+                x_title=measures.title(x),
+                y_title=measures.title(y),
             )
     return None
 
@@ -60,15 +59,15 @@ def on_front(rows: Sequence[Standing], results: Sequence[Result], axes: Axes | N
     return [row.model_copy(update={"pareto": front.get(index)}) for index, row in enumerate(rows)]
 
 
-def baseline_lines(baselines: dict[str, float], first: RankKey, rows: Sequence[Standing]) -> tuple[Baseline, ...]:
+def baseline_lines(
+    baselines: dict[str, float], first: RankKey, rows: Sequence[Standing], measures: Measures
+) -> tuple[Baseline, ...]:
     """The named accuracies, highest first, each with how many rows reach it.
 
     Args:
         first: the most important key of the ranking.
     """
-    by_accuracy = first.higher_is_better and first.metric in {
-        ACCURACY, metric_of(ACCURACY, "public"), metric_of(ACCURACY, "private")
-    }  # fmt: skip
+    by_accuracy = first.higher_is_better and first.metric in measures.kinds_of(ACCURACY)
     values = [row.metrics[first.metric].value for row in rows]
     return tuple(
         Baseline(

@@ -1,42 +1,51 @@
-"""What the class may see of a board: built from what is allowed, not by striking out the rest."""
+"""Show the class its part of a board: built from what is allowed, not by striking out the rest."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TypeVar
 
-from harness.audience import is_public
 from harness.points.scoring import total
 from harness.text import clean
-from harness.values.board import ACCURACY, Board, Entry, Standing, Unranked
-from harness.values.results import ScoreLine, describe_status, is_evidence
+from harness.values.board import Board, Entry, Standing, Unranked
+from harness.values.measures import Measures
+from harness.values.results import ScoreLine
+from harness.vocabulary import describe_status
 
 
-def for_class(board: Board) -> Board:
+def for_class(board: Board, measures: Measures) -> Board:
     """The board as everyone may see it: without ids and people behind names, what is between an instructor and a
-    student, evidence of integrity probes, and the text of exceptions.
+    student, checks that are evidence, and the text of exceptions.
 
     A crash's message is written by the submission's own code, which has seen the graded images: showing it to
     students would tell them about private data.
     """
-    further = tuple(name for name in board.further if is_public(name) or (board.private and name != ACCURACY))
+    further = tuple(name for name in board.further if _may_see(name, measures, private=board.private))
     shown = [*(key.metric for key in board.ranking), *further]
     unranked = (row.model_copy(update={"reason": _public_reason(row)}) for row in board.unranked)
     return board.model_copy(
         update={
             "further": further,
-            "standings": tuple(_for_class(row, shown, private=board.private) for row in board.standings),
+            "briefly": tuple(name for name in board.briefly if name in further),
+            "standings": tuple(_for_class(row, shown, measures, private=board.private) for row in board.standings),
             # A figure of someone who has no place may be the reason for it.
-            "unranked": tuple(_for_class(row, (), private=board.private) for row in unranked),
+            "unranked": tuple(_for_class(row, (), measures, private=board.private) for row in unranked),
             "missing": (),
         }
     )
 
 
+def _may_see(name: str, measures: Measures, *, private: bool) -> bool:
+    """Whether the class may see a further metric: where private figures are shown, all but their mean with the public
+    ones.
+    """
+    return measures.is_public(name) or (private and measures.under(name, "private") == name)
+
+
 AnyEntry = TypeVar("AnyEntry", Standing, Unranked)
 
 
-def _for_class(row: AnyEntry, shown: Sequence[str], *, private: bool) -> AnyEntry:
+def _for_class(row: AnyEntry, shown: Sequence[str], measures: Measures, *, private: bool) -> AnyEntry:
     points = _public_lines(row.points, private=private)
     return row.model_copy(
         update={
@@ -47,8 +56,8 @@ def _for_class(row: AnyEntry, shown: Sequence[str], *, private: bool) -> AnyEntr
             "max_score": sum(line.max_points for line in points),
             "points": points,
             "metrics": {name: row.metrics[name] for name in shown if name in row.metrics},
-            "failed_checks": tuple(name for name in row.failed_checks if not is_evidence(name)),
-            "unchecked": tuple(name for name in row.unchecked if not is_evidence(name)),
+            "failed_checks": tuple(name for name in row.failed_checks if not measures.is_evidence(name)),
+            "unchecked": tuple(name for name in row.unchecked if not measures.is_evidence(name)),
             "submitted_at": None,
             "late_days": None,
             "override": None,

@@ -1,4 +1,4 @@
-"""Curves as inline SVG: axes, grid, lines with marks, dashes and intervals."""
+"""Draw curves as inline SVG: axes, grid, lines with marks, dashes and intervals."""
 
 from __future__ import annotations
 
@@ -8,14 +8,27 @@ from itertools import chain
 
 from markupsafe import Markup
 
-from harness.charts.scales import Scale, spanning, spanning_logs
+from harness.charts.scales import Scale, spanning, spanning_either
 from harness.charts.svg import colour, element, label, line, swatch, whiskers
 from harness.text import clean
 from harness.values.curves import Curve, Series
+from harness.values.measures import ACCURACY
 
 _LOG_FROM = 5
 """x spans more than this ratio: logarithmic."""
-_NAMES = {"parameters": "parameters", "accuracy": "accuracy", "bits": "bits per weight", "macs": "multiply-adds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Axis:
+    """What an axis is called, and whether its values are shares, shown in percent."""
+
+    title: str
+    percent: bool = False
+
+    @classmethod
+    def of(cls, metric: str) -> Axis:
+        """The axis of a metric of which the curve has the name alone; accuracies are shares."""
+        return cls(clean(metric.replace("_", " "), 40), metric.startswith(ACCURACY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,20 +63,36 @@ class Drawn:
 
 def curve_chart(curve: Curve, size: Size = Size()) -> Markup:
     """All series of one curve, with their key above."""
-    drawn = [Drawn(series, index) for index, series in enumerate(curve.series) if series.points]
+    drawn = drawn_series(curve)
     key = [element("li", swatch(each.style), clean(each.series.label, 60)) for each in drawn]
-    title = f"{clean(curve.name, 60)}: {axis_name(curve.y)} against {axis_name(curve.x)}"
-    return element("ul", *key, class_="key") + lines_chart(drawn, title, curve.x, curve.y, size)
+    return element("ul", *key, class_="key") + lines_chart(
+        drawn, title(curve), Axis.of(curve.x), Axis.of(curve.y), size
+    )
 
 
-def lines_chart(drawn: Sequence[Drawn], title: str, x_name: str, y_name: str, size: Size) -> Markup:
-    """Series in one frame; the axes span all of them, hidden or not, so that nothing moves when one is switched on."""
+def drawn_series(curve: Curve) -> list[Drawn]:
+    """Those that have points, each in its own style."""
+    return [Drawn(series, index) for index, series in enumerate(curve.series) if series.points]
+
+
+def title(curve: Curve) -> str:
+    """The curve's name, and what is drawn against what."""
+    return f"{clean(curve.name, 60)}: {Axis.of(curve.y).title} against {Axis.of(curve.x).title}"
+
+
+def lines_chart(drawn: Sequence[Drawn], title: str, across: Axis, up: Axis, size: Size) -> Markup:
+    """Series in one frame."""
+    return frame(title, size, *lines_on_axes(drawn, across, up, size))
+
+
+def lines_on_axes(drawn: Sequence[Drawn], across: Axis, up: Axis, size: Size) -> list[Markup]:
+    """What is inside: the axes span all series, hidden or not, so that nothing moves when one is switched on."""
     everything = [each.series for each in drawn]
     x = x_axis([at for each in everything for at, _ in each.points], size)
     lows = chain.from_iterable(each.low for each in everything)
     highs = chain.from_iterable(each.high for each in everything)
     y = spanning([*(at for each in everything for _, at in each.points), *lows, *highs], start=size.y[0], end=size.y[1])
-    return frame(title, size, axes(x, y, x_name, y_name, size), *(_group(each, x, y) for each in drawn))
+    return [axes(x, y, across, up, size), *(_group(each, x, y) for each in drawn)]
 
 
 def _group(drawn: Drawn, x: Scale, y: Scale) -> Markup:
@@ -83,9 +112,7 @@ def _group(drawn: Drawn, x: Scale, y: Scale) -> Markup:
 
 def x_axis(values: Iterable[float], size: Size) -> Scale:
     """Logarithmic where the values are positive and far apart."""
-    known = list(values)
-    far = min(known) > 0 and max(known) / min(known) > _LOG_FROM
-    return (spanning_logs if far else spanning)(known, start=size.x[0], end=size.x[1])
+    return spanning_either(values, start=size.x[0], end=size.x[1])
 
 
 def frame(title: str, size: Size, *inside: Markup) -> Markup:
@@ -95,38 +122,28 @@ def frame(title: str, size: Size, *inside: Markup) -> Markup:
     )
 
 
-def axes(x: Scale, y: Scale, x_name: str, y_name: str, size: Size) -> Markup:
+def axes(x: Scale, y: Scale, across: Axis, up: Axis, size: Size) -> Markup:
     """Grid, tick labels and names."""
     (left, right), (bottom, top) = size.x, size.y
-    across = x.ticks(max(3, size.width // 110))
-    up = y.ticks(max(3, size.height // 60))
-    grid = "".join(f"M{left} {y(each)}H{right}" for each in up) + "".join(f"M{x(each)} {bottom}v5" for each in across)
-    write_x, write_y = _writer(x_name, across), _writer(y_name, up)
+    xs = x.ticks(max(3, size.width // 110))
+    ys = y.ticks(max(3, size.height // 60))
+    grid = "".join(f"M{left} {y(each)}H{right}" for each in ys) + "".join(f"M{x(each)} {bottom}v5" for each in xs)
+    write_x, write_y = _writer(across, xs), _writer(up, ys)
     return Markup("").join(
         [
             element("path", d=grid, class_="grid"),
             element("path", d=f"M{left} {bottom}H{right}", class_="axis"),
-            *(label(x(each), bottom + 18, write_x(each), anchor="middle") for each in across),
-            *(label(left - 7, y(each) + 4, write_y(each), anchor="end") for each in up),
-            label((left + right) / 2, bottom + 36, axis_name(x_name), anchor="middle", class_="name"),
-            label(left, top - 2, axis_name(y_name), class_="name") if size.top > 16 else Markup(""),
+            *(label(x(each), bottom + 18, write_x(each), anchor="middle") for each in xs),
+            *(label(left - 7, y(each) + 4, write_y(each), anchor="end") for each in ys),
+            label((left + right) / 2, bottom + 36, across.title, anchor="middle", class_="name"),
+            label(left, top - 2, up.title, class_="name") if size.top > 16 else Markup(""),
         ]
     )
 
 
-def axis_name(name: str) -> str:
-    """A metric's name as an axis calls it."""
-    return _NAMES.get(name, clean(name.replace("_", " "), 40))
-
-
-def percent(name: str) -> bool:
-    """Whether the metric is a share that is shown in percent."""
-    return name.startswith("accuracy")
-
-
-def _writer(name: str, ticks: Sequence[float]) -> Callable[[float], str]:
+def _writer(axis: Axis, ticks: Sequence[float]) -> Callable[[float], str]:
     """How this axis writes its ticks: all with the same number of digits."""
-    if percent(name):
+    if axis.percent:
         digits = next((each for each in (0, 1, 2) if all(_is_whole(tick * 100 * 10**each) for tick in ticks)), 2)
         return lambda value: f"{100 * value:.{digits}f} %"
     if ticks and max(map(abs, ticks)) >= 10_000:

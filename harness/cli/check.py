@@ -1,7 +1,8 @@
-"""`harness check`: what a student runs before handing in."""
+"""`harness check`: check one submission, as a student does before handing in."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,12 +13,14 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
-    sandbox_names,
     write_json,
 )
+from harness.grading.events import GradingEvents, Progress
+from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
+    from rich.status import Status
 
     from harness.assignment.loading import Assignment
     from harness.plugins import Plugins
@@ -29,7 +32,10 @@ if TYPE_CHECKING:
 @assignment_argument
 @click.argument("path", metavar="SUBMISSION", type=click.Path(path_type=Path))
 @click.option(
-    "--sandbox", "sandbox_name", type=sandbox_names, help="[default: the strongest that works here, else none]"
+    "--sandbox",
+    "sandbox_name",
+    type=click.Choice(SANDBOXES),
+    help="[default: the strongest that works here, else none]",
 )
 @json_option
 @data_option
@@ -50,30 +56,43 @@ def command(
     sandbox = choose(sandbox_name) if sandbox_name else for_check()
     result = _grade(path, assignment, plugins, sandbox, console(stderr=True))
     out = console(stderr=json_to == "-")
-    out.print(check_view(result, assignment.rules, stand_in=assignment.info.data.stand_in))
+    out.print(check_view(result, assignment))
     _print_ending(result, assignment, sandbox, out)
     report = Report(assignment=assignment.info, environment=environment(sandbox.name), results=(result,))
     write_json(json_to, report.to_json())
     passed = result.status == "graded" and all(check.verdict == "passed" for check in result.checks)
-    raise click.exceptions.Exit(0 if passed else 1)
+    raise click.exceptions.Exit(ExitCode.DONE if passed else ExitCode.NOT_PASSED)
 
 
 def _grade(path: Path, assignment: Assignment, plugins: Plugins, sandbox: Sandbox, err: Console) -> Result:
-    from harness.grading.grader import Progress, grade_all
+    from harness.grading.grader import grade_all
     from harness.submission.discovery import discover
-    from harness.terminal.console import safe
 
     with err.status("reading") as status:
-
-        def show(event: Progress) -> None:
-            if event.stage:
-                status.update(safe(event.stage))
-
-        submissions = discover([path], mode="single")
         (result,) = grade_all(
-            assignment, submissions, plugins=plugins, sandbox=sandbox, jobs=1, audience="student", on_progress=show
+            assignment,
+            discover([path], mode="single"),
+            plugins=plugins,
+            sandbox=sandbox,
+            jobs=1,
+            audience="student",
+            events=_Shown(status),
         )
     return result
+
+
+@dataclass
+class _Shown(GradingEvents):
+    """Show what runs."""
+
+    status: Status
+
+    def on_progress(self, progress: Progress) -> None:
+        """See `GradingEvents`."""
+        from harness.terminal.console import safe
+
+        if progress.stage:
+            self.status.update(safe(progress.stage))
 
 
 def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out: Console) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -15,27 +14,18 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
-    sandbox_names,
     store_option,
     write_json,
 )
 from harness.errors import UsageError
+from harness.grading.events import GradingEvents, Progress
+from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
-
-    from harness.assignment.loading import Assignment
-    from harness.data.data_sets import DataSets
-    from harness.plugins import Plugins
-    from harness.sandbox import Sandbox
-    from harness.store.store import Store
-    from harness.submission.reading import HandIn
+    from harness.grading.run import Run
     from harness.terminal.progress import GradeProgress
-    from harness.values.results import Attempt, Environment, Result
 
     Mode = Literal["auto", "class", "single"]
-
-EXIT_INTERRUPTED = 130
 
 
 @click.command()
@@ -43,7 +33,7 @@ EXIT_INTERRUPTED = 130
 @click.argument("paths", metavar="SUBMISSION_OR_FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
 @store_option
-@click.option("--sandbox", "sandbox_name", type=sandbox_names, default="auto", show_default=True)
+@click.option("--sandbox", "sandbox_name", type=click.Choice(SANDBOXES), default="auto", show_default=True)
 @json_option
 @data_option
 @click.option("--class", "mode", flag_value="class", help="Every PATH is a folder of submissions.")
@@ -70,6 +60,7 @@ def command(
     from harness.board.record import BoardRequest, class_record
     from harness.data.data_sets import DataSets
     from harness.grading.environment import environment
+    from harness.grading.run import Run
     from harness.parallel import usable_cpus
     from harness.sandbox import choose
     from harness.store.store import Store
@@ -89,7 +80,7 @@ def command(
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
-        interrupted = run.grade(regrade=regrade)
+        interrupted = _graded(run, regrade=regrade)
         attempts = run.attempts()
         board = class_record(store, assignment, BoardRequest(live=True)).board if attempts else None
     results = tuple(attempt.result for attempt in attempts)
@@ -103,71 +94,32 @@ def command(
         kept = f"{len(results)} of {len(submissions)} are graded and kept in {store.url}"
         again = "The same command without --regrade" if regrade else "The same command"
         click.echo(f"Stopped: {kept}. {again} grades the rest.", err=True)
-        raise click.exceptions.Exit(EXIT_INTERRUPTED)
-    raise click.exceptions.Exit(int(any(result.status == "harness_error" for result in results)))
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED)
+    ours = any(result.status == "harness_error" for result in results)
+    raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours else ExitCode.DONE)
 
 
 @dataclass
-class Run:
-    """One run of grading over a list of submissions."""
+class _Shown(GradingEvents):
+    """Show on the bar what runs."""
 
-    assignment: Assignment
-    plugins: Plugins
-    sandbox: Sandbox
-    submissions: list[HandIn]
-    images: DataSets
-    store: Store
-    environment: Environment
-    jobs: int
-    fresh: set[str] = field(default_factory=set)
-    unchanged: set[str] = field(default_factory=set)
-    weights: dict[str, bytes] = field(default_factory=dict)
-    """Of submissions whose result has not come yet."""
+    bar: GradeProgress
 
-    def grade(self, *, regrade: bool) -> bool:
-        """Grade what needs it, keeping each result as it comes; returns whether it was stopped with Ctrl-C."""
-        from harness.terminal.console import console
-        from harness.terminal.progress import GradeProgress
+    def on_progress(self, progress: Progress) -> None:
+        """See `GradingEvents`."""
+        self.bar.advance(progress.submission, progress.stage)
 
-        info = self.images.info()
-        done = {} if regrade else self.store.graded(info, self.environment)
-        with GradeProgress(console(stderr=True), len(self.submissions)) as progress:
-            try:
-                with closing(self._results(done, progress)) as results:
-                    for result in results:
-                        weights = self.weights.pop(result.submission, None)
-                        self.store.add(info, self.environment, result, weights)
-                        self.fresh.add(result.submission)
-                        progress.finished(result)
-            except KeyboardInterrupt:
-                return True
-        return False
 
-    def attempts(self) -> tuple[Attempt, ...]:
-        """The newest attempt of every submission of this run that has been graded."""
-        ours = self.fresh | self.unchanged
-        kept = self.store.latest(self.assignment.id, depth="everything")
-        return tuple(each for each in kept if each.result.submission in ours)
+def _graded(run: Run, *, regrade: bool) -> bool:
+    """Grade with a bar that shows how far it is; returns whether it was stopped with Ctrl-C."""
+    from harness.terminal.console import console
+    from harness.terminal.progress import GradeProgress
 
-    def _results(self, done: dict[str, str], progress: GradeProgress) -> Generator[Result]:
-        from harness.grading.grader import grade_all
-
-        def skip(submission: str, digest: str) -> bool:
-            if done.get(submission) != digest:
-                return False
-            self.unchanged.add(submission)
+    with GradeProgress(console(stderr=True), len(run.submissions)) as bar:
+        try:
+            with closing(run.grade(_Shown(bar), regrade=regrade)) as results:
+                for result in results:
+                    bar.finished(result)
+        except KeyboardInterrupt:
             return True
-
-        graded: Iterator[Result] = grade_all(
-            self.assignment,
-            self.submissions,
-            plugins=self.plugins,
-            sandbox=self.sandbox,
-            jobs=self.jobs,
-            skip=skip,
-            on_progress=lambda event: progress.advance(event.submission, event.stage),
-            on_weights=self.weights.__setitem__,
-            data=self.images,
-            image_seed=self.store.secret("image order"),
-        )
-        yield from graded
+    return False

@@ -97,7 +97,7 @@ def command(
         )
         record = class_record(store, assignment, wanted)
     board = record.board
-    shown = board if ids else for_class(board)
+    shown = board if ids else for_class(board, assignment.measures)
     if writer is None:
         deliver(_table(shown, out), out)
     elif isinstance(writer, SiteWriter):
@@ -123,16 +123,16 @@ def _reports(
     from harness.assignment.loading import metric_limits
     from harness.report.view import class_report, report
 
-    rules, limits, published = assignment.rules, metric_limits(assignment, plugins), shown.private
+    limits, published = metric_limits(assignment, plugins), shown.private
     names = {row.submission: row.name for row in record.board.entries}
     rows = {row.name: row for row in shown.entries}
     reports = {}
     for attempt in record.attempts:
         name = names[attempt.result.submission]
         if everything:
-            view = report(attempt, rules, audience="instructor", entry=rows[name], limits=limits)
+            view = report(attempt, assignment, audience="instructor", entry=rows[name], limits=limits)
         else:
-            view = class_report(attempt, rules, name=name, entry=rows[name], limits=limits, published=published)
+            view = class_report(attempt, assignment, name=name, entry=rows[name], limits=limits, published=published)
         reports[name] = view
     return reports
 

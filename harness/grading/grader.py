@@ -1,4 +1,4 @@
-"""Grading: from assignment and hand-ins to results, each as soon as it is finished.
+"""Grade hand-ins by an assignment: one result after another, each as soon as it is finished.
 
 Every submission is read, loaded in its own sandbox and evaluated on its own; whatever happens to one becomes that one's
 result and nobody else's.
@@ -12,13 +12,15 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import InitVar, dataclass, field
-from typing import TYPE_CHECKING
+from typing import Any
 
-from harness.api.evaluator import Context, JudgesPredictions
+from harness.api.evaluator import Context, Evaluator, JudgesPredictions
 from harness.api.network import Student
 from harness.assignment.loading import Assignment
+from harness.data.data_sets import DataSets
 from harness.errors import Cancelled, SubmissionError, UsageError
-from harness.grading.findings import layers
+from harness.grading.events import GradingEvents, Progress
+from harness.grading.findings import Findings, accident, layers, recording, unchecked
 from harness.networks.student import SandboxedStudent
 from harness.networks.teachers import Teachers
 from harness.plugins import Plugins
@@ -27,24 +29,10 @@ from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
 from harness.store.weights import packed
 from harness.submission.reading import HandIn, ReadLimits, Submission, read_submission
-from harness.values.base import Audience
+from harness.values.base import Audience, Options
 from harness.values.networks import Predictions
 from harness.values.results import Result
 from harness.worker.failures import failure
-
-if TYPE_CHECKING:
-    from harness.api.evaluator import Evaluator
-
-from harness.data.data_sets import DataSets
-from harness.grading.findings import _accident, _Findings, _recording, _unchecked
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What happens to a submission now; an empty stage means it is finished."""
-
-    submission: str
-    stage: str
 
 
 @dataclass(frozen=True)
@@ -55,11 +43,7 @@ class Grader:
     plugins: Plugins
     sandbox: Sandbox
     audience: Audience = "instructor"
-    skip: Callable[[str, str], bool] = lambda _submission, _digest: False
-    """(submission id, digest of its files) -> whether an earlier result still holds."""
-    on_progress: Callable[[Progress], None] = lambda _: None
-    on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None
-    """(submission id, its weights as `harness.store.weights` packs them), where the assignment compares the class."""
+    events: GradingEvents = field(default_factory=GradingEvents)
     image_seed: str = ""
     """Decides in which order workers see the images; a secret where it matters."""
     decoded: InitVar[DataSets | None] = None
@@ -84,7 +68,7 @@ class Grader:
         object.__setattr__(self, "teachers", teachers)
 
     def grade(self, hand_in: HandIn) -> Result | None:
-        """Grade one hand-in; None when `skip` said so or the run is being stopped."""
+        """Grade one hand-in; None when `events` skips it or the run is being stopped."""
         name = hand_in.id
         if self.stopping.is_set():
             return None
@@ -95,7 +79,7 @@ class Grader:
         except Cancelled:
             return None
         finally:
-            self.on_progress(Progress(name, ""))
+            self.events.on_progress(Progress(name, ""))
         return outcome and outcome.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
     def grade_live(self, opened: Callable[[], Student], input_size: int, kd_function: str | None) -> Result:
@@ -105,7 +89,7 @@ class Grader:
             opened: makes the student; whatever it raises becomes the result.
         """
         started = time.monotonic()
-        found = _Findings()
+        found = Findings()
         try:
             student = opened()
             self._run_evaluators(student, "notebook", input_size, kd_function, found)
@@ -122,20 +106,20 @@ class Grader:
 
     def _read_and_grade(self, hand_in: HandIn, box: Box) -> Result | None:
         name = hand_in.id
-        self.on_progress(Progress(name, "reading"))
+        self.events.on_progress(Progress(name, "reading"))
         try:
             limits = ReadLimits(total_bytes=self.assignment.rules.limits.submission_bytes)
             submission = read_submission(hand_in, box.path, self.plugins.weight_formats, limits)
         except SubmissionError as error:
-            return self._result(name, None, _Findings(error.status, error.reason, error.hint))
+            return self._result(name, None, Findings(error.status, error.reason, error.hint))
         except Exception as error:  # noqa: BLE001 - one bad hand-in never stops a class
-            return self._result(name, None, _accident(error))
-        if self.skip(name, submission.digest):
+            return self._result(name, None, accident(error))
+        if self.events.skip(name, submission.digest):
             return None
         return self._result(name, submission, self._evaluate(name, submission, box))
 
-    def _evaluate(self, name: str, submission: Submission, box: Box) -> _Findings:
-        found = _Findings()
+    def _evaluate(self, name: str, submission: Submission, box: Box) -> Findings:
+        found = Findings()
         try:
             if submission.predictions is not None:
                 self._judge_predictions(submission, name, found)
@@ -148,10 +132,10 @@ class Grader:
                 self.shared,
                 format_modules=self.plugins.weight_format_modules,
                 input_size=size,
-                on_stage=lambda stage: self.on_progress(Progress(name, stage)),
+                on_stage=lambda stage: self.events.on_progress(Progress(name, stage)),
                 stopping=self.stopping,
             )
-            with _recording(student, found):
+            with recording(student, found):
                 student.open()
                 found.layers = layers(student.facts)
                 self._keep_weights(student, name, submission)
@@ -161,9 +145,9 @@ class Grader:
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - our own failure is a result too, never a zero
-            accident = _accident(error)
-            found.end(accident.status, accident.reason, accident.hint)
-            found.printed += accident.printed
+            ours = accident(error)
+            found.end(ours.status, ours.reason, ours.hint)
+            found.printed += ours.printed
         return found
 
     def _keep_weights(self, student: SandboxedStudent, name: str, submission: Submission) -> None:
@@ -173,23 +157,22 @@ class Grader:
         if weights is None:
             student.notes.append("its weights are too many to be kept for comparisons with the class")
         else:
-            self.on_weights(name, weights)
+            self.events.on_weights(name, weights)
 
     def _run_evaluators(
-        self, student: Student, name: str, input_size: int, kd_function: str | None, found: _Findings
+        self, student: Student, name: str, input_size: int, kd_function: str | None, found: Findings
     ) -> None:
         for evaluator_name in self.assignment.options:
-            self.on_progress(Progress(name, evaluator_name.replace("_", " ")))
+            self.events.on_progress(Progress(name, evaluator_name.replace("_", " ")))
             context = self._context(evaluator_name, input_size, kd_function, found)
             found.add(self.plugins.evaluators[evaluator_name].evaluate(student, context))
 
-    def _judge_predictions(self, submission: Submission, name: str, found: _Findings) -> None:
+    def _judge_predictions(self, submission: Submission, name: str, found: Findings) -> None:
         """Run the evaluators that need no network; a person decides about the checks of the others."""
         rules = self.assignment.rules
         if not rules.submission.predictions:
             wanted = " or ".join(rules.submission.entry_points)
-            raise SubmissionError(
-                "rejected",
+            raise SubmissionError.rejected(
                 f"there is no source and no weights file, only {submission.predictions}; this assignment grades the "
                 "network itself, not its predictions",
                 f"hand in the source that defines {wanted}, and the trained weights",
@@ -199,21 +182,23 @@ class Grader:
         claims = submission.settings.claims
         handed_in = Predictions(classes, claims.figures, claims.curves)
         for evaluator_name in self.assignment.options:
-            self.on_progress(Progress(name, evaluator_name.replace("_", " ")))
+            self.events.on_progress(Progress(name, evaluator_name.replace("_", " ")))
             evaluator = self.plugins.evaluators[evaluator_name]
             if isinstance(evaluator, JudgesPredictions):
                 context = self._context(evaluator_name, rules.submission.input_sizes[0], None, found)
                 found.add(evaluator.evaluate_predictions(handed_in, context))
             else:
-                found.checks += [_unchecked(check) for check in self._checks_of(evaluator)]
+                found.add(unchecked(self._checks_of(evaluator)))
 
-    def _checks_of(self, evaluator: Evaluator) -> list[str]:
+    def _checks_of(self, evaluator: Evaluator[Any]) -> list[str]:
         """The checks that count: those the rubric names, and the one that carries the evaluator's name."""
         rules = self.assignment.rules.rubric
         counted = {evaluator.name, *rules.gates, *(rule.check for rule in rules.points)}
-        return sorted(evaluator.provides & counted)
+        return sorted(check.name for check in evaluator.checks if check.name in counted)
 
-    def _context(self, evaluator_name: str, input_size: int, kd_function: str | None, found: _Findings) -> Context:
+    def _context(
+        self, evaluator_name: str, input_size: int, kd_function: str | None, found: Findings
+    ) -> Context[Options]:
         rules = self.assignment.rules
         examples, public = self.data.test(input_size)
         return Context(
@@ -224,31 +209,30 @@ class Grader:
             baselines=rules.baselines,
             audience=self.audience,
             input_size=input_size,
-            measured=found.metrics,
+            measured=found.evaluation.metrics,
             kd_functions=(kd_function,) if kd_function else rules.submission.kd_functions,
             limit_seconds=rules.limits.request_seconds,
-            curves=tuple(found.curves),
+            curves=found.evaluation.curves,
             calibration=self.data.calibration(input_size),
             teacher=lambda: self.teachers.at(input_size),
-            predictions=found.predictions,
+            predictions=found.evaluation.predictions,
         )
 
     def _input_size(self, submission: Submission) -> int:
         allowed = self.assignment.rules.submission.input_sizes
         size = submission.settings.input_size or allowed[0]
         if size not in allowed:
-            raise SubmissionError(
-                "rejected",
+            raise SubmissionError.rejected(
                 f"submission.toml: input_size = {size} is not allowed",
                 f"choose one of {', '.join(map(str, allowed))}",
             )
         return size
 
-    def _result(self, name: str, submission: Submission | None, found: _Findings) -> Result:
+    def _result(self, name: str, submission: Submission | None, found: Findings) -> Result:
         rules = self.assignment.rules
-        checks = {check.name: check for check in found.checks}
         if found.status == "graded":
-            lines = rubric.points(rules, checks, found.metrics)
+            checks = {check.name: check for check in found.evaluation.checks}
+            lines = rubric.points(rules, checks, found.evaluation.metrics)
         else:
             lines = rubric.nothing(rules, f"not graded: {found.status.replace('_', ' ')}")
         return Result(
@@ -259,14 +243,7 @@ class Grader:
             digest=submission.digest if submission else None,
             score=sum(line.points for line in lines),
             max_score=rubric.max_score(rules),
-            metrics=found.metrics,
-            checks=tuple(found.checks),
-            curves=tuple(found.curves),
-            tables=tuple(found.tables),
             points=lines,
-            predictions=found.predictions,
-            correct=found.correct,
-            confusion=found.confusion,
             layers=found.layers,
             nickname=submission.settings.nickname if submission else None,
             members=submission.members if submission else (),
@@ -274,6 +251,7 @@ class Grader:
             notes=(*(submission.notes if submission else ()), *found.notes),
             printed=found.printed,
             seconds=0,
+            **dict(found.evaluation),
         )
 
 
@@ -285,9 +263,7 @@ def grade_all(
     sandbox: Sandbox,
     jobs: int,
     audience: Audience = "instructor",
-    skip: Callable[[str, str], bool] = lambda _submission, _digest: False,
-    on_progress: Callable[[Progress], None] = lambda _: None,
-    on_weights: Callable[[str, bytes], None] = lambda _submission, _weights: None,
+    events: GradingEvents | None = None,
     image_seed: str = "",
     data: DataSets | None = None,
 ) -> Iterator[Result]:
@@ -297,15 +273,14 @@ def grade_all(
 
     Args:
         submissions: as `harness.submission.discover` finds them.
-        on_progress: called from worker threads.
+        events: hears of the progress, and says what is not graded again.
         image_seed: decides in which order workers see the images; keep it secret and the same for a whole class.
-        on_weights: given the weights of a submission before its result, from worker threads; see `Grader`.
         data: the assignment's, for this audience; None: it is read now.
 
     Raises:
         UsageError: the assignment's data cannot be read.
     """
-    grader = Grader(assignment, plugins, sandbox, audience, skip, on_progress, on_weights, image_seed, data)
+    grader = Grader(assignment, plugins, sandbox, audience, events or GradingEvents(), image_seed, data)
     # Before anything starts: bad data is the instructor's mistake, not the first student's.
     grader.data.test(assignment.rules.submission.input_sizes[0])
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="grade") as pool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
 from harness.networks.remote import Variant
 from harness.networks.session import SMALL_REPLY_BYTES, Weights
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from harness.networks.student import SandboxedStudent
 
 
-class CheckpointNetwork(Variant):
-    """`harness.api.HandedInNetwork` in the student's worker.
+class CheckpointNetwork(GradedNetwork):
+    """`harness.api.HandedInNetwork`, decoded and built in the student's worker.
 
     Raises:
         SubmissionError: the file cannot be decoded, or does not fit the network that its entry says to build.
@@ -27,10 +28,10 @@ class CheckpointNetwork(Variant):
 
     def __init__(self, student: SandboxedStudent, checkpoint: Checkpoint) -> None:
         self.decoded: Mapping[str, Tensor] = {}
+        self.file_bytes = (student.submission.folder / checkpoint.file).stat().st_size
         self._checkpoint, self._owner = checkpoint, student
         self._facts: ModelFacts | None = None
-        self.file_bytes = (student.submission.folder / checkpoint.file).stat().st_size
-        super().__init__(student, self._load)
+        super().__init__(Variant(student.module, self._load))
 
     @property
     def facts(self) -> ModelFacts:
@@ -39,18 +40,15 @@ class CheckpointNetwork(Variant):
         return self._facts
 
     def _load(self, variant: str) -> Weights:
-        limits = self.rules.limits
-        read = self.session.ask(
+        session, limits = self._owner.module.session, self._owner.rules.limits
+        read = session.ask(
             Decode(weights=self._checkpoint.file, max_bytes=limits.tensor_bytes),
             doing=f"decoding {self._checkpoint.file}",
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
-        built = self.session.ask(
-            self._construction(variant),
-            doing=f"building the network of {self._checkpoint.file}",
-            seconds=limits.build_seconds,
-        ).said
+        request, doing = self._construction(variant), f"building the network of {self._checkpoint.file}"
+        built = session.ask(request, doing=doing, seconds=limits.build_seconds).said
         self.decoded, _ = match_keys(read.tensors, built.state)
         refuse_non_finite(self.decoded)
         aliases = renamed(read.said.aliases, read.tensors, self.decoded)
@@ -58,11 +56,11 @@ class CheckpointNetwork(Variant):
         return for_model(self.decoded, built.state)
 
     def _construction(self, variant: str) -> Build:
-        own = self._checkpoint
-        return self._owner.construction.model_copy(
+        own, usual = self._checkpoint, self._owner.construction
+        return usual.model_copy(
             update={
                 "variant": variant,
-                "model_arguments": own.model_arguments or self._owner.construction.model_arguments,
+                "model_arguments": own.model_arguments or usual.model_arguments,
                 "entry_points": (own.entry_point,) if own.entry_point else (),
             }
         )

@@ -14,7 +14,7 @@ from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Latency
 from harness.worker import cost
 from harness.worker.channel_pruning import without_channels
-from harness.worker.model import Model
+from harness.worker.model import Model, evaluating
 from harness.worker.recalibration import recalibrated
 
 if TYPE_CHECKING:
@@ -44,7 +44,10 @@ class LiveNetwork:
         return cost.macs(self.model)
 
     def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
-        return cost.latency(self._loaded(weights), batch_size, seconds)
+        model = self._loaded(weights)
+        evaluating(model.module)
+        batch = torch.zeros(batch_size, *model.input_shape).contiguous(memory_format=model.memory_format)
+        return cost.latency(model.run, batch, seconds)
 
     def without_channels(self, order: ChannelOrder, keep: float, weights: Weights | None = None) -> LiveNetwork:
         pruned = without_channels(self._loaded(weights), order, keep, self.classes)

@@ -49,7 +49,7 @@ class RemoteNetwork:
         pixels, order = self.shared.of(images)
         output = space(count * classes * 4)
         try:
-            self._asked().ask(
+            self.asked().ask(
                 Logits(images=batches_of(images, batch_size), classes=classes, variant=self.variant),
                 self.weights if weights is None else weights,
                 doing="running forward",
@@ -68,7 +68,7 @@ class RemoteNetwork:
         sent = self.weights if weights is None else weights
         pixels, _ = self.shared.of(images)
         found = (
-            self._asked()
+            self.asked()
             .ask(
                 Recalibrate(images=batches_of(images, CALIBRATION_BATCH), variant=self.variant),
                 sent,
@@ -88,12 +88,12 @@ class RemoteNetwork:
         """See `harness.api.Network.macs`."""
         request = CountMacs(variant=self.variant)
         seconds = self.rules.limits.build_seconds
-        return self._asked().ask(request, doing="counting multiply-accumulates", seconds=seconds).said.macs
+        return self.asked().ask(request, doing="counting multiply-accumulates", seconds=seconds).said.macs
 
     def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
         """See `harness.api.Network.latency`."""
         return (
-            self._asked()
+            self.asked()
             .ask(
                 MeasureLatency(batch_size=batch_size, seconds=seconds, variant=self.variant),
                 self.weights if weights is None else weights,
@@ -103,7 +103,7 @@ class RemoteNetwork:
             .said
         )
 
-    def _asked(self) -> WorkerSession:
+    def asked(self) -> WorkerSession:
         """The session, ready to be asked about this network."""
         return self.session
 
@@ -125,7 +125,7 @@ class Variant(RemoteNetwork):
         super().__init__(of.session, of.shared, of.rules)
         self.variant: str = uuid4().hex
         self._made = made
-        self._asked()
+        self.asked()
 
     def make(self) -> None:
         """Make it in a worker that does not hold it.
@@ -138,7 +138,7 @@ class Variant(RemoteNetwork):
             raise SubmissionError("crashed", "the same change of the network, made twice, gave two networks")
         self.weights = made
 
-    def _asked(self) -> WorkerSession:
+    def asked(self) -> WorkerSession:
         return self.session.holding(self)
 
 

@@ -6,21 +6,31 @@ such as the KD loss, gets a worker of its own, so that neither can change what t
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.api.network import Network
+from harness.api.sources import WorkerHalf
 from harness.errors import SubmissionError
+from harness.graph.reachable import reaching
+from harness.graph.tensors import bound, normalisation_statistics
 from harness.networks.checkpoint import CheckpointNetwork, facts_of
+from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
+from harness.networks.replayed import Measuring
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights, WorkerSession
-from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed
+from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed, same_bytes
+from harness.plugins import worker_half_name
 from harness.sandbox import Box, Usage, Worker
 from harness.sandbox.shared_images import SharedImages
-from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply
+from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
 from harness.worker.messages import (
     AskPlugin,
     Build,
@@ -33,6 +43,7 @@ from harness.worker.messages import (
     PruneChannels,
     ReplyT,
     Request,
+    Trace,
 )
 
 if TYPE_CHECKING:
@@ -40,7 +51,7 @@ if TYPE_CHECKING:
     from harness.submission.reading import Submission
 
 
-class SandboxedStudent(RemoteNetwork):
+class SandboxedStudent(GradedNetwork):
     """The handle evaluators get (`harness.api.Student`). Use it as a context manager: leaving kills the worker.
 
     Args:
@@ -62,7 +73,9 @@ class SandboxedStudent(RemoteNetwork):
         on_stage: Callable[[str], None] = lambda _: None,
         stopping: threading.Event | None = None,
     ) -> None:
-        super().__init__(WorkerSession(self._worker, self._greet), shared, assignment.rules)
+        super().__init__(RemoteNetwork(WorkerSession(self._worker, self._greet), shared, assignment.rules))
+        self.rules, self.session = assignment.rules, self.module.session
+        self.shared = shared
         self.submission, self.assignment, self.input_size = submission, assignment, input_size
         self._box, self._format_modules = box, format_modules
         self._on_stage, self._stopping = on_stage, stopping or threading.Event()
@@ -72,6 +85,7 @@ class SandboxedStudent(RemoteNetwork):
         self._opened: Opened | None = None
         self._built: Built | None = None
         self._printed = ""
+        self._measuring = Measuring(self._measuring_worker, shared.in_order, self.rules, self._input_shape)
 
     def __enter__(self) -> Self:
         return self
@@ -80,8 +94,9 @@ class SandboxedStudent(RemoteNetwork):
         self.close()
 
     def close(self) -> None:
-        """Kill the worker, if any."""
+        """Kill its workers, if any."""
         self.session.close()
+        self._measuring.close()
 
     @property
     def facts(self) -> ModelFacts:
@@ -126,8 +141,7 @@ class SandboxedStudent(RemoteNetwork):
     def construction(self) -> Build:
         """How the worker builds the network."""
         arguments = self.submission.settings.model_arguments or self.rules.submission.model_arguments
-        shape = (self.rules.images.channels, self.input_size, self.input_size)
-        return Build(model_arguments=arguments, input_shape=shape)
+        return Build(model_arguments=arguments, input_shape=self._input_shape)
 
     def open(self) -> None:
         """Decode the weights, import the definitions, build the network, match and describe.
@@ -144,12 +158,22 @@ class SandboxedStudent(RemoteNetwork):
         self.decoded, fitted = match_keys(read.tensors, state)
         refuse_non_finite(self.decoded)
         self.masks = live_masks(self.decoded)
-        self.weights = for_model(self.decoded, state)
+        self.module.weights = for_model(self.decoded, state)
         described = self._describe()
         self.session.note([*read.said.notes, *fitted])
         aliases = renamed(read.said.aliases, read.tensors, self.decoded)
         facts = facts_of(self._opened.source, read.said, self._built, aliases=aliases)
         self._facts = facts.model_copy(update={**described, "notes": tuple(self.notes)})
+        self._on_stage("tracing")
+        self.verify(self._measuring)
+        if self.traced is not None:
+            self.traced = replace(self.traced, constructed=self._constructed(self.traced))
+        elif self.rules.submission.unverified == "refuse":
+            raise SubmissionError(
+                "rejected",
+                f"the network cannot be verified: {self.verification.reason}",
+                "write forward with plain tensor operators, without decisions that depend on values",
+            )
 
     @contextmanager
     def again(self) -> Iterator[SandboxedStudent]:
@@ -163,7 +187,8 @@ class SandboxedStudent(RemoteNetwork):
             input_size=self.input_size,
             stopping=self._stopping,
         )
-        other.decoded, other.weights, other.masks, other._facts = self.decoded, self.weights, self.masks, self._facts
+        other.decoded, other.masks, other._facts = self.decoded, self.masks, self._facts
+        other.module.weights = self.weights
         try:
             yield other
         finally:
@@ -185,17 +210,21 @@ class SandboxedStudent(RemoteNetwork):
             )
             return checked_cut(answer.tensors, sent)
 
-        return Variant(self, cut)
+        network = GradedNetwork(Variant(self.module, cut))
+        network.verify(self._measuring)
+        return network
 
     def load(self, checkpoint: Checkpoint) -> CheckpointNetwork:
         """See `harness.api.Student.load`."""
-        return CheckpointNetwork(self, checkpoint)
+        network = CheckpointNetwork(self, checkpoint)
+        network.verify(self._measuring)
+        return network
 
     def ask(
-        self, module: str, facts: Mapping[str, Any], tensors: Weights, *, doing: str, limit_seconds: float
+        self, half: WorkerHalf, facts: Mapping[str, Any], tensors: Weights, *, doing: str, limit_seconds: float
     ) -> Reply:
         """See `harness.api.Student.ask`."""
-        request = AskPlugin(module=module, facts=dict(facts))
+        request = AskPlugin(half=worker_half_name(half), facts=dict(facts))
         answer = self._apart(request, tensors, doing=doing, seconds=limit_seconds)
         return Reply(answer.said.facts, answer.tensors)
 
@@ -226,20 +255,85 @@ class SandboxedStudent(RemoteNetwork):
             session.close()
             self._printed += session.printed
 
+    def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
+        """The names of tensors that were not learned: see `TracedNetwork`."""
+        reached, statistics = reaching(traced.graph), normalisation_statistics(traced.graph)
+        asked = {
+            name
+            for name, each in traced.graph.tensors.items()
+            if name in reached and each.kind != "parameter" and name not in statistics
+        }
+        if not asked:
+            return frozenset()
+        with self._sources_alone():
+            again = self._built_again()
+        known = {**traced.constants, **bound(traced.graph, self.weights)}
+        return frozenset(name for name in asked if name in again and same_bytes(known[name], again[name]))
+
+    def _built_again(self) -> Weights:
+        """The tensors of a second instance that has no weights in it; none where it cannot be built or traced."""
+        session = WorkerSession(self._worker, self._greet_again)
+        limits, classes = self.rules.limits, self.rules.images.classes
+        try:
+            return session.ask(
+                Trace(classes=classes, batch=2),
+                doing="tracing the network again",
+                seconds=limits.build_seconds,
+                max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
+            ).tensors
+        except SubmissionError:
+            return {}
+        finally:
+            session.close()
+            self._printed += session.printed
+
+    @contextmanager
+    def _sources_alone(self) -> Iterator[None]:
+        """Everything but sources is out of every worker's sight: what a class reads from a file was not constructed."""
+        folder, sources = self.submission.folder, set(self.submission.sources)
+        hidden = [each.relative_to(folder) for each in folder.rglob("*") if each.is_file()]
+        with tempfile.TemporaryDirectory(prefix="harness-hidden-") as elsewhere:
+            moved = [
+                (folder / each, Path(elsewhere, str(number)))
+                for number, each in enumerate(hidden)
+                if each not in sources
+            ]
+            for file, place in moved:
+                shutil.move(file, place)
+            try:
+                yield
+            finally:
+                for file, place in moved:
+                    shutil.move(place, file)
+
     def _worker(self) -> Worker:
+        return self._box.worker(self.submission.folder, self._usage, self._stopping)
+
+    def _measuring_worker(self) -> Worker:
+        return self._box.measuring_worker(self._usage, self._stopping)
+
+    @property
+    def _usage(self) -> Usage:
         limits = self.rules.limits
-        usage = Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
-        return self._box.worker(self.submission.folder, usage, self._stopping)
+        return Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
+
+    @property
+    def _input_shape(self) -> tuple[int, int, int]:
+        return (self.rules.images.channels, self.input_size, self.input_size)
 
     def _greet(self, session: WorkerSession) -> None:
         """Have a new worker import and build."""
-        self._opened = self._read(session, self._entry_points)
+        self._opened, self._built = self._import_and_build(session)
+
+    def _greet_again(self, session: WorkerSession) -> None:
+        self._import_and_build(session, other_random_numbers=True)
+
+    def _import_and_build(self, session: WorkerSession, *, other_random_numbers: bool = False) -> tuple[Opened, Built]:
+        opened = self._read(session, self._entry_points)
         self._on_stage("building")
-        self._built = session.ask(
-            self.construction,
-            doing="building the network and trying it on an empty image",
-            seconds=self.rules.limits.build_seconds,
-        ).said
+        request = self.construction.model_copy(update={"other_random_numbers": other_random_numbers})
+        doing, seconds = "building the network and trying it on an empty image", self.rules.limits.build_seconds
+        return opened, session.ask(request, doing=doing, seconds=seconds).said
 
     def _read_only(self, session: WorkerSession) -> None:
         self._read(session, ())

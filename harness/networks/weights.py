@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import torch
-
 from harness.errors import SubmissionError
 
 if TYPE_CHECKING:
@@ -15,6 +13,8 @@ if TYPE_CHECKING:
 
 def refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:
     """Raise SubmissionError when weights are NaN or infinite."""
+    import torch
+
     for name, each in decoded.items():
         numbers = each.float() if each.element_size() == 1 else each  # torch has no isfinite for floats of 8 bits
         if each.is_floating_point() and not bool(torch.isfinite(numbers).all()):
@@ -146,6 +146,16 @@ def is_statistic(name: str, decoded: Mapping[str, Tensor]) -> bool:
     return all(each is not None and each.dim() == 1 and each.shape == decoded[name].shape for each in pair) and (
         weight is None or weight.shape == decoded[name].shape
     )
+
+
+def same_bytes(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have one dtype, one shape and equal bytes: zeros of either sign differ, NaN equals itself."""
+    import torch
+
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    flat = [each.contiguous().reshape(-1).view(torch.uint8) for each in (one, other)]
+    return bool(torch.equal(*flat))
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""From checks and metrics to points, each with its reason."""
+"""Turn checks and metrics into points, each with its reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.values.measures import Check, Metric
+from harness.values.measures import ACCURACY, Check, Metric
 from harness.values.results import PointLine
 from harness.values.rules import AssignmentFile, PointRule
 
@@ -111,7 +111,7 @@ def _condition(
         check = checks.get(rule.check)
         verdict = check.verdict if check else "could_not_check"
         return verdict == "passed", f"{rule.check}: {verdict.replace('_', ' ')}"
-    name = rule.metric or "accuracy"
+    name = rule.metric or ACCURACY
     metric = metrics.get(name)
     if metric is None:
         return False, f"{name} was not measured"

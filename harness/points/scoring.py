@@ -1,15 +1,16 @@
-"""All points of a submission, each with its reason: automatic ones, by rank, by hand, caps, lateness, overrides."""
+"""Score a submission, line by line with reasons: automatic, by rank, by hand, caps, lateness, overrides."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from harness.audience import holds_private, points_are_public
 from harness.points import rubric
 from harness.values.decisions import Override
+from harness.values.measures import Measures
 from harness.values.results import LineKind, PointLine, Result, ScoreLine
 from harness.values.rules import AssignmentFile, LatePolicy, RankPoints
 
@@ -36,6 +37,8 @@ class ScoreInputs:
     manual_points: Mapping[str, float]
     """Manual points by name."""
     override: Override | None = None
+    measures: Measures = field(default_factory=Measures)
+    """What the evaluators declare; it decides which lines the class may see."""
 
 
 def score_lines(rules: AssignmentFile, result: Result, found: ScoreInputs) -> tuple[ScoreLine, ...]:
@@ -44,7 +47,7 @@ def score_lines(rules: AssignmentFile, result: Result, found: ScoreInputs) -> tu
     Automatic points, points by rank and manual points add up to at most the cap; lateness takes its share of that; an
     override replaces the sum. A failed gate leaves nothing of any of them.
     """
-    lines = [*_automatic(rules, result), *_by_rank(rules, found), *_manual(rules, found)]
+    lines = [*_automatic(rules, result, found.measures), *_by_rank(rules, found), *_manual(rules, found)]
     closed = rubric.closed_gates(rules, result.checks)
     if closed and result.status == "graded":
         why = f"0 because {' and '.join(closed)} failed"
@@ -88,8 +91,8 @@ def late_days(policy: LatePolicy | None, submitted_at: datetime | None) -> int |
     return 0 if late <= timedelta(minutes=policy.grace_minutes) else math.ceil(late / _DAY)
 
 
-def _automatic(rules: AssignmentFile, result: Result) -> list[ScoreLine]:
-    public = {rule.name: points_are_public(rule, rules) for rule in rules.rubric.points}
+def _automatic(rules: AssignmentFile, result: Result, measures: Measures) -> list[ScoreLine]:
+    public = {rule.name: points_are_public(rule, rules, measures) for rule in rules.rubric.points}
     known = not holds_private(rules)
     return [
         ScoreLine(**line.model_dump(), kind="automatic", public=public.get(line.name, known)) for line in result.points
@@ -100,7 +103,7 @@ def _by_rank(rules: AssignmentFile, found: ScoreInputs) -> list[ScoreLine]:
     lines = []
     for rule in rules.rubric.rank:
         points, reason = _rank_points(rule, found)
-        public = points_are_public(rule, rules)
+        public = points_are_public(rule, rules, found.measures)
         lines.append(
             ScoreLine(name=rule.name, points=points, max_points=rule.points, reason=reason, kind="rank", public=public)
         )

@@ -1,4 +1,4 @@
-"""A submission's report as Markdown."""
+"""Write a submission's report as Markdown."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from harness.text import (
 from harness.values.curves import Curve
 from harness.values.measures import Check
 from harness.values.report import ReportView
-from harness.values.results import is_evidence
 
 _INSTRUCTOR = "(for the instructor)"
 
@@ -58,7 +57,7 @@ def markdown(view: ReportView) -> str:
 def _figures(view: ReportView) -> list[str]:
     result = view.result
     checks = [
-        (VERDICT_SYMBOLS[each.verdict], _check_name(each), each.reason, each.hint or "") for each in result.checks
+        (VERDICT_SYMBOLS[each.verdict], _check_name(each, view), each.reason, each.hint or "") for each in result.checks
     ]
     metrics = [
         (each.name, metric_text(each.metric), interval_text(each.metric), standing(each)) for each in view.metrics
@@ -71,8 +70,8 @@ def _figures(view: ReportView) -> list[str]:
     ]
 
 
-def _check_name(check: Check) -> str:
-    return f"{check.name} {_INSTRUCTOR}" if is_evidence(check.name) else check.name
+def _check_name(check: Check, view: ReportView) -> str:
+    return f"{check.name} {_INSTRUCTOR}" if check.name in view.evidence else check.name
 
 
 def _network(view: ReportView) -> list[str]:

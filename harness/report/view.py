@@ -1,18 +1,19 @@
-"""One submission's report: the view that terminal, Markdown, HTML and JSON are made of."""
+"""View one submission as its reader may: what terminal, Markdown, HTML and JSON are made of."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
 from harness import audience as audiences
+from harness.assignment.loading import Assignment
 from harness.points.scoring import DECIDED, lines_for_student, most, total
 from harness.text import clean
 from harness.values.base import Audience, Verdict
 from harness.values.board import Entry
-from harness.values.measures import Check
+from harness.values.measures import ACCURACY, Check
 from harness.values.report import MetricLine, ReportView
-from harness.values.results import Attempt, PointLine, Result, describe_status
-from harness.values.rules import AssignmentFile
+from harness.values.results import Attempt, PointLine, Result
+from harness.vocabulary import describe_status
 
 VERDICT_SYMBOLS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
 VERDICTS: dict[Verdict, str] = {"passed": "passed", "failed": "failed", "could_not_check": "could not be checked"}
@@ -45,7 +46,7 @@ def _next(line: MetricLine) -> str:
 
 def report(
     attempt: Attempt,
-    rules: AssignmentFile,
+    assignment: Assignment,
     *,
     audience: Audience,
     entry: Entry | None = None,
@@ -61,22 +62,23 @@ def report(
         limits: of metrics, as `metric_limits` finds them.
         published: the instructor has published what private images decide.
     """
-    view = _view(attempt, rules, attempt.result, entry, limits or {}).model_copy(update={"attempt": place})
+    rules = assignment.rules
+    view = _view(attempt, assignment, entry, limits or {}).model_copy(update={"attempt": place})
     if audience == "instructor":
         return view
-    shown = audiences.for_student(attempt.result, rules, published=published)
+    shown = audiences.for_student(attempt.result, rules, assignment.measures, published=published)
     shown = shown.model_copy(update=_decided(entry))
     lines = (
         None
         if entry is None
         else lines_for_student(entry.points, private=audiences.holds_private(rules) and not published)
     )
-    return _narrowed(view, rules, shown, lines)
+    return _narrowed(view, assignment, shown, lines)
 
 
 def class_report(
     attempt: Attempt,
-    rules: AssignmentFile,
+    assignment: Assignment,
     *,
     name: str,
     entry: Entry | None = None,
@@ -88,19 +90,25 @@ def class_report(
     Args:
         entry: what the *class's* board has for it; None: automatic points alone.
     """
-    shown = audiences.for_class(attempt.result, rules, published=published)
+    shown = audiences.for_class(attempt.result, assignment.rules, assignment.measures, published=published)
     shown = shown.model_copy(update={"submission": name})
-    view = _view(attempt, rules, attempt.result, entry, limits or {})
-    return _narrowed(view, rules, shown, None if entry is None else entry.points)
+    view = _view(attempt, assignment, entry, limits or {})
+    return _narrowed(view, assignment, shown, None if entry is None else entry.points)
 
 
-def metric_lines(result: Result, rules: AssignmentFile, limits: Mapping[str, float]) -> tuple[MetricLine, ...]:
+def metric_lines(result: Result, assignment: Assignment, limits: Mapping[str, float]) -> tuple[MetricLine, ...]:
     """Every metric with its limit and baselines."""
-    tiers = dict(sorted(rules.baselines.items(), key=lambda tier: tier[1]))
+    tiers = dict(sorted(assignment.rules.baselines.items(), key=lambda tier: tier[1]))
+    compared = assignment.measures.kinds_of(ACCURACY)
     return tuple(
-        MetricLine(name=name, metric=metric, limit=limits.get(name), baselines=tiers if _is_compared(name) else {})
+        MetricLine(name=name, metric=metric, limit=limits.get(name), baselines=tiers if name in compared else {})
         for name, metric in result.metrics.items()
     )
+
+
+def evidence(result: Result, assignment: Assignment) -> tuple[str, ...]:
+    """The names of its checks that are for the instructor alone."""
+    return tuple(check.name for check in result.checks if assignment.measures.is_evidence(check.name))
 
 
 def outcome(result: Result) -> str:
@@ -115,10 +123,9 @@ def next_steps(checks: Iterable[Check]) -> list[str]:
     return [f"see to {', '.join(names)} above, then check again"] if names else []
 
 
-def _view(
-    attempt: Attempt, rules: AssignmentFile, whole: Result, entry: Entry | None, limits: Mapping[str, float]
-) -> ReportView:
+def _view(attempt: Attempt, assignment: Assignment, entry: Entry | None, limits: Mapping[str, float]) -> ReportView:
     """The instructor's."""
+    rules, whole = assignment.rules, attempt.result
     return ReportView(
         audience="instructor",
         name=whole.submission,
@@ -132,13 +139,14 @@ def _view(
         max_score=entry.max_score if entry else whole.max_score,
         points=entry.points if entry else whole.points,
         override=entry.override if entry else None,
-        metrics=metric_lines(whole, rules, limits),
+        metrics=metric_lines(whole, assignment, limits),
         class_names=rules.images.class_names,
+        evidence=evidence(whole, assignment),
         withheld=(),
     )
 
 
-def _narrowed(view: ReportView, rules: AssignmentFile, shown: Result, lines: Sequence[PointLine] | None) -> ReportView:
+def _narrowed(view: ReportView, assignment: Assignment, shown: Result, lines: Sequence[PointLine] | None) -> ReportView:
     """The view for others: with that result and those points, and nothing of what an instructor decided."""
     points = shown.points if lines is None else tuple(lines)
     return view.model_copy(
@@ -147,10 +155,11 @@ def _narrowed(view: ReportView, rules: AssignmentFile, shown: Result, lines: Seq
             "name": shown.submission,
             "result": shown,
             "score": total(points),
-            "max_score": most(rules, points),
+            "max_score": most(assignment.rules, points),
             "points": points,
             "override": None,
             "metrics": tuple(line for line in view.metrics if line.name in shown.metrics),
+            "evidence": (),
             "withheld": audiences.withheld(view.result, shown),
         }
     )
@@ -161,7 +170,3 @@ def _decided(entry: Entry | None) -> dict[str, str | None]:
     if entry is None or entry.override is None or entry.override.old_status == entry.status:
         return {}
     return {"reason": DECIDED.format("status"), "hint": None}
-
-
-def _is_compared(name: str) -> bool:
-    return name in {"accuracy", "accuracy_public", "accuracy_private"}

@@ -1,4 +1,4 @@
-"""Does the sandbox hold here? A worker tries what is forbidden before the first submission comes near it."""
+"""Test the sandbox: a worker tries what is forbidden before the first submission comes near it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading what was handed in, one entry at a time, from a folder or an archive.
+"""Read what was handed in, one entry at a time, from a folder or an archive.
 
 Every reader yields `ArchiveEntry` values and unpacks nothing by itself; `harness.submission.staging` decides what is
 copied and how much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes
@@ -97,7 +97,7 @@ def _walk(root: Path, folder: Path, parts: tuple[str, ...], above: tuple[Path, .
     try:
         found = sorted(os.scandir(folder), key=lambda each: each.name)
     except OSError as error:
-        raise SubmissionError("rejected", f"{_shown(parts)} cannot be read: {error.strerror}") from error
+        raise SubmissionError.rejected(f"{_shown(parts)} cannot be read: {error.strerror}") from error
     for item in found:
         here = (*parts, escape(item.name))
         if is_noise(here):
@@ -106,7 +106,7 @@ def _walk(root: Path, folder: Path, parts: tuple[str, ...], above: tuple[Path, .
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             if path in above or len(here) > 64:
-                raise SubmissionError("rejected", f"{_shown(here)} is a link to a folder that contains it")
+                raise SubmissionError.rejected(f"{_shown(here)} is a link to a folder that contains it")
             yield from _walk(root, path, here, (*above, path))
         else:
             _require_regular(mode, here)
@@ -119,9 +119,9 @@ def _followed(root: Path, path: Path, parts: tuple[str, ...]) -> Path:
     try:
         target = path.resolve(strict=True)
     except (OSError, RuntimeError) as error:
-        raise SubmissionError("rejected", f"{_shown(parts)} is a link that leads nowhere", _LINK_HINT) from error
+        raise SubmissionError.rejected(f"{_shown(parts)} is a link that leads nowhere", _LINK_HINT) from error
     if not target.is_relative_to(root):
-        raise SubmissionError("rejected", f"{_shown(parts)} is a link that leaves the submission", _LINK_HINT)
+        raise SubmissionError.rejected(f"{_shown(parts)} is a link that leaves the submission", _LINK_HINT)
     return target
 
 
@@ -130,7 +130,7 @@ _LINK_HINT = "replace the link by the file itself"
 
 def _require_regular(mode: int, parts: tuple[str, ...]) -> None:
     if not stat.S_ISREG(mode):
-        raise SubmissionError("rejected", f"{_shown(parts)} is a device, pipe or socket, not a file")
+        raise SubmissionError.rejected(f"{_shown(parts)} is a device, pipe or socket, not a file")
 
 
 def _file(path: Path, parts: tuple[str, ...]) -> ArchiveEntry:
@@ -171,7 +171,7 @@ def archive_entries(path: Path, limit_bytes: int) -> Iterator[ArchiveEntry]:
             yield from _tar_entries(file, limit_bytes)
         else:
             kind = archive_suffix(path) or "this kind of"
-            raise SubmissionError("rejected", f"{kind} archives cannot be read", "hand in a .zip or .tar.gz")
+            raise SubmissionError.rejected(f"{kind} archives cannot be read", "hand in a .zip or .tar.gz")
 
 
 def broken(error: Exception) -> SubmissionError | None:
@@ -180,7 +180,7 @@ def broken(error: Exception) -> SubmissionError | None:
     if isinstance(error, SubmissionError) or not isinstance(error, known):
         return None
     reason = f"the archive is damaged or not an archive: {escape(str(error)) or type(error).__name__}"
-    return SubmissionError("rejected", reason, "pack it again, and unpack it once yourself to see that it works")
+    return SubmissionError.rejected(reason, "pack it again, and unpack it once yourself to see that it works")
 
 
 def zip_directory_bytes(file: BinaryIO) -> int:
@@ -225,7 +225,7 @@ def zip_members(path: Path, below: Iterable[tuple[str, ...]]) -> Iterator[Archiv
 
 def _zip_entries(file: BinaryIO, wanted: Callable[[tuple[str, ...]], bool] = lambda _: True) -> Iterator[ArchiveEntry]:
     if zip_directory_bytes(file) > _DIRECTORY_LIMIT_BYTES:
-        raise SubmissionError("rejected", "the archive lists far too many files")
+        raise SubmissionError.rejected("the archive lists far too many files")
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
             parts = _parts(_zip_name(info))
@@ -247,10 +247,10 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> ArchiveEntry:
     if info.flag_bits & 1:
-        raise SubmissionError("rejected", f"{_shown(parts)} is encrypted", "pack the archive without a password")
+        raise SubmissionError.rejected(f"{_shown(parts)} is encrypted", "pack the archive without a password")
     if info.compress_type not in _UNPACKABLE:
         reason = f"{_shown(parts)} is compressed with method {info.compress_type}, which cannot be read"
-        raise SubmissionError("rejected", reason, "pack it with the usual zip settings")
+        raise SubmissionError.rejected(reason, "pack it with the usual zip settings")
     mode = info.external_attr >> 16
     modified = _zip_moment(info)
     if stat.S_ISLNK(mode):
@@ -287,7 +287,7 @@ class _Forward(io.RawIOBase):
         self._position += len(data)
         self.last = data
         if self._position > self._limit_bytes:
-            raise SubmissionError("rejected", f"the archive unpacks to more than {self._limit_bytes:,} bytes")
+            raise SubmissionError.rejected(f"the archive unpacks to more than {self._limit_bytes:,} bytes")
         return data
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
@@ -328,16 +328,16 @@ def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, parts: tuple[s
         return ArchiveEntry(parts, 0, None, _parts(member.linkname), modified)
     content = archive.extractfile(member) if member.isfile() else None
     if content is None:
-        raise SubmissionError("rejected", f"{_shown(parts)} is a device, pipe or socket, not a file")
+        raise SubmissionError.rejected(f"{_shown(parts)} is a device, pipe or socket, not a file")
     return ArchiveEntry(parts, member.size, lambda: content, modified=modified)
 
 
 def _parts(name: str) -> tuple[str, ...]:
     if name.startswith("/") or (name[1:3] in {":/", ":\\"} and name[:1].isalpha()):
-        raise SubmissionError("rejected", f"the archive holds an absolute name: {escape(name)!r}", _NAME_HINT)
+        raise SubmissionError.rejected(f"the archive holds an absolute name: {escape(name)!r}", _NAME_HINT)
     parts = tuple(escape(each) for each in name.split("/") if each not in {"", "."})
     if ".." in parts:
-        raise SubmissionError("rejected", f"the archive holds a name that leaves it: {escape(name)!r}", _NAME_HINT)
+        raise SubmissionError.rejected(f"the archive holds a name that leaves it: {escape(name)!r}", _NAME_HINT)
     return parts
 
 
@@ -350,7 +350,7 @@ def _link_target(parts: tuple[str, ...], target: str) -> tuple[str, ...]:
         if each == ".." and found:
             found.pop()
         elif each == ".." or target.startswith("/"):
-            raise SubmissionError("rejected", f"{_shown(parts)} is a link that leaves the submission", _LINK_HINT)
+            raise SubmissionError.rejected(f"{_shown(parts)} is a link that leaves the submission", _LINK_HINT)
         elif each not in {"", "."}:
             found.append(escape(each))
     return tuple(found)

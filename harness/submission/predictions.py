@@ -1,4 +1,4 @@
-"""Predicted classes handed in as a table, as Kaggle takes them: read line by line, never guessed at.
+"""Read predicted classes handed in as a table, as Kaggle takes them: line by line, never guessed at.
 
     id,pred          Id,Category      Id,label
     0,9              0000,3           0,10
@@ -74,7 +74,7 @@ def read_predictions(path: Path, shown: str, examples: Examples) -> tuple[int, .
             if len(mistakes) <= 2 * _MAX_MISTAKES_SHOWN
             else [*mistakes[:_MAX_MISTAKES_SHOWN], "…", mistakes[-1]]
         )
-        raise SubmissionError("rejected", "\n  ".join([f"{shown}: {count}", *listed]), _HINT)
+        raise SubmissionError.rejected("\n  ".join([f"{shown}: {count}", *listed]), _HINT)
     return tuple(predicted[index] for index in range(len(names)))
 
 
@@ -139,11 +139,11 @@ def _missing(names: Sequence[str], predicted: Mapping[int, int], rows: int) -> s
 def _rows(path: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
     """(line, cells) of every row below the header that is not blank."""
     if path.stat().st_size > _LIMIT_BYTES:
-        raise SubmissionError("rejected", f"{shown} is larger than {_LIMIT_BYTES:,} bytes", _HINT)
+        raise SubmissionError.rejected(f"{shown} is larger than {_LIMIT_BYTES:,} bytes", _HINT)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SubmissionError("rejected", f"{shown} is not UTF-8 text", "save it as a plain CSV file") from error
+        raise SubmissionError.rejected(f"{shown} is not UTF-8 text", "save it as a plain CSV file") from error
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(first))
     header = False
@@ -157,9 +157,9 @@ def _rows(path: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
                 _require_header(row, shown, reader.line_num)
                 header = True
     except csv.Error as error:
-        raise SubmissionError("rejected", f"{shown}: line {reader.line_num}: {error}", _HINT) from error
+        raise SubmissionError.rejected(f"{shown}: line {reader.line_num}: {error}", _HINT) from error
     if not header:
-        raise SubmissionError("rejected", f"{shown} is empty", _HINT)
+        raise SubmissionError.rejected(f"{shown} is empty", _HINT)
 
 
 def _require_header(row: Sequence[str], shown: str, line: int) -> None:
@@ -171,8 +171,8 @@ def _require_header(row: Sequence[str], shown: str, line: int) -> None:
         hint = "the first column is pandas' own index: write the table with to_csv(…, index=False)"
     elif len(row) == 2 and _names_columns(row[::-1]):
         hint = "the columns are the wrong way round: the id comes first"
-    raise SubmissionError(
-        "rejected", f"{shown}: line {line}: a header such as id,pred should stand here, not {found!r}", hint
+    raise SubmissionError.rejected(
+        f"{shown}: line {line}: a header such as id,pred should stand here, not {found!r}", hint
     )
 
 

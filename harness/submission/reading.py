@@ -1,4 +1,4 @@
-"""Taking in what a student handed in: found, staged, digested, described; never executed or unpickled here.
+"""Read a hand-in: staged, digested, described; never executed or unpickled here.
 
 Everything is copied into a private folder first (`harness.submission.staging`), so that what is digested is
 what is graded.
@@ -75,7 +75,7 @@ def read_submission(
     folder, newest = stage(hand_in, scratch, formats, limits)
     files = sorted(each.relative_to(folder) for each in folder.rglob("*") if each.is_file())
     if not files:
-        raise SubmissionError("rejected", "the submission is empty", "hand in a source file and a weights file")
+        raise SubmissionError.rejected("the submission is empty", "hand in a source file and a weights file")
     settings = _settings(folder, files)
     weights = _weights(folder, files, settings, formats)
     sources = tuple(each for each in files if is_source(each))
@@ -148,7 +148,7 @@ def _weights(
         names = [each.as_posix() for each in found]
         lines = " or ".join(f"weights = {_toml(name)}" for name in names[:5])
         reason = f"{len(found)} files look like weights: {', '.join(names[:20])}"
-        raise SubmissionError("rejected", reason, f"write one line into {SETTINGS_FILE}: {lines}")
+        raise SubmissionError.rejected(reason, f"write one line into {SETTINGS_FILE}: {lines}")
     if not found:
         named = [each for each in files if each not in others and each.suffix.lower() in WEIGHTS_SUFFIXES]
         for each in named[:1]:
@@ -162,7 +162,7 @@ def _unreadable(folder: Path, file: Path) -> SubmissionError:
         head = content.read(64)
     name = file.as_posix()
     if not head:
-        return SubmissionError("rejected", f"{name} is empty", "save the weights again, and look at the file's size")
+        return SubmissionError.rejected(f"{name} is empty", "save the weights again, and look at the file's size")
     if head.startswith(b"version https://git-lfs"):
         what, hint = "a Git LFS pointer, not the file itself", "run 'git lfs pull', then pack the folder again"
     elif head.lstrip().lower().startswith((b"<!doctype", b"<html")):
@@ -171,7 +171,7 @@ def _unreadable(folder: Path, file: Path) -> SubmissionError:
         what, hint = "damaged: its end is missing", "copy or upload it again, and load it once yourself"
     else:
         what, hint = "not a weights file of any known format", "hand in torch.save(model.state_dict(), …)"
-    return SubmissionError("rejected", f"{name} is {what}", hint)
+    return SubmissionError.rejected(f"{name} is {what}", hint)
 
 
 def _predictions(folder: Path, files: Sequence[Path]) -> Path | None:
@@ -179,7 +179,7 @@ def _predictions(folder: Path, files: Sequence[Path]) -> Path | None:
     tables = tables or [each for each in files if each.suffix.lower() == ".csv"]
     if len(tables) > 1:
         names = ", ".join(each.as_posix() for each in tables[:20])
-        raise SubmissionError("rejected", f"{len(tables)} files hold predictions: {names}", "hand in one of them")
+        raise SubmissionError.rejected(f"{len(tables)} files hold predictions: {names}", "hand in one of them")
     return tables[0] if tables else None
 
 

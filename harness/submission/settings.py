@@ -1,4 +1,4 @@
-"""`submission.toml`: what a student may say about a hand-in."""
+"""Read `submission.toml`: what a student may say about a hand-in."""
 
 from __future__ import annotations
 
@@ -40,13 +40,19 @@ class Settings(Value):
     """The content of `submission.toml`; every key is optional, none beyond these is known."""
 
     nickname: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    """Stands for the submission on the class's board."""
     members: tuple[Name, ...] = ()
+    """Who worked on it."""
     entry_point: Name | None = None
+    """The class or function that makes the network, as `name` or `file.py:name`."""
     kd_function: Name | None = None
+    """The KD loss, as `name` or `file.py:name`."""
     weights: Name | None = None
     """The weights file, relative to submission.toml."""
     model_arguments: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments for the entry point."""
     input_size: Annotated[PositiveInt, Field(strict=True)] | None = None
+    """One of the assignment's `input_sizes`."""
     checkpoints: dict[Name, Annotated[tuple[Checkpoint, ...], Field(max_length=50)]] = Field(
         default_factory=dict, max_length=20
     )
@@ -56,7 +62,9 @@ class Settings(Value):
     teacher: Checkpoint | None = None
     """The large network, where the assignment brings none: its file, or a table likewise."""
     claims: Claims = Field(default_factory=lambda: Claims.model_validate({}))
+    """What is stated of the network, for the check `claims`. Keys beside `curves` name metrics."""
     submitted_at: AwareDatetime | None = None
+    """When it was handed in; otherwise the newest file's time counts."""
 
     def further_files(self) -> dict[str, str]:
         """Key -> file of every weights file beside the one that is graded."""
@@ -73,13 +81,13 @@ def parse_settings(data: bytes) -> Settings:
         SubmissionError: not TOML, or with mistakes; all of them are listed.
     """
     if len(data) > _TEXT_LIMIT_CHARACTERS:
-        raise SubmissionError("rejected", f"{SETTINGS_FILE} is larger than {_TEXT_LIMIT_CHARACTERS:,} bytes")
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is larger than {_TEXT_LIMIT_CHARACTERS:,} bytes")
     try:
         table = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
-        raise SubmissionError("rejected", f"{SETTINGS_FILE} is not UTF-8 text", "save it as UTF-8") from error
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not UTF-8 text", "save it as UTF-8") from error
     except (ValueError, RecursionError) as error:
-        raise SubmissionError("rejected", f"{SETTINGS_FILE} is not valid TOML: {error}") from error
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not valid TOML: {error}") from error
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
@@ -89,10 +97,10 @@ def parse_settings(data: bytes) -> Settings:
 def refusal(mistakes: list[str]) -> SubmissionError:
     """One refusal for all mistakes in submission.toml."""
     count = "1 mistake" if len(mistakes) == 1 else f"{len(mistakes)} mistakes"
-    return SubmissionError(
-        "rejected", "\n".join([f"{SETTINGS_FILE}: {count}", *(f"  {each}" for each in mistakes)]),
+    return SubmissionError.rejected(
+        "\n".join([f"{SETTINGS_FILE}: {count}", *(f"  {each}" for each in mistakes)]),
         f"correct {SETTINGS_FILE}; it may hold {', '.join(Settings.model_fields)}",
-    )  # fmt: skip
+    )
 
 
 def _mistake(error: Any) -> str:

@@ -1,4 +1,4 @@
-"""Copying a hand-in into a private folder: as regular files, within limits, out of whatever it was packed in."""
+"""Copy a hand-in into a private folder: as regular files, within limits, out of whatever it was packed in."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _of_download(hand_in: HandIn) -> Iterator[ArchiveEntry]:
 
 def _moved(entry: ArchiveEntry, inside: tuple[str, ...], name: str) -> ArchiveEntry:
     if entry.open is None:
-        raise SubmissionError("rejected", f"{'/'.join(inside)!r} is a link", "replace the link by the file itself")
+        raise SubmissionError.rejected(f"{'/'.join(inside)!r} is a link", "replace the link by the file itself")
     return replace(entry, parts=(name, *inside) if name else inside)
 
 
@@ -113,18 +113,16 @@ def _entries(path: Path, formats: Mapping[str, WeightFormat], limits: ReadLimits
     if archive_suffix(path):
         size = path.stat().st_size
         if size > limits.total_bytes:
-            raise SubmissionError(
-                "rejected", f"the archive has {size:,} bytes; at most {limits.total_bytes:,} are read"
-            )
+            raise SubmissionError.rejected(f"the archive has {size:,} bytes; at most {limits.total_bytes:,} are read")
         allowed = min(4 * limits.total_bytes, limits.free_bytes + limits.ratio * size)
         return _bounded(archive_entries(path, allowed), allowed, limits)
     if path.suffix.lower() in SOURCE_SUFFIXES:
         weights = _weights_beside(path, formats)
         return [file_entry(each) for each in (path, weights) if each]
-    raise SubmissionError(
-        "rejected", f"{escape(path.name)} is not something that can be handed in",
+    raise SubmissionError.rejected(
+        f"{escape(path.name)} is not something that can be handed in",
         "hand in a folder, a .zip or .tar.gz of it, or a .py or .ipynb with the weights file beside it",
-    )  # fmt: skip
+    )
 
 
 def _packed(folder: Path) -> tuple[list[Path], list[Path]]:
@@ -142,7 +140,7 @@ def _bounded(entries: Iterable[ArchiveEntry], allowed: int, limits: ReadLimits) 
         declared += entry.bytes_declared
         if declared > allowed:
             reason = f"the archive unpacks to more than {allowed:,} bytes, {limits.ratio} times its own size"
-            raise SubmissionError("rejected", reason, _SMALLER)
+            raise SubmissionError.rejected(reason, _SMALLER)
         yield entry
 
 
@@ -158,7 +156,7 @@ def _weights_beside(source: Path, formats: Mapping[str, WeightFormat]) -> Path |
         if len(recognised) > 1:
             names = ", ".join(each.name for each in recognised)
             hint = f"name the right one {source.stem}{recognised[0].suffix}, or hand in a folder"
-            raise SubmissionError("rejected", f"several weights files lie beside {source.name}: {names}", hint)
+            raise SubmissionError.rejected(f"several weights files lie beside {source.name}: {names}", hint)
     return None
 
 
@@ -188,7 +186,7 @@ class _Staging:
     def _count_file(self) -> None:
         self._files += 1
         if self._files > self._limits.files:
-            raise SubmissionError("rejected", f"more than {self._limits.files:,} files", "leave out data sets")
+            raise SubmissionError.rejected(f"more than {self._limits.files:,} files", "leave out data sets")
 
     def _write(self, entry: ArchiveEntry) -> None:
         assert entry.open is not None
@@ -205,7 +203,7 @@ class _Staging:
                     raise _too_large(name, self._limits.file_bytes)
                 if self._bytes > self._limits.total_bytes:
                     reason = f"the submission holds more than {self._limits.total_bytes:,} bytes"
-                    raise SubmissionError("rejected", reason, _SMALLER)
+                    raise SubmissionError.rejected(reason, _SMALLER)
                 copy.write(chunk)
         if entry.modified:
             os.utime(target, (entry.modified.timestamp(),) * 2)
@@ -216,12 +214,12 @@ class _Staging:
     def _place(self, parts: tuple[str, ...]) -> Path:
         target = self.folder.joinpath(*parts)
         if any(len(part.encode()) > 250 for part in parts) or len("/".join(parts)) > 1000:
-            raise SubmissionError("rejected", f"a name is too long: '{'/'.join(parts)[:80]}…'", "use shorter names")
+            raise SubmissionError.rejected(f"a name is too long: '{'/'.join(parts)[:80]}…'", "use shorter names")
         try:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)  # a name that occurs twice: the later one counts, as for unzip and tar
         except OSError as error:
-            raise SubmissionError("rejected", f"{'/'.join(parts)!r} is both a file and a folder") from error
+            raise SubmissionError.rejected(f"{'/'.join(parts)!r} is both a file and a folder") from error
         return target
 
     def _copy_links(self, links: list[ArchiveEntry]) -> None:
@@ -237,7 +235,7 @@ class _Staging:
                     waiting.append(link)
             if len(waiting) == len(links):
                 name = "/".join(links[0].parts)
-                raise SubmissionError("rejected", f"{name!r} is a link that leads nowhere", "put the file there")
+                raise SubmissionError.rejected(f"{name!r} is a link that leads nowhere", "put the file there")
             links = waiting
 
     def _copy_link(self, source: Path, link: ArchiveEntry) -> None:
@@ -249,7 +247,7 @@ class _Staging:
 
 
 def _too_large(name: str, limit_bytes: int) -> SubmissionError:
-    return SubmissionError("rejected", f"{name!r} is larger than {limit_bytes:,} bytes", _SMALLER)
+    return SubmissionError.rejected(f"{name!r} is larger than {limit_bytes:,} bytes", _SMALLER)
 
 
 def _unwrapped(folder: Path) -> Path:

@@ -1,15 +1,17 @@
-"""One submission in the terminal: outcome, checks, metrics, points, curves, layers, notes."""
+"""Show one submission in the terminal: outcome, checks, metrics, points, curves, layers, notes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.report.view import STAND_IN, VERDICT_SYMBOLS, metric_lines, outcome, standing
+from harness.assignment.loading import Assignment
+from harness.report.view import STAND_IN, VERDICT_SYMBOLS, evidence, metric_lines, outcome, standing
 from harness.terminal.console import plain_grid, safe, simple_table
 from harness.terminal.curves import curve_view, table_view
 from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text
@@ -17,22 +19,23 @@ from harness.values.base import Verdict
 from harness.values.measures import Check
 from harness.values.networks import Layer
 from harness.values.report import MetricLine, ReportView
-from harness.values.results import PointLine, Result, is_evidence
-from harness.values.rules import AssignmentFile
+from harness.values.results import PointLine, Result
 
 _COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
 _LAYERS_SHOWN = 60
 
 
-def check_view(result: Result, rules: AssignmentFile, *, stand_in: bool) -> RenderableType:
+def check_view(result: Result, assignment: Assignment) -> RenderableType:
     """One's own submission from top to bottom: outcome, checks, metrics, points, notes."""
-    return Group(*_result(result, metric_lines(result, rules, {}), result.points, stand_in=stand_in))
+    shown = _Shown(metric_lines(result, assignment, {}), result.points, evidence(result, assignment))
+    return Group(*_result(result, shown, stand_in=assignment.info.data.stand_in))
 
 
 def report_view(view: ReportView, attempts: int) -> RenderableType:
     """All of the view; `attempts` is the length of the submission's history."""
     result = view.result
-    parts = _result(result, view.metrics, view.points, stand_in=view.assignment.data.stand_in)
+    shown = _Shown(view.metrics, view.points, view.evidence)
+    parts = _result(result, shown, stand_in=view.assignment.data.stand_in)
     for curve in result.curves:
         parts += [Text(), curve_view(curve)]
     if result.layers:
@@ -52,9 +55,16 @@ def report_view(view: ReportView, attempts: int) -> RenderableType:
     return Group(*parts)
 
 
-def _result(
-    result: Result, metrics: Iterable[MetricLine], points: Sequence[PointLine], *, stand_in: bool
-) -> list[RenderableType]:
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What is shown of a result beside itself."""
+
+    metrics: Sequence[MetricLine]
+    points: Sequence[PointLine]
+    evidence: Collection[str]
+
+
+def _result(result: Result, shown: _Shown, *, stand_in: bool) -> list[RenderableType]:
     colour = "green" if result.status == "graded" else "red"
     title = Text.assemble(safe(result.submission, "bold"), " · ", safe(outcome(result), colour))
     parts: list[RenderableType] = [title]
@@ -65,24 +75,24 @@ def _result(
     if stand_in:
         parts.append(Text(STAND_IN, "yellow"))
     if result.checks:
-        parts += [Text(), _checks(result.checks)]
+        parts += [Text(), _checks(result.checks, shown.evidence)]
     if result.metrics:
-        parts += [Text(), _metrics(metrics)]
+        parts += [Text(), _metrics(shown.metrics)]
     for table in result.tables:
         parts += [Text(), table_view(table)]
-    if points:
-        parts += [Text(), _points(points)]
+    if shown.points:
+        parts += [Text(), _points(shown.points)]
     if result.notes:
         parts += [Text(), Text("Notes", "bold"), *(Padding(safe(note), (0, 0, 0, 2)) for note in result.notes)]
     return parts
 
 
-def _checks(checks: Iterable[Check]) -> Table:
+def _checks(checks: Iterable[Check], evidence: Collection[str]) -> Table:
     grid = plain_grid()
     for check in checks:
         colour = _COLOURS[check.verdict]
         reason = safe(check.reason)
-        if is_evidence(check.name):
+        if check.name in evidence:
             reason = Text.assemble(("for the instructor: ", "dim"), reason)
         if check.hint:
             reason = Text.assemble(reason, ("\n→ ", "cyan"), safe(check.hint))

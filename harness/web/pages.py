@@ -1,4 +1,4 @@
-"""HTML pages that need nothing but themselves: style and script inside, and a policy that forbids everything else.
+"""Make pages that need nothing but themselves: style and script inside, and a policy that forbids all else.
 
 Works from `file://` and from any server; nothing is ever requested. Templates escape by themselves and refuse unknown
 names; texts of students pass the filter `clean` before.
@@ -27,7 +27,6 @@ from harness.text import (
     score_text,
     shape_text,
 )
-from harness.values.results import is_evidence
 from harness.version import __version__
 
 _HERE = Path(__file__).parent
@@ -53,7 +52,6 @@ def templates(*folders: Path) -> Environment:
         standing=standing,
         breakable=_breakable,
     )
-    made.tests["evidence"] = is_evidence
     made.globals.update(
         score_text=score_text,
         cell_text=cell_text,

@@ -1,4 +1,4 @@
-"""The processes that run student code. Everything they say is a claim; the grader judges only raw tensors.
+"""Run student code. Everything these processes say is a claim; the grader judges only raw tensors.
 
 A zygote (`harness.worker.zygote`) forks workers, which lock themselves (`confinement`, `kernel`) and then answer
 requests. `harness.worker.messages` has them all, with their answers. In the order a grader sends them:

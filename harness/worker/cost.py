@@ -1,10 +1,10 @@
-"""What one forward pass costs: multiply-accumulates, and seconds on this machine. Claims, like all a worker says."""
+"""Measure what one forward pass costs: multiply-accumulates, and seconds on this machine. Both are claims."""
 
 from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -42,19 +42,16 @@ def macs(model: Model) -> int:
         raise SubmissionError("rejected", f"its operations cannot be counted: {describe(error)}") from error
 
 
-def latency(model: Model, batch_size: int, seconds: float) -> Latency:
+def latency(run: Callable[[Tensor], object], batch: Tensor, seconds: float) -> Latency:
     """Seconds of one forward pass by torch.utils.benchmark: the median, and the distance of its quartiles.
 
     Args:
-        batch_size: images, all empty, in a pass.
+        batch: what is forwarded.
         seconds: to spend at least.
     """
     from torch.utils.benchmark import Timer  # a quarter of a second, and most workers never time anything
 
-    image = torch.zeros(batch_size, *model.input_shape)
-    batch = image.contiguous(memory_format=model.memory_format)
-    evaluating(model.module)
-    timer = Timer("run(batch)", globals={"run": model.run, "batch": batch}, num_threads=1)
+    timer = Timer("run(batch)", globals={"run": run, "batch": batch}, num_threads=1)
     measured = timer.blocked_autorange(min_run_time=seconds)
     return Latency(median=float(measured.median), iqr=float(measured.iqr))
 

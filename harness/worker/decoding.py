@@ -1,4 +1,4 @@
-"""Decoding a weights file inside the sandbox: whatever was handed in becomes plain, dense tensors on the CPU."""
+"""Decode a weights file inside the sandbox: whatever was handed in becomes plain, dense tensors on the CPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What no worker may do, tried by a worker: the sandbox's self-test when grading starts.
+"""Try what no worker may do, as a worker: the sandbox's self-test when grading starts.
 
 Every attempt aims at something the grader made for it, or at the worker itself, and undoes nothing because a lock that
 holds lets nothing happen.

@@ -89,6 +89,28 @@ class Counted(Value):
     macs: Annotated[int, Field(ge=0, le=_MAX_MACS, strict=True)]
 
 
+class Traced(Value):
+    """The network as a graph, or why there is none.
+
+    The tensors that come along are those of the graph that the grader did not send, by its names.
+    """
+
+    graph: str | None = None
+    """JSON of `harness.values.graph.Graph`, to be judged by `harness.graph.limits`."""
+    refused: Annotated[str, AfterValidator(lambda text: text[:_MAX_NOTE_CHARACTERS])] | None = None
+    operator: Annotated[str, AfterValidator(lambda text: text[:100])] | None = None
+    line: Annotated[str, AfterValidator(lambda text: text[:200])] | None = None
+
+
+class Compared(Value):
+    """How far a graph's logits are from the module's own."""
+
+    difference: float
+    """Largest difference, as a share of the largest logit; infinite where only one of both is not finite."""
+    mixes_images: bool
+    """Whether an image's logits depend on the other images of its batch."""
+
+
 class Tried(Value):
     """What was possible although it is forbidden."""
 
@@ -150,6 +172,8 @@ class Build(Request[Built]):
     """[channels, height, width]."""
     entry_points: tuple[str, ...] = ()
     """Instead of those of `Open`."""
+    other_random_numbers: bool = False
+    """Whether every draw of random numbers gives others than usual, whatever seed the code sets."""
     variant: str | None = None
     """Under which name to hold it beside the network that is graded; None: it is that network."""
 
@@ -237,14 +261,58 @@ class PruneChannels(Request[Done]):
     variant: str
 
 
+class Trace(Request[Traced]):
+    """Write the network down as a graph, with the weights that come along in it."""
+
+    kind = "trace"
+    reply = Traced
+
+    classes: int
+    batch: int
+    """Images in a batch, where the network fixes their number."""
+    variant: str | None = None
+
+
+class LoadGraph(Request[Done]):
+    """Take in a graph, to be asked in place of a module. Only for workers in which no student code runs.
+
+    Its constants come along.
+    """
+
+    kind = "load_graph"
+    reply = Done
+
+    graph: str
+
+
+class AnswerProbes(Request[Done]):
+    """Run the module on `harness.graph.verification.probes`; the answer brings `logits:<number>` for each batch."""
+
+    kind = "answer_probes"
+    reply = Done
+
+    classes: int
+    sizes: tuple[int, ...]
+    variant: str | None = None
+
+
+class Compare(Request[Compared]):
+    """Run the graph on the same probes, with the weights that come along as `weight:<name>`, beside those logits."""
+
+    kind = "compare"
+    reply = Compared
+
+    sizes: tuple[int, ...]
+
+
 class AskPlugin(Request[Answered]):
-    """Call the half of a plugin that runs beside student code: `answer(sources, facts, tensors)` of a module."""
+    """Call a plugin's function beside student code, in a worker that has read the sources and run nothing of them."""
 
     kind = "plugin"
     reply = Answered
 
-    module: str
-    """Among the installed plugins' modules."""
+    half: str
+    """`module:name`, in an installed plugin (`harness.plugins.worker_half_name`)."""
     facts: dict[str, Any]
 
 
@@ -268,6 +336,6 @@ REQUESTS: dict[str, type[Request[Any]]] = {
     each.kind: each
     for each in (
         Open, Decode, Build, Describe, Logits, Recalibrate, CountMacs, MeasureLatency, PruneChannels,
-        AskPlugin, TryForbidden,
+        Trace, LoadGraph, AnswerProbes, Compare, AskPlugin, TryForbidden,
     )
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""Building the student's module and running it, always through torch's own base-class methods.
+"""Build the student's module and run it, always through torch's own base-class methods.
 
 A student's class may override `eval`, `load_state_dict` or `named_parameters`, by mistake or on purpose. Here the base
 class decides, so that overriding changes nothing.
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harness.worker.sources.definitions import Located
 
 _MAX_LAYERS = 2000
+_COMPUTING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 
 
@@ -76,7 +77,7 @@ class Model:
         evaluating(module)
         if self._lazy:
             self.run(torch.zeros(1, *input_shape))
-        nn.Module.float(module)
+        self.dtype = own_dtype(module)
         self.memory_format = self._fastest_format()
 
     def outline(self) -> Built:
@@ -130,17 +131,13 @@ class Model:
             start += len(batch)
 
     def batches(self, parts: Iterable[Tensor], images: Batches) -> Iterator[Tensor]:
-        """The network's inputs, normalised and in its fastest layout, for uint8 parts [n, c, H, W]."""
-        shape = (1, -1, 1, 1)
-        mean, std = torch.tensor(images.mean).view(shape), torch.tensor(images.std).view(shape)
-        for part in parts:
-            batch = part.to(torch.float32).div_(255)
-            yield (batch - mean).div_(std).contiguous(memory_format=self.memory_format)
+        """The network's inputs in its fastest layout for uint8 parts [n, c, H, W]."""
+        return normalised(parts, images, self.memory_format)
 
     def run(self, batch: Tensor) -> Any:
         """What the module returns."""
         with torch.inference_mode():
-            return self.module(batch)
+            return self.module(batch.to(self.dtype))
 
     @staticmethod
     def candidates(output: Any) -> list[Tensor]:
@@ -202,6 +199,24 @@ class Model:
                 raise
             return torch.contiguous_format
         return torch.channels_last
+
+
+def normalised(parts: Iterable[Tensor], images: Batches, layout: torch.memory_format) -> Iterator[Tensor]:
+    """uint8 parts [n, c, H, W] as float32 `(pixels / 255 - mean) / std`."""
+    shape = (1, -1, 1, 1)
+    mean, std = torch.tensor(images.mean).view(shape), torch.tensor(images.std).view(shape)
+    for part in parts:
+        batch = part.to(torch.float32).div_(255)
+        yield (batch - mean).div_(std).contiguous(memory_format=layout)
+
+
+def own_dtype(module: nn.Module) -> torch.dtype:
+    """The dtype that images arrive in: that of the first floating parameter, else buffer; float32 without either."""
+    for tensors in (nn.Module.parameters(module), nn.Module.buffers(module)):
+        for each in tensors:
+            if each.dtype in _COMPUTING:
+                return each.dtype
+    return torch.float32
 
 
 def evaluating(module: nn.Module) -> None:

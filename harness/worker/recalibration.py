@@ -1,4 +1,4 @@
-"""New running statistics for BatchNorm: what a network's changed weights really produce on training images."""
+"""Recalibrate BatchNorm: new running statistics, as the changed weights produce them on training images."""
 
 from __future__ import annotations
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import importlib
+import json
+import pkgutil
 import random
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +15,11 @@ import numpy as np
 import torch
 
 from harness.errors import SubmissionError
+from harness.graph.refusal import GraphRefused
+from harness.graph.verification import probes
 from harness.plugins import Plugins
 from harness.values.base import Value
+from harness.values.graph import Graph
 from harness.values.networks import Latency
 from harness.worker import cost
 from harness.worker.channel_pruning import without_channels
@@ -23,15 +29,19 @@ from harness.worker.forbidden import succeeded
 from harness.worker.messages import (
     REQUESTS,
     Answered,
+    AnswerProbes,
     AskPlugin,
     Build,
     Built,
+    Compare,
+    Compared,
     Counted,
     CountMacs,
     Decode,
     Decoded,
     Describe,
     Done,
+    LoadGraph,
     Logits,
     MeasureLatency,
     Open,
@@ -40,16 +50,22 @@ from harness.worker.messages import (
     Ran,
     Recalibrate,
     Request,
+    Trace,
+    Traced,
     Tried,
     TryForbidden,
 )
-from harness.worker.model import Model, build
+from harness.worker.model import Model, build, evaluating
+from harness.worker.random_numbers import other_random_numbers
 from harness.worker.recalibration import recalibrated
+from harness.worker.replayed import ReplayedModel
 from harness.worker.shared_memory import mapped
 from harness.worker.sources.definitions import Located, Sources, find_entry_point
+from harness.worker.trace import trace
 
 if TYPE_CHECKING:
     from harness.api.formats import WeightFormat
+    from harness.api.sources import WorkerHalf
     from harness.worker.protocol import Frame
 
 Tensors = dict[str, torch.Tensor]
@@ -70,6 +86,7 @@ class Session:
         self._entry: Located | None = None
         self._model: Model | None = None
         self._variant: tuple[str, Model] | None = None
+        self._replayed: ReplayedModel | None = None
 
     def handle(self, frame: Frame) -> Answer:
         """Answer one request.
@@ -91,8 +108,12 @@ class Session:
             Describe: lambda asked: (self._built.describe(frame.tensors, asked.masks), {}),
             Logits: lambda asked: (self._logits(asked, frame), {}),
             Recalibrate: lambda asked: (Done(), self._recalibrate(asked, frame)),
-            CountMacs: lambda asked: (Counted(macs=cost.macs(self._asked(asked.variant))), {}),
+            CountMacs: lambda asked: (Counted(macs=cost.macs(self._module(asked.variant))), {}),
             MeasureLatency: lambda asked: (self._latency(asked, frame.tensors), {}),
+            Trace: lambda asked: self._trace(asked, frame.tensors),
+            LoadGraph: lambda asked: (self._load_graph(asked, frame.tensors), {}),
+            AnswerProbes: lambda asked: (Done(), self._answer_probes(asked, frame.tensors)),
+            Compare: lambda asked: (self._compare(asked, frame.tensors), {}),
             PruneChannels: lambda asked: (Done(), self._prune_channels(asked, frame.tensors)),
             AskPlugin: lambda asked: self._ask_plugin(asked, frame.tensors),
             TryForbidden: lambda asked: (Tried(possible=tuple(succeeded(asked))), {}),
@@ -109,13 +130,19 @@ class Session:
         assert self._model is not None, "the grader sends 'build' first"
         return self._model
 
-    def _asked(self, variant: str | None) -> Model:
-        """The network a request is about: the submission's own, or the one variant that is held."""
+    def _module(self, variant: str | None) -> Model:
+        """The module a request is about: the submission's own, or the one variant that is held."""
         if variant is None:
             return self._built
         assert self._variant is not None, "the grader makes a variant before it asks for it"
         name, model = self._variant
         assert name == variant, f"holds {name}, not {variant}"
+        return model
+
+    def _asked(self, variant: str | None, weights: Tensors) -> Model | ReplayedModel:
+        """What a request is about, with the weights in it: the graph where there is one, else the module."""
+        model = self._replayed or self._module(variant)
+        model.load(weights)
         return model
 
     def _open(self, request: Open) -> Opened:
@@ -148,7 +175,8 @@ class Session:
         if entry is None:
             raise SubmissionError("rejected", "there is no model to build")
         _seed()
-        model = build(entry, request.model_arguments, request.input_shape)
+        with other_random_numbers() if request.other_random_numbers else nullcontext():
+            model = build(entry, request.model_arguments, request.input_shape)
         if request.variant is None:
             self._model = model
         else:
@@ -159,24 +187,61 @@ class Session:
         pixels_descriptor, logits_descriptor = frame.descriptors
         pixels = mapped(pixels_descriptor, np.uint8, request.images.pixels)
         logits = mapped(logits_descriptor, np.float32, (len(pixels), request.classes))
-        model = self._asked(request.variant)
-        model.load(frame.tensors)
+        model = self._asked(request.variant, frame.tensors)
         model.forward(pixels, logits, request.images)
         return Ran(notes=tuple(sorted(model.notes)))
 
     def _recalibrate(self, request: Recalibrate, frame: Frame) -> Tensors:
         (pixels_descriptor,) = frame.descriptors
-        model = self._asked(request.variant)
-        model.load(frame.tensors)
-        return recalibrated(model, mapped(pixels_descriptor, np.uint8, request.images.pixels), request.images)
+        model = self._asked(request.variant, frame.tensors)
+        pixels = mapped(pixels_descriptor, np.uint8, request.images.pixels)
+        if isinstance(model, ReplayedModel):
+            return model.recalibrated(pixels, request.images)
+        return recalibrated(model, pixels, request.images)
 
     def _latency(self, request: MeasureLatency, weights: Tensors) -> Latency:
-        model = self._asked(request.variant)
+        model = self._asked(request.variant, weights)
+        batch = torch.zeros(request.batch_size, *model.input_shape).contiguous(memory_format=model.memory_format)
+        if isinstance(model, Model):
+            evaluating(model.module)
+        return cost.latency(model.run, batch, request.seconds)
+
+    def _trace(self, request: Trace, weights: Tensors) -> tuple[Traced, Tensors]:
+        model = self._module(request.variant)
         model.load(weights)
-        return cost.latency(model, request.batch_size, request.seconds)
+        try:
+            traced = trace(model.module, model.input_shape, request.classes, request.batch)
+        except GraphRefused as refused:
+            return Traced(refused=refused.reason, operator=refused.operator, line=refused.line), {}
+        entries = traced.graph["tensors"]
+        unknown = {name for name, entry in entries.items() if not {name, *entry["aliases"]} & set(weights)}
+        return Traced(graph=json.dumps(traced.graph)), {name: traced.tensors[name] for name in sorted(unknown)}
+
+    def _answer_probes(self, request: AnswerProbes, weights: Tensors) -> Tensors:
+        model = self._module(request.variant)
+        model.load(weights)
+        evaluating(model.module)
+        answers = {}
+        for number, batch in enumerate(probes(model.input_shape, request.sizes)):
+            output = model.run(batch.contiguous(memory_format=model.memory_format))
+            answers[f"logits:{number}"] = model.rows(output, len(batch), request.classes)
+        return answers
+
+    def _load_graph(self, request: LoadGraph, constants: Tensors) -> Done:
+        self._replayed = ReplayedModel(Graph.model_validate_json(request.graph), constants)
+        return Done()
+
+    def _compare(self, request: Compare, tensors: Tensors) -> Compared:
+        assert self._replayed is not None, "the grader sends a graph first"
+        weights = {name.removeprefix("weight:"): each for name, each in tensors.items() if name.startswith("weight:")}
+        self._replayed.load(weights)
+        expected = [tensors[f"logits:{number}"] for number in range(len(request.sizes))]
+        return self._replayed.compared(expected, request.sizes)
 
     def _ask_plugin(self, request: AskPlugin, tensors: Tensors) -> tuple[Answered, Tensors]:
-        facts, answered = importlib.import_module(request.module).answer(self._opened, request.facts, tensors)
+        # Nothing of the student's has run in this worker, and nothing of theirs is on Python's path.
+        half: WorkerHalf = pkgutil.resolve_name(request.half)
+        facts, answered = half(self._opened, request.facts, tensors)
         return Answered(facts=facts), answered
 
     def _prune_channels(self, request: PruneChannels, weights: Tensors) -> Tensors:

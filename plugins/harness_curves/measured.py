@@ -1,4 +1,4 @@
-"""Accuracy against parameters of the checkpoints a student hands in: the curves of a report, measured again.
+"""Measure accuracy against parameters of the checkpoints a student hands in: the curves of a report, again.
 
 `submission.toml` lists them, one series per pruning rate or whatever the series are:
 
@@ -9,13 +9,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
 
 from harness_sizes.canonical import canonical
 
 from harness.api import (
     Check,
     Checkpoint,
+    CheckSpec,
     Context,
     Curve,
     Evaluation,
@@ -24,11 +24,11 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements
-from harness.text import clean
+from harness.api.text import clean
+from harness.api.weights import nonzero_elements
 from harness_curves.points import Point, Ruler, series
 
 _NAME = "measured_curve"
@@ -50,10 +50,11 @@ class MeasuredCurve:
     """
 
     name = _NAME
-    Options: ClassVar[type[Options]] = MeasuredOptions
-    provides = frozenset({_NAME})
+    Options = MeasuredOptions
+    metrics = ()
+    checks = (CheckSpec(_NAME),)
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
+    def evaluate(self, student: Student, context: Context[MeasuredOptions]) -> Evaluation:
         ruler = Ruler.of(student, context, context.options.images)
         lines: list[Series] = []
         problems: list[str] = []
@@ -93,5 +94,5 @@ def _checks(student: Student, problems: list[str], most: int) -> tuple[Check, ..
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[MeasuredOptions]]:
     return [MeasuredCurve()]

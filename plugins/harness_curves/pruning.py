@@ -1,4 +1,4 @@
-"""Accuracy against the parameters that are left when weights are set to zero or whole channels are removed.
+"""Measure accuracy against the parameters that are left when weights are zero or channels are removed.
 
 Without retraining. Unstructured pruning as `torch.nn.utils.prune` does it: the student's code only runs forward, the
 grader zeroes the weights it sends. Channels are removed in the worker by Torch-Pruning, and the network gets smaller
@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, get_args
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field, field_validator
 
 from harness.api import (
     ChannelOrder,
     Check,
+    CheckSpec,
     Context,
     Curve,
     Evaluation,
@@ -27,9 +28,9 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
 from harness_curves.masks import Masks, WeightMethod, prunable, pruned
 from harness_curves.points import Point, Ruler, Shrunk, series
 from harness_curves.summaries import SUMMARIES, summaries
@@ -107,11 +108,12 @@ class PruningCurve:
     """
 
     name = _NAME
-    Options: ClassVar[type[Options]] = PruningOptions
-    provides = frozenset({_NAME}) | SUMMARIES
+    Options = PruningOptions
+    metrics = SUMMARIES
+    checks = (CheckSpec(_NAME),)
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
-        options: PruningOptions = context.options
+    def evaluate(self, student: Student, context: Context[PruningOptions]) -> Evaluation:
+        options = context.options
         ruler = Ruler.of(student, context, options.images)
         measured = _Measured(ruler, _calibration(student, context))
         for run in _runs(student, options):
@@ -217,9 +219,9 @@ def _weight_method(method: Method) -> WeightMethod:
     return found
 
 
-def _calibration(student: Student, context: Context) -> Images | None:
+def _calibration(student: Student, context: Context[PruningOptions]) -> Images | None:
     """Images to recalibrate on, where that is asked for and would change anything."""
-    options: PruningOptions = context.options
+    options = context.options
     has_statistics = any(name.endswith("running_mean") for name in student.weights)
     if not options.recalibrate or not has_statistics or context.calibration is None:
         return None
@@ -227,8 +229,8 @@ def _calibration(student: Student, context: Context) -> Images | None:
     return replace(context.calibration, pixels=context.calibration.pixels[: options.calibration_images])
 
 
-def _doubts(student: Student, context: Context) -> list[str]:
-    options: PruningOptions = context.options
+def _doubts(student: Student, context: Context[PruningOptions]) -> list[str]:
+    options = context.options
     found = []
     if not prunable(student) and set(options.methods) - _ORDERS.keys():
         found.append("the network has no parameters with two or more dimensions to prune")
@@ -238,5 +240,5 @@ def _doubts(student: Student, context: Context) -> list[str]:
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[PruningOptions]]:
     return [PruningCurve()]

@@ -1,4 +1,4 @@
-"""Accuracy against size when weights are rounded to fewer bits, without retraining.
+"""Measure accuracy against size when weights are rounded to fewer bits, without retraining.
 
 Min-max quantisation as HW7 of NTU's Machine Learning 2020 has it, and fp16. The student's code only runs forward; the
 grader rounds the weights it sends.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from harness_sizes.canonical import canonical, handed_in, own_bits, stored_bits, tensor_bytes
 from pydantic import Field, field_validator
 
 from harness.api import (
     Check,
+    CheckSpec,
     Context,
     Curve,
     Evaluation,
@@ -23,9 +24,9 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
 from harness_curves.points import Point, Ruler, series
 
 if TYPE_CHECKING:
@@ -74,11 +75,12 @@ class QuantizationCurve:
     """
 
     name = _NAME
-    Options: ClassVar[type[Options]] = QuantizationOptions
-    provides = frozenset({_NAME})
+    Options = QuantizationOptions
+    metrics = ()
+    checks = (CheckSpec(_NAME),)
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
-        options: QuantizationOptions = context.options
+    def evaluate(self, student: Student, context: Context[QuantizationOptions]) -> Evaluation:
+        options = context.options
         ruler = Ruler.of(student, context, options.images)
         dense = Point(len(canonical(student)), ruler.accuracy(), {"bits": _dense_bits(student)})
         start, problems = [dense], list[str]()
@@ -190,5 +192,5 @@ def _dense_bits(student: Student) -> int:
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[QuantizationOptions]]:
     return [QuantizationCurve()]

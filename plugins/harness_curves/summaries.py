@@ -1,4 +1,4 @@
-"""A curve of accuracy against size, in a few numbers."""
+"""Summarise a curve of accuracy against size in a few numbers."""
 
 from __future__ import annotations
 
@@ -6,11 +6,15 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from harness.api import Metric
+from harness.api import Metric, MetricSpec
 
 Points = Sequence[tuple[float, float]]
 
-SUMMARIES = frozenset({"pruning_auc", "compression_within_1pp", "compression_within_2pp", "compression_at_knee"})
+AREA = MetricSpec("pruning_auc", unit="fraction", higher_is_better=True)
+WITHIN = {limit: MetricSpec(f"compression_within_{limit}pp", unit="times", higher_is_better=True) for limit in (1, 2)}
+"""By how many percentage points accuracy may fall."""
+KNEE = MetricSpec("compression_at_knee", unit="times", higher_is_better=True)
+SUMMARIES = (AREA, *WITHIN.values(), KNEE)
 
 
 def summaries(points: Points) -> dict[str, Metric]:
@@ -22,19 +26,16 @@ def summaries(points: Points) -> dict[str, Metric]:
     dense, reached = points[0]
     curve = sorted((dense / x, y) for x, y in points if x)
     found = {
-        f"compression_within_{limit}pp": _metric(
-            # In hundredths of a point, so that exactly one point is within one point.
-            max(ratio for ratio, y in curve if round((reached - y) * 1e4, 6) <= limit * 100),
-            "times",
-        )
-        for limit in (1, 2)
+        # In hundredths of a point, so that exactly one point is within one point.
+        spec.name: spec.of(max(ratio for ratio, y in curve if round((reached - y) * 1e4, 6) <= limit * 100))
+        for limit, spec in WITHIN.items()
     }
     range_doublings = math.log2(curve[-1][0] / curve[0][0])
     if range_doublings > 0:
         area = sum((a + b) / 2 * math.log2(right / left) for (left, a), (right, b) in pairwise(curve))
-        found["pruning_auc"] = _metric(area / range_doublings, "fraction")
+        found[AREA.name] = AREA.of(area / range_doublings)
     knee = _knee(curve)
-    return found if knee is None else found | {"compression_at_knee": _metric(knee, "times")}
+    return found if knee is None else found | {KNEE.name: KNEE.of(knee)}
 
 
 def _knee(curve: Points) -> float | None:
@@ -57,7 +58,3 @@ def _knee(curve: Points) -> float | None:
     # Of equal ones the first: it is the one that costs less.
     farthest = max(curve, key=above)
     return farthest[0] if above(farthest) > 0 else None
-
-
-def _metric(value: float, unit: str) -> Metric:
-    return Metric(value=value, unit=unit, higher_is_better=True)

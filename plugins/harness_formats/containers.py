@@ -1,4 +1,4 @@
-"""The common containers of weights: torch's two, safetensors and npz."""
+"""Decode the common containers of weights: torch's two, safetensors and npz."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from harness.api import WeightFormat, hookimpl
-from harness.errors import SubmissionError
-from harness.submission.archives import zip_directory_bytes
-from harness.worker.pickles import head_and_tail, unpickle_arrays
+from harness.api import SubmissionError, WeightFormat, hookimpl
+from harness.api.worker import head_and_tail, load_checkpoint, unpickle_arrays, zip_directory_bytes
 
 _TORCH_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 _DIRECTORY_LIMIT_BYTES = 2 << 20
@@ -34,18 +32,16 @@ class TorchZip:
 
     def decode(self, path: Path) -> Any:
         """Whatever was saved, on the CPU."""
-        from harness.worker.checkpoints import load_checkpoint
-
         entries = _entries(path)
         names = {each.filename.split("/", 1)[-1] for each in entries}
         if "constants.pkl" in names:
-            raise SubmissionError("rejected", "the weights file is a TorchScript program", _HINT)
+            raise SubmissionError.rejected("the weights file is a TorchScript program", _HINT)
         if "data.pkl" not in names:
-            raise SubmissionError("rejected", "the weights file is an exported program", _HINT)
+            raise SubmissionError.rejected("the weights file is an exported program", _HINT)
         packed = next((each.filename for each in entries if each.compress_type != zipfile.ZIP_STORED), None)
         if packed:
-            raise SubmissionError(
-                "rejected", f"{packed!r} inside the weights file is compressed, which torch.save never does", _HINT
+            raise SubmissionError.rejected(
+                f"{packed!r} inside the weights file is compressed, which torch.save never does", _HINT
             )
         return load_checkpoint(path)
 
@@ -61,8 +57,6 @@ class TorchLegacy:
 
     def decode(self, path: Path) -> Any:
         """Whatever was saved, on the CPU."""
-        from harness.worker.checkpoints import load_checkpoint
-
         return load_checkpoint(path)
 
 
@@ -91,7 +85,7 @@ class Safetensors:
                 # Copies, since tensors may be views of one mapping of the whole file.
                 return {name: file.get_tensor(name).clone() for name in names}
         except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
-            raise SubmissionError("rejected", f"the safetensors file cannot be read: {error}", _HINT) from error
+            raise SubmissionError.rejected(f"the safetensors file cannot be read: {error}", _HINT) from error
 
 
 def _by_offset(path: Path) -> list[str]:
@@ -114,7 +108,7 @@ class Npz:
         """Arrays by name; an object array of shape () stands for what it holds."""
         entries = _entries(path)
         if sum(each.file_size for each in entries) > _UNPACKED_LIMIT_BYTES:
-            raise SubmissionError("rejected", "the npz file unpacks to more than a gigabyte", _HINT)
+            raise SubmissionError.rejected("the npz file unpacks to more than a gigabyte", _HINT)
         content: dict[str, Any] = {}
         try:
             with zipfile.ZipFile(path) as archive:
@@ -122,7 +116,7 @@ class Npz:
                     with archive.open(info) as file:
                         content[info.filename.removesuffix(".npy")] = _array(file, info.file_size)
         except (zipfile.BadZipFile, ValueError, EOFError, OSError, NotImplementedError, SyntaxError) as error:
-            raise SubmissionError("rejected", f"the npz file cannot be read: {error}", _HINT) from error
+            raise SubmissionError.rejected(f"the npz file cannot be read: {error}", _HINT) from error
         return content
 
 
@@ -145,7 +139,7 @@ def _array(file: IO[bytes], size_bytes: int) -> Any:
 def _entries(path: Path) -> list[zipfile.ZipInfo]:
     with path.open("rb") as file, _zip(file) as archive:
         if archive is None:
-            raise SubmissionError("rejected", "the weights file is a damaged archive", _HINT)
+            raise SubmissionError.rejected("the weights file is a damaged archive", _HINT)
         return archive.infolist()
 
 

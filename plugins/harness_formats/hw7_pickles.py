@@ -1,4 +1,4 @@
-"""Raw pickles of NumPy arrays: HW7's 8-bit and 16-bit weights (NTU ML 2020).
+"""Decode raw pickles of NumPy arrays: HW7's 8-bit and 16-bit weights (NTU ML 2020).
 
 `encode8` stores each tensor as (min, max, uint8 array q), q = round((w - min) / (max - min) · 255), decoded as
 q / 255 · (max - min) + min; 0-dim tensors as a bare float64. `encode16` stores float16 arrays and float64 scalars.
@@ -12,10 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from harness.api import WeightFormat, hookimpl
-from harness.errors import SubmissionError
-from harness.values.networks import RawWeights
-from harness.worker.pickles import head_and_tail, unpickle_arrays
+from harness.api import RawWeights, SubmissionError, WeightFormat, hookimpl
+from harness.api.worker import head_and_tail, unpickle_arrays
 
 if TYPE_CHECKING:
     import numpy as np
@@ -47,9 +45,7 @@ class RawPickle:
         with path.open("rb") as file:
             content = unpickle_arrays(file)
         if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
-            raise SubmissionError(
-                "rejected", f"the pickle holds a {type(content).__name__}, not a dict of weights", _HINT
-            )
+            raise SubmissionError.rejected(f"the pickle holds a {type(content).__name__}, not a dict of weights", _HINT)
         tensors: dict[str, Tensor] = {}
         bits: dict[str, int] = {}
         for name, value in content.items():
@@ -72,8 +68,7 @@ def _decoded(name: str, value: Any) -> tuple[Tensor, int]:
             array = np.asarray(float(value))
             width = 64
         case _:
-            raise SubmissionError(
-                "rejected",
+            raise SubmissionError.rejected(
                 f"the pickle's {name!r} is a {type(value).__name__}, not weights as encode8 or encode16 write",
                 _HINT,
             )
@@ -87,9 +82,9 @@ def _dequantised(name: str, low: Any, high: Any, levels: np.ndarray[Any, Any]) -
         # In float64 throughout, as NumPy computes it from a uint8 array and float64 scalars.
         start, span = float(low), float(high) - float(low)
     except (TypeError, ValueError, OverflowError) as error:
-        raise SubmissionError("rejected", f"the range of {name!r} is not two numbers", _HINT) from error
+        raise SubmissionError.rejected(f"the range of {name!r} is not two numbers", _HINT) from error
     if not np.isfinite(start) or not np.isfinite(span):
-        raise SubmissionError("rejected", f"the range of {name!r} is not finite", _HINT)
+        raise SubmissionError.rejected(f"the range of {name!r} is not finite", _HINT)
     # max = min: encode8 divided 0 by 0, and whatever it stored stands for that one value.
     decoded: np.ndarray[Any, Any] = levels.astype(np.float64) / 255 * span + start
     return decoded

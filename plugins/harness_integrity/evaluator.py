@@ -1,4 +1,4 @@
-"""Whether a network's answers come from the weights that are counted, and from the image in front of it.
+"""Probe whether a network's answers come from the counted weights, and from the image in front of it.
 
 The grader owns weights and images, so it may change either and look at what the answers do. Every finding is evidence
 for a person, with what it cannot show; no shipped assignment takes points for one. `docs/integrity.md` says what each
@@ -9,18 +9,36 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
-from harness.api import Check, Context, Evaluation, Evaluator, Fraction, Options, Student, hookimpl
-from harness.errors import SubmissionError
+from harness.api import (
+    Check,
+    CheckSpec,
+    Context,
+    Evaluation,
+    Evaluator,
+    Fraction,
+    Options,
+    Student,
+    SubmissionError,
+    hookimpl,
+)
 from harness_integrity.counts import counts_check, statistics_check, weights_used_check
 from harness_integrity.probes import Reference, Sample, image_noise_check, noise_check, scrub_check, take_sample
 from harness_integrity.processes import batch_check, sample_check, second_process
 
 _FEWEST_IMAGES = 64
-_RUNNING = ("integrity_scrub", "integrity_noise", "integrity_batch", "integrity_image_noise", "integrity_sample")
+_TOLD = ("integrity_counts", "integrity_statistics")
+_RUNNING = (
+    "integrity_scrub",
+    "integrity_noise",
+    "integrity_batch",
+    "integrity_image_noise",
+    "integrity_sample",
+    "integrity_weights_used",
+)
 
 
 class IntegrityOptions(Options):
@@ -46,25 +64,25 @@ class Integrity:
     """
 
     name = "integrity"
-    Options: ClassVar[type[Options]] = IntegrityOptions
-    provides = frozenset({*_RUNNING, "integrity_counts", "integrity_statistics", "integrity_weights_used"})
+    Options = IntegrityOptions
+    metrics = ()
+    checks = tuple(CheckSpec(name, evidence=True) for name in (*_TOLD, *_RUNNING))
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
-        options: IntegrityOptions = context.options
+    def evaluate(self, student: Student, context: Context[IntegrityOptions]) -> Evaluation:
+        options = context.options
         told = (counts_check(student), statistics_check(student))
-        running = (*_RUNNING, "integrity_weights_used")
         if len(context.examples.labels) < _FEWEST_IMAGES:
-            return Evaluation(checks=(*told, *_unchecked(running, f"fewer than {_FEWEST_IMAGES} images")))
+            return Evaluation(checks=(*told, *_unchecked(_RUNNING, f"fewer than {_FEWEST_IMAGES} images")))
         sample = take_sample(context.examples, options.images, options.seed)
         try:
             reference = Reference.of(student, sample)
         except SubmissionError as error:
-            return Evaluation(checks=(*told, *_unchecked(running, error.reason)))
+            return Evaluation(checks=(*told, *_unchecked(_RUNNING, error.reason)))
         return Evaluation(checks=(*_run(student, sample, reference, context), *told))
 
 
-def _run(student: Student, sample: Sample, reference: Reference, context: Context) -> Iterable[Check]:
-    options: IntegrityOptions = context.options
+def _run(student: Student, sample: Sample, reference: Reference, context: Context[IntegrityOptions]) -> Iterable[Check]:
+    options = context.options
     changed, seed, same = options.changed, options.seed, options.same_logits
     fresh = cache(lambda: second_process(student, sample, seed))
     probes: Mapping[str, Callable[[], Check]] = {
@@ -97,5 +115,5 @@ def _unchecked(names: Iterable[str], reason: str) -> Iterable[Check]:
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[IntegrityOptions]]:
     return [Integrity()]

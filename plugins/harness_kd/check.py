@@ -7,17 +7,27 @@ with NumPy float64 references here, where no student code has run.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
-from harness.api import Check, Context, Evaluation, Evaluator, Options, Student, hookimpl
-from harness.errors import SubmissionError
+from harness.api import (
+    Check,
+    CheckSpec,
+    Context,
+    Evaluation,
+    Evaluator,
+    Options,
+    Student,
+    SubmissionError,
+    hookimpl,
+)
 from harness_kd.catalogue import mistakes
 from harness_kd.judgement import Judgement, JudgingRules
 from harness_kd.reference import Probe, as_json_setting, probes
 from harness_kd.reply import Found, Reading, function, mapping, readings, text, texts
 from harness_kd.verdict import judge
+from harness_kd.worker.answer import answer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,22 +60,23 @@ class KDLoss:
     """Whether the knowledge-distillation loss is right, and which mistake it makes if it is not."""
 
     name = NAME
-    Options: ClassVar[type[Options]] = KDLossOptions
-    provides = frozenset({NAME})
+    Options = KDLossOptions
+    metrics = ()
+    checks = (CheckSpec(NAME, about="weights"),)
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
+    def evaluate(self, student: Student, context: Context[KDLossOptions]) -> Evaluation:
         """One check, `kd_loss`; none when there is no function and none is required."""
         check = _check(student, context)
         return Evaluation(checks=() if check is None else (check,))
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[KDLossOptions]]:
     return [KDLoss()]
 
 
-def _check(student: Student, context: Context) -> Check | None:
-    options: KDLossOptions = context.options
+def _check(student: Student, context: Context[KDLossOptions]) -> Check | None:
+    options = context.options
     tried = probes(context.examples.classes)
     facts = {
         "functions": list(context.kd_functions),
@@ -74,7 +85,7 @@ def _check(student: Student, context: Context) -> Check | None:
     }
     try:
         reply = student.ask(
-            "harness.worker.kd.answer", facts, _tensors(tried), doing="running kd", limit_seconds=context.limit_seconds
+            answer, facts, _tensors(tried), doing="running the KD loss", limit_seconds=context.limit_seconds
         )
     except SubmissionError as error:
         return _failed_to_run(error, context.limit_seconds)

@@ -1,4 +1,4 @@
-"""Whether submissions of a class are copies of each other.
+"""Find submissions of a class that may be copies of each other.
 
 Compares the weights themselves: equal files, equal tensors, resemblance as they stand and after their channels were put
 in the best order, whatever the layers are called and however channels are scaled. It is a list for review, with its
@@ -8,7 +8,7 @@ evidence: `docs/similarity.md` says how it was calibrated, what else looks like 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Annotated, Any, ClassVar
+from typing import Annotated
 
 from pydantic import Field
 
@@ -36,9 +36,9 @@ class Similarity:
     """Lists pairs of submissions whose weights are equal or resemble each other, one paragraph each."""
 
     name = "similarity"
-    Options: ClassVar[type[Options]] = SimilarityOptions
+    Options = SimilarityOptions
 
-    def evaluate_class(self, entries: Sequence[ClassEntry], options: Any) -> ClassComparison:
+    def evaluate_class(self, entries: Sequence[ClassEntry], options: SimilarityOptions) -> ClassComparison:
         networks = {each.submission: network(each.submission, each.weights) for each in entries}
         matcher = Matcher(options.resemblance / 2)
         same, common = equals(entries)
@@ -81,5 +81,5 @@ def _left_out(common: int, unlisted: int) -> Iterable[str]:
 
 
 @hookimpl
-def harness_class_evaluators() -> Iterable[ClassEvaluator]:
+def harness_class_evaluators() -> Iterable[ClassEvaluator[SimilarityOptions]]:
     return [Similarity()]

@@ -1,4 +1,4 @@
-"""Layers in a form in which copies look alike: no names, no scales, no BatchNorm.
+"""Normalise layers into a form in which copies look alike: no names, no scales, no BatchNorm.
 
 A network with ReLUs computes the same when one channel is multiplied by c > 0 and the next layer's weights for it are
 divided by c; BatchNorm, folded into the convolution before it or not, multiplies each output channel once more. All of
@@ -19,9 +19,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
+    Floats = NDArray[np.float32]
 
 MOST_LAYERS = 300
 """Layers looked at, the first of them: what somebody hands in must not decide how long everybody waits."""
@@ -93,9 +94,9 @@ def contained(one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...], ..
     )
 
 
-def _unit_rows(form: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _unit_rows(form: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.sqrt(np.square(form).sum(axis=(1, 2), keepdims=True))
-    unit: np.ndarray[Any, np.dtype[np.float64]] = form / np.maximum(norms, np.finfo(float).tiny)
+    unit: NDArray[np.float64] = form / np.maximum(norms, np.finfo(float).tiny)
     return unit
 
 

@@ -1,4 +1,4 @@
-"""The picture of the board: its two Pareto metrics, the front, intervals, baselines and the limit."""
+"""Draw the board: its two Pareto metrics, the front, intervals, baselines and the limit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.charts.curve_chart import Size, axes, axis_name, percent, x_axis
-from harness.charts.scales import Scale, spanning
-from harness.charts.svg import Place, element, label, whiskers
-from harness.text import clean, interval_text, metric_text
-from harness.values.board import Axes, Baseline, Board, Standing
+from harness.api import Axes, Baseline, Board, Standing
+from harness.api.charts import Axis, Place, Scale, Size, axes, element, label, spanning, whiskers, x_axis
+from harness.api.text import clean, interval_text, metric_text
 
 WIDE = Size(width=920, height=430, left=62, right=24, top=26, bottom=46)
 NARROW = Size(width=380, height=360, left=54, right=14, top=26, bottom=46)
@@ -64,7 +62,7 @@ def scatter(board: Board, limit: float | None, links: Mapping[str, str]) -> Pict
     front = [row for row in rows if row.pareto]
     count = "1 submission" if len(rows) == 1 else f"{len(rows):,} submissions"
     caption = (
-        f"{axis_name(names.y).capitalize()} against {axis_name(names.x)} of {count}. Filled: the Pareto front "
+        f"{names.y_title.capitalize()} against {names.x_title} of {count}. Filled: the Pareto front "
         f"({len(front):,}); no other is better in one of the two without being worse in the other."
     )
     plot = _Plot(board, names, rows, limit, links)
@@ -77,7 +75,10 @@ def _drawn(plot: _Plot, size: Size) -> Markup:
     points = [_point(row, names, x, y) for row in plot.rows]
     front = sorted((each for each in points if each.row.pareto), key=lambda each: each.x)
     few = len(points) <= _LINKED
-    parts = [axes(x, y, names.x, names.y, size), _levels(levels, y, size), _limit(plot.limit, x, size)]
+    first = plot.rows[0].metrics
+    across = Axis(names.x_title, first[names.x].unit == "fraction")
+    up = Axis(names.y_title, first[names.y].unit == "fraction")
+    parts = [axes(x, y, across, up, size), _levels(levels, y, size), _limit(plot.limit, x, size)]
     if few:
         parts.append(whiskers((each.at[0], *each.ends) for each in points if each.ends))
     parts.append(element("path", d=_steps(front, names), class_="front"))
@@ -87,7 +88,7 @@ def _drawn(plot: _Plot, size: Size) -> Markup:
     else:
         parts += [_dots([each for each in points if not each.row.pareto], "dots"), _dots(front, "dots best")]
     parts += _names(front, points, size)
-    title = f"{axis_name(names.y)} against {axis_name(names.x)}; the table below has the numbers"
+    title = f"{names.y_title} against {names.x_title}; the table below has the numbers"
     view = f"0 0 {size.width} {size.height}"
     kind = "wide-only" if size is WIDE else "narrow-only"
     return element("svg", *parts, class_=f"chart scatter {kind}", role="img", aria_label=title, viewBox=view)
@@ -102,8 +103,7 @@ def _scales(plot: _Plot, size: Size) -> tuple[Scale, Scale, list[Baseline]]:
     ends = [end for each in metrics for end in (each.low, each.value, each.high) if end is not None]
     room = 0.6 * max(max(ends) - min(ends), 0.02)
     lowest, highest = min(ends) - room, max(ends) + room
-    baselines = plot.board.baselines if percent(names.y) else ()
-    near = [each for each in baselines if lowest <= each.accuracy <= highest]
+    near = [each for each in plot.board.baselines if lowest <= each.accuracy <= highest]
     y = spanning([*ends, *(each.accuracy for each in near)], start=size.y[0], end=size.y[1])
     return x, y, near
 
@@ -146,7 +146,7 @@ def _linked(point: _Point, plot: _Plot) -> Markup:
     row, names, links = point.row, plot.names, plot.links
     x, y = row.metrics[names.x], row.metrics[names.y]
     interval = f" ({interval_text(y)})" if interval_text(y) else ""
-    said = f"{row.rank}. {clean(row.name, 60)}: {metric_text(y)}{interval}, {metric_text(x)} {axis_name(names.x)}"
+    said = f"{row.rank}. {clean(row.name, 60)}: {metric_text(y)}{interval}, {metric_text(x)} {names.x_title}"
     circle = element("circle", element("title", said), cx=point.at[0], cy=point.at[1], r=5.5 if row.pareto else 4.5)
     kind = "point best" if row.pareto else "point"
     if row.name not in links:

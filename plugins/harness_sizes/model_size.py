@@ -1,16 +1,17 @@
-"""The size of what was handed in, in bytes: as the file it is, and as the least its weights need."""
+"""Measure the size of what was handed in, in bytes: as the file it is, and as the least its weights need."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import ClassVar, Literal
+from typing import Literal
 
 from harness.api import (
     Check,
+    CheckSpec,
     Context,
     Evaluation,
     Evaluator,
-    Metric,
+    MetricSpec,
     Options,
     PositiveInt,
     Student,
@@ -18,13 +19,23 @@ from harness.api import (
 )
 from harness_sizes.canonical import canonical, handed_in, micronet_parameters, zstd_size
 
+Measure = Literal["stored", "canonical", "zstd"]
+
+SIZES: Mapping[Measure, MetricSpec] = {
+    "stored": MetricSpec("stored_bytes", unit="bytes", higher_is_better=False, about="weights", on_board="always"),
+    "canonical": MetricSpec("canonical_bytes", unit="bytes", higher_is_better=False, about="weights", on_board="wide"),
+    "zstd": MetricSpec("zstd_bytes", unit="bytes", higher_is_better=False, about="weights"),
+}
+MICRONET = MetricSpec("micronet_storage", unit="", higher_is_better=False, about="weights")
+LIMIT = CheckSpec("weights_size", about="weights")
+
 
 class SizeOptions(Options):
     """`[evaluators.model_size]`."""
 
     limit_bytes: PositiveInt | None = None
     """Largest allowed size in bytes; absent: size is measured but not limited."""
-    measure: Literal["stored", "canonical", "zstd"] = "stored"
+    measure: Measure = "stored"
     """The size that `limit_bytes` limits: the weights file, or one of the two that do not depend on its format."""
     micronet_reference: PositiveInt | None = None
     """Parameters of the network that `micronet_storage` is a share of, such as 36_500_000, the WideResNet-28-10 of the
@@ -41,22 +52,25 @@ class ModelSize:
     """
 
     name = "model_size"
-    Options: ClassVar[type[Options]] = SizeOptions
-    provides = frozenset({"stored_bytes", "canonical_bytes", "zstd_bytes", "micronet_storage", "weights_size"})
+    Options = SizeOptions
+    metrics = (*SIZES.values(), MICRONET)
+    checks = (LIMIT,)
 
     def limits(self, options: SizeOptions) -> Mapping[str, float]:
-        return {} if options.limit_bytes is None else {f"{options.measure}_bytes": options.limit_bytes}
+        return {} if options.limit_bytes is None else {SIZES[options.measure].name: options.limit_bytes}
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
-        options: SizeOptions = context.options
+    def evaluate(self, student: Student, context: Context[SizeOptions]) -> Evaluation:
+        options = context.options
         content = canonical(student)
-        sizes = {"stored": student.weights_bytes, "canonical": len(content), "zstd": zstd_size(content)}
-        metrics = {
-            f"{name}_bytes": Metric(value=size, unit="bytes", higher_is_better=False) for name, size in sizes.items()
+        sizes: dict[Measure, int] = {
+            "stored": student.weights_bytes,
+            "canonical": len(content),
+            "zstd": zstd_size(content),
         }
+        metrics = {SIZES[name].name: SIZES[name].of(size) for name, size in sizes.items()}
         if options.micronet_reference is not None:
             share = micronet_parameters(student) / options.micronet_reference
-            metrics["micronet_storage"] = Metric(value=share, unit="", higher_is_better=False)
+            metrics[MICRONET.name] = MICRONET.of(share)
         if options.limit_bytes is None:
             return Evaluation(metrics=metrics)
         return Evaluation(metrics=metrics, checks=(_check(sizes[options.measure], options, student),))
@@ -65,18 +79,18 @@ class ModelSize:
 def _check(size: int, options: SizeOptions, student: Student) -> Check:
     limit = options.limit_bytes
     assert limit is not None
-    measured = "" if options.measure == "stored" else f" ({options.measure}_bytes)"
+    measured = "" if options.measure == "stored" else f" ({SIZES[options.measure].name})"
     if size <= limit:
-        return Check.passed("weights_size", f"{size:,} of at most {limit:,} bytes{measured}")
+        return Check.passed(LIMIT.name, f"{size:,} of at most {limit:,} bytes{measured}")
     elements = sum(each.numel() for each in handed_in(student).values())
     bits = next((bits for bits in (16, 8) if elements * bits / 8 < limit), None)
     if bits is None:
         hint = f"{elements:,} numbers do not fit even at 8 bits each: the network must become smaller"
     else:
         hint = f"{elements:,} numbers at {bits} bits each would be about {elements * bits // 8:,} bytes"
-    return Check.failed("weights_size", f"{size:,} bytes are over the limit of {limit:,}{measured}", hint)
+    return Check.failed(LIMIT.name, f"{size:,} bytes are over the limit of {limit:,}{measured}", hint)
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[SizeOptions]]:
     return [ModelSize()]

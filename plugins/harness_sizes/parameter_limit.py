@@ -1,4 +1,4 @@
-"""How many parameters a network has, by the count the assignment judges, and whether the counts agree.
+"""Count a network's parameters, by the count the assignment judges, and whether the counts agree.
 
 Courses differ, so there are three: what torchinfo reports (`total_params`), what is stored in the file, and what of
 that is not zero. torchinfo looks at a live module beside student code and can be wrong for honest reasons (tied weights
@@ -10,20 +10,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from harness.api import (
     Check,
+    CheckSpec,
     Context,
     Evaluation,
     Evaluator,
-    Metric,
+    MetricSpec,
     Options,
     PositiveInt,
     Student,
     hookimpl,
 )
-from harness.networks.weights import nonzero_elements, stored_elements, stored_tensors
+from harness.api.weights import nonzero_elements, stored_elements, stored_tensors
+
+PARAMETERS = MetricSpec("parameters", unit="parameters", higher_is_better=False, about="weights", on_board="always")
+KINDS = tuple(
+    MetricSpec(f"parameters_{kind}", unit="parameters", higher_is_better=False, about="weights")
+    for kind in ("torchinfo", "stored", "nonzero")
+)
+LIMIT = CheckSpec("parameter_limit", about="weights")
 
 
 class LimitOptions(Options):
@@ -55,30 +63,21 @@ class Counts:
 class ParameterLimit:
     """`parameters` is the judged count; all three stand beside it."""
 
-    name = "parameter_limit"
-    Options: ClassVar[type[Options]] = LimitOptions
-    provides = frozenset(
-        {"parameters", "parameters_torchinfo", "parameters_stored", "parameters_nonzero", "parameter_limit"}
-    )
+    name = LIMIT.name
+    Options = LimitOptions
+    metrics = (PARAMETERS, *KINDS)
+    checks = (LIMIT,)
 
     def limits(self, options: LimitOptions) -> Mapping[str, float]:
-        return {} if options.limit is None else {"parameters": options.limit}
+        return {} if options.limit is None else {PARAMETERS.name: options.limit}
 
-    def evaluate(self, student: Student, context: Context) -> Evaluation:
-        options: LimitOptions = context.options
+    def evaluate(self, student: Student, context: Context[LimitOptions]) -> Evaluation:
+        options = context.options
         counts = count(student)
         judged = _judged(counts, options.count)
-        named = {
-            "parameters": judged,
-            "parameters_torchinfo": counts.torchinfo,
-            "parameters_stored": counts.stored,
-            "parameters_nonzero": counts.nonzero,
-        }
-        metrics = {
-            name: Metric(value=value, unit="parameters", higher_is_better=False)
-            for name, value in named.items()
-            if value is not None
-        }
+        kinds = (counts.torchinfo, counts.stored, counts.nonzero)
+        counted = zip(self.metrics, (judged, *kinds), strict=True)
+        metrics = {spec.name: spec.of(value) for spec, value in counted if value is not None}
         if options.limit is None:
             return Evaluation(metrics=metrics)
         return Evaluation(metrics=metrics, checks=(_check(counts, judged, options, student),))
@@ -146,7 +145,7 @@ def _judged(counts: Counts, which: str) -> int:
 def _check(counts: Counts, judged: int, options: LimitOptions, student: Student) -> Check:
     limit = options.limit
     assert limit is not None
-    name = "parameter_limit"
+    name = LIMIT.name
     explained = _explanation(counts)
     if options.count == "torchinfo" and _disputed(counts, limit):
         return Check.could_not_check(
@@ -183,5 +182,5 @@ def _largest(student: Student, excess: int) -> str:
 
 
 @hookimpl
-def harness_evaluators() -> Iterable[Evaluator]:
+def harness_evaluators() -> Iterable[Evaluator[LimitOptions]]:
     return [ParameterLimit()]

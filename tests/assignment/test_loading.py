@@ -11,7 +11,7 @@ import pytest
 import tomli_w
 from pydantic import ValidationError
 
-from harness.api import Evaluation, Options, hookimpl
+from harness.api import CheckSpec, Evaluation, MetricSpec, Options, hookimpl
 from harness.assignment.loading import Assignment, load, shipped
 from harness.assignment.schema import json_schema
 from harness.errors import AssignmentError, UsageError
@@ -29,7 +29,8 @@ class Accuracy:
 
     name = "accuracy"
     Options = AccuracyOptions
-    provides = frozenset({"accuracy", "accuracy_public", "accuracy_baseline"})
+    metrics = (MetricSpec("accuracy", unit="fraction", higher_is_better=True, split=True),)
+    checks = (CheckSpec("accuracy_baseline"),)
 
     def evaluate(self, student: Any, context: Any) -> Evaluation:
         raise NotImplementedError

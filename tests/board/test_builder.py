@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from result_fakes import INFO, assignment, attempt, attempts, count, metric, result
+from result_fakes import INFO, MEASURES, assignment, attempt, attempts, count, metric, result
 
 from harness.api import Check, Correct
 from harness.board.builder import BoardInputs, standings
 from harness.board.visibility import for_class
-from harness.values.results import STATUSES, Attempt, DataInfo, Result
+from harness.values.results import Attempt, DataInfo, Result
 from harness.values.rules import RankKey
+from harness.vocabulary import STATUSES
 
 
 def test_exact_ties_share_a_rank_and_the_next_rank_counts_them() -> None:
@@ -91,7 +92,7 @@ def test_the_class_sees_nicknames_and_no_exception_texts() -> None:
         ),
         assignment(),
     )
-    public = for_class(board)
+    public = for_class(board, MEASURES)
     assert "0123456" in board.model_dump_json()
     assert "0123456" not in public.model_dump_json()
     assert "label 7" not in public.model_dump_json()
@@ -124,7 +125,7 @@ def test_nobody_takes_the_name_of_another_or_unmasks_them() -> None:
         "hidden": "Nick",
         "spy": "hidden (1)",
     }
-    assert {row.submission for row in for_class(board).standings} == {"alice", None}
+    assert {row.submission for row in for_class(board, MEASURES).standings} == {"alice", None}
 
 
 ids = st.text(st.sampled_from("aAbß (1)\u202e王"), min_size=1, max_size=4)
@@ -170,7 +171,7 @@ def test_a_split_ranks_by_the_public_images_unless_asked_for_the_private_ones() 
     public = standings(rows, assignment(data=data))
     assert (public.figures, public.private, [row.name for row in public.standings]) == ("public", False, ["a", "b"])
     assert [key.metric for key in public.ranking] == ["accuracy_public", "parameters"]
-    assert set(for_class(public).standings[0].metrics) == {"accuracy_public", "parameters"}
+    assert set(for_class(public, MEASURES).standings[0].metrics) == {"accuracy_public", "parameters"}
     assert public.standings[1].distinguishable is True
     assert [line.reached_by for line in public.baselines] == [0, 2]
     private = standings(rows, assignment(data=data), BoardInputs(figures="private"))
@@ -209,7 +210,7 @@ def test_ties_attempts_and_members_stand_in_the_row() -> None:
     board = standings(rows, assignment(), BoardInputs(counts={"a": 4}))
     assert [(row.tie, row.attempts) for row in board.standings] == [(True, 4), (True, 1), (False, 1)]
     assert board.standings[0].members == ("Ann", "王")
-    assert for_class(board).standings[0].members == ()
+    assert for_class(board, MEASURES).standings[0].members == ()
 
 
 def test_results_on_other_images_than_the_newest_are_not_compared() -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from result_fakes import ENVIRONMENT, INFO, assignment, metric, result
+from result_fakes import ENVIRONMENT, INFO, MEASURES, assignment, metric, result
 
 from harness.api import Check
 from harness.assignment.loading import Assignment
@@ -84,7 +84,7 @@ def test_a_frozen_board_ignores_later_attempts_until_it_is_thawed(store: Store) 
     frozen = board_of(store)
     assert [(row.name, row.metrics["accuracy"].value, row.attempts) for row in frozen.standings] == [("alice", 0.7, 1)]
     assert frozen.frozen_at == moment
-    assert for_class(frozen).frozen_at == moment
+    assert for_class(frozen, MEASURES).frozen_at == moment
     live = board_of(store, live=True)
     assert (len(live.standings), live.frozen_at) == (2, None)
     store.add_event("hw", Event(at=moment, author="a", kind="thawed"))
@@ -109,9 +109,9 @@ def test_an_overridden_score_keeps_the_old_one_for_the_instructor_only(store: St
     assert (row.score, row.max_score) == (5, 5)
     assert row.override is not None
     assert (row.override.author, row.override.old_score, row.override.old_status) == ("Dr. Li", 3, "graded")
-    (public,) = for_class(board).standings
+    (public,) = for_class(board, MEASURES).standings
     assert (public.score, public.override) == (3, None)
-    assert "Dr. Li" not in for_class(board).model_dump_json()
+    assert "Dr. Li" not in for_class(board, MEASURES).model_dump_json()
 
 
 def test_an_overridden_status_moves_a_submission_off_the_board_and_back(store: Store) -> None:
@@ -124,7 +124,7 @@ def test_an_overridden_status_moves_a_submission_off_the_board_and_back(store: S
     assert out.reason == "Dr. Li set the status to rejected: copied from bob"
     assert out.override is not None
     assert (out.override.old_status, out.override.old_score) == ("graded", 0)
-    assert "copied" not in for_class(board).model_dump_json()
+    assert "copied" not in for_class(board, MEASURES).model_dump_json()
     store.add_override("hw", "alice", override(reason="it was the other way round"))
     assert [row.name for row in board_of(store).standings] == ["alice", "bob"]
     assert len(store.overrides("hw")) == 2
@@ -154,14 +154,21 @@ def test_private_ranks_appear_when_asked_for_or_published(store: Store) -> None:
     rules = assignment(data=SPLIT, rubric=rubric)
     public = board_of(store, rules)
     assert [row.name for row in public.standings] == ["alice", "bob"]
-    shown = for_class(public).model_dump_json()
+    shown = for_class(public, MEASURES).model_dump_json()
     assert not any(secret in shown for secret in ("0.75", "0.6", "0.7,", "accuracy_private", "private rank"))
-    assert (for_class(public).standings[0].score, for_class(public).standings[0].max_score) == (3, 3)
+    assert (for_class(public, MEASURES).standings[0].score, for_class(public, MEASURES).standings[0].max_score) == (
+        3,
+        3,
+    )
     private = board_of(store, rules, private=True)
     assert [(row.name, row.rank, row.public_rank) for row in private.standings] == [("bob", 1, 2), ("alice", 2, 1)]
-    assert for_class(private).standings[0].score == 3 + 10
+    assert for_class(private, MEASURES).standings[0].score == 3 + 10
     assert set(public.standings[0].metrics) == {"accuracy", "accuracy_public", "accuracy_private", "parameters"}
-    assert set(for_class(private).standings[0].metrics) == {"accuracy_public", "accuracy_private", "parameters"}
+    assert set(for_class(private, MEASURES).standings[0].metrics) == {
+        "accuracy_public",
+        "accuracy_private",
+        "parameters",
+    }
     state = Event(at=NOW, author="a", kind="published")
     store.add_event("hw", state)
     assert board_of(store, rules) == private
@@ -177,7 +184,7 @@ def test_pseudonyms_are_stable_secret_and_nobody_s_nickname(store: Store, tmp_pa
     )
     rules = assignment(board=BoardRules(names="anonymous"))
     board = board_of(store, rules)
-    public = for_class(board)
+    public = for_class(board, MEASURES)
     assert (board.standings[0].submission, board.standings[0].members) == ("alice", ("Alice",))
     assert not any(name in public.model_dump_json() for name in ("alice", "Alice", "bob"))
     names = [board.standings[0].name, board.unranked[0].name]
@@ -200,9 +207,9 @@ def test_a_team_has_one_row_and_the_roster_names_the_missing(store: Store, tmp_p
         ("5", 1, []),
         ("1", 2, ["王小明", "Bob"]),
     ]
-    assert "王小明" not in for_class(board).model_dump_json()
+    assert "王小明" not in for_class(board, MEASURES).model_dump_json()
     assert [person.name for person in board.missing] == ["Carol", "Dan"]
-    assert for_class(board).missing == ()
+    assert for_class(board, MEASURES).missing == ()
 
 
 def test_manual_points_are_added_and_never_shown_to_the_class(store: Store, tmp_path: Path) -> None:
@@ -212,7 +219,7 @@ def test_manual_points_are_added_and_never_shown_to_the_class(store: Store, tmp_
     rules = assignment(rubric=Rubric(manual=(ManualPoints(name="report", points=20),)))
     board = board_of(store, rules, manual=manual)
     assert (board.standings[0].score, board.standings[0].max_score) == (3 + 17, 5 + 20)
-    assert (for_class(board).standings[0].score, for_class(board).standings[0].max_score) == (3, 5)
+    assert (for_class(board, MEASURES).standings[0].score, for_class(board, MEASURES).standings[0].max_score) == (3, 5)
     manual.write_text("submission,report\nalcie,17\n", encoding="utf-8")
     with pytest.raises(TableError, match="did you mean 'alice'"):
         board_of(store, rules, manual=manual)
@@ -226,7 +233,7 @@ def test_evidence_is_not_on_the_class_s_board(store: Store) -> None:
         ("integrity_scrub",),
         ("integrity_noise",),
     )
-    assert "integrity" not in for_class(board).model_dump_json()
+    assert "integrity" not in for_class(board, MEASURES).model_dump_json()
 
 
 def test_statistics_add_up(store: Store) -> None:

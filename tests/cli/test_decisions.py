@@ -65,13 +65,6 @@ def test_an_override_that_says_too_little_is_refused(graded: Harness, arguments:
     assert message in run.stderr
 
 
-def test_the_statuses_are_those_of_results() -> None:
-    from harness.cli.override import STATUSES
-    from harness.values.results import STATUSES as ALL
-
-    assert STATUSES == ALL
-
-
 def test_a_frozen_board_says_so_and_stays_as_it_is(graded: Harness, fake: FakeGrading) -> None:
     assert "frozen at" in graded("freeze", HW).stderr
     fake.outcomes["alice"], fake.digests["alice"] = result("alice", 0.99, checks=()), "sha256:better"

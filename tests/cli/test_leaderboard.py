@@ -179,8 +179,26 @@ def test_curves_as_svg_files(harness: Harness, fake: FakeGrading) -> None:
     assert harness("report", HW, "alice", "--format", "svg", "--out", "pictures").exit_code == 0
     assert sorted(each.name for each in Path("pictures").iterdir()) == ["measured.svg", "pruning.svg"]
     assert "<svg" in Path("pictures/pruning.svg").read_text(encoding="utf-8")
+    assert harness("report", HW, "alice", "--format", "svg", "--out", "two.svg").exit_code == 0
+    assert sorted(each.name for each in Path("two.svg").iterdir()) == ["measured.svg", "pruning.svg"]
     for wrong in (("alice", "--format", "svg"), ("bob", "--format", "svg", "--out", "none")):
         assert harness("report", HW, *wrong).exit_code == 2
+
+
+def test_a_single_curve_is_a_single_file(harness: Harness, fake: FakeGrading) -> None:
+    line = Series(label="L1", points=((10, 0.5), (5, 0.25)))
+    curves = (Curve(name="pruning", x="parameters", y="accuracy", series=(line,)),)
+    fake.outcomes["alice"] = result("alice", 0.9, curves=curves)
+    assert harness("grade", HW, "class").exit_code == 0
+    printed = harness("report", HW, "alice", "--format", "svg").stdout
+    assert printed.startswith("<svg")
+    run = harness("report", HW, "alice", "--format", "svg", "--out", "new/c.svg")
+    assert "wrote new/c.svg" in run.stderr
+    assert Path("new/c.svg").read_text(encoding="utf-8") == printed
+    assert harness("report", HW, "alice", "--format", "svg", "--out", "pictures").exit_code == 0
+    assert [each.name for each in Path("pictures").iterdir()] == ["pruning.svg"]
+    Path("taken").write_text("a file", encoding="utf-8")
+    assert harness("report", HW, "alice", "--format", "svg", "--out", "taken").exit_code == 2
 
 
 def test_a_board_of_hundreds_is_one_line_each(graded: Harness, fake: FakeGrading) -> None:

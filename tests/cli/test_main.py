@@ -8,12 +8,11 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from cli_fakes import FakeGrading
+from cli_fakes import FakeGrading, FakeSandbox
 from click.testing import Result as Run
 
 from harness.cli import COMMANDS
-from harness.cli.options import DEFAULT_STORE
-from harness.store.store import DEFAULT_URL
+from harness.vocabulary import SANDBOXES, ExitCode, describe_exit
 
 Harness = Callable[..., Run]
 
@@ -38,8 +37,33 @@ def test_an_unknown_command_is_suggested(harness: Harness) -> None:
     assert "Did you mean 'leaderboard'?" in run.stderr
 
 
-def test_one_default_store() -> None:
-    assert DEFAULT_STORE == DEFAULT_URL
+def test_the_exit_codes_are_listed_with_their_phrases(harness: Harness) -> None:
+    text = " ".join(harness("--help").stdout.split())
+    assert all(f"{code:d} {describe_exit(code)}" in text for code in ExitCode)
+
+
+@pytest.mark.parametrize("level", SANDBOXES)
+@pytest.mark.parametrize(("command", "folder"), [("check", "class/alice"), ("grade", "class")])
+def test_every_sandbox_can_be_chosen(
+    harness: Harness, fake: FakeGrading, monkeypatch: pytest.MonkeyPatch, command: str, folder: str, level: str
+) -> None:
+    chosen: list[str] = []
+
+    def choose(name: str) -> FakeSandbox:
+        chosen.append(name)
+        return fake.choose(name)
+
+    monkeypatch.setattr("harness.sandbox.choose", choose)
+    run = harness(command, "nycu-ds2023-hw2", folder, "--sandbox", level)
+    assert run.exit_code in (0, 1), run.output
+    assert chosen == [level]
+    assert level in harness(command, "--help").stdout
+
+
+def test_other_sandboxes_are_refused_with_those_there_are(harness: Harness) -> None:
+    run = harness("grade", "nycu-ds2023-hw2", "class", "--sandbox", "docker")
+    assert run.exit_code == 2
+    assert all(repr(name) in run.stderr for name in SANDBOXES)
 
 
 def test_every_mistake_of_an_assignment_is_printed(harness: Harness) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from result_fakes import result, rules
+from result_fakes import MEASURES, result, rules
 
 from harness.api import Check
 from harness.points.scoring import Place, ScoreInputs, late_days, most, score_lines, total
@@ -158,7 +158,7 @@ def test_what_private_images_decide_is_not_public() -> None:
     )
     document = rules(data=split, rubric=Rubric(points=points, rank=(RankPoints(name="rank", points=1),)))
     outcome = result(points=[{"name": rule.name, "points": 1, "max_points": 1, "reason": "."} for rule in points])
-    lines = score_lines(document, outcome, ScoreInputs({}, {}))
+    lines = score_lines(document, outcome, ScoreInputs({}, {}, measures=MEASURES))
     assert {line.name for line in lines if line.public} == {"public", "small"}
 
 

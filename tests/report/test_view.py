@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from result_fakes import assignment, attempt, count, metric, result, rules
+from result_fakes import assignment, attempt, count, metric, result
 from rich.console import Console
 
 from harness.api import Audience, Check, Curve, Layer, Series
@@ -67,7 +67,7 @@ def full(text: str = "plain", **changes: object) -> Result:
 
 
 def view(outcome: Result, audience: Audience = "student") -> ReportView:
-    return report(attempt(outcome), rules(), audience=audience, limits={"parameters": 900.0})
+    return report(attempt(outcome), assignment(), audience=audience, limits={"parameters": 900.0})
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -114,7 +114,7 @@ def test_a_result_without_anything_has_a_report(name: str) -> None:
 
 def test_the_page_of_the_class_has_the_boards_name_only() -> None:
     outcome = full(submission="0123456", nickname="Rabbit", members=("Alice Liddell",))
-    text = report_page(class_report(attempt(outcome), rules(), name="Rabbit"))
+    text = report_page(class_report(attempt(outcome), assignment(), name="Rabbit"))
     assert "Rabbit" in text
     assert "0123456" not in text.replace("sha256:0123456", "")
     assert "Alice" not in text
@@ -123,7 +123,6 @@ def test_the_page_of_the_class_has_the_boards_name_only() -> None:
 def test_limits_come_from_evaluators_and_points() -> None:
     class Sized:
         name = "sized"
-        provides = frozenset({"stored_bytes"})
 
         def limits(self, options: object) -> dict[str, float]:
             return {"stored_bytes": 300_000}
@@ -179,7 +178,7 @@ def test_no_sum_tells_a_student_about_private_points() -> None:
     assert {line.name for line in entry.points} == {"simple", "loss", "demo", "lateness"}
 
     def lines(audience: Audience, *, published: bool = False) -> dict[str, float]:
-        found = report(attempt(outcome), rules(**changes), audience=audience, entry=entry, published=published)
+        found = report(attempt(outcome), assignment(**changes), audience=audience, entry=entry, published=published)
         assert found.score == pytest.approx(sum(line.points for line in found.points))
         return {line.name: line.points for line in found.points}
 

@@ -16,13 +16,14 @@ import pytest
 from hand_ins import HONEST, hand_in, opened, sandbox_called, small_assignment
 
 from harness.errors import HarnessError, SandboxUnavailable, SubmissionError
-from harness.sandbox import NAMES, Sandbox, Usage, choose, selftest
+from harness.sandbox import Sandbox, Usage, choose, selftest
 from harness.sandbox.selftest import refuse_unless_it_holds
 from harness.sandbox.syscalls import compiled
 from harness.sandbox.walls import NoWall, readable_paths
+from harness.vocabulary import WALLS
 from harness.worker.forbidden import FILTERED
 
-WALLS = [name for name in NAMES if name not in ("auto", "none")]
+LOCKED = [name for name in WALLS if name != "none"]
 THREADS = """
 import threading, time
 for _ in range(20):
@@ -32,7 +33,7 @@ time.sleep(9)
 USAGE = Usage(memory_bytes=2**31, cpu_seconds=60, threads=64)
 
 
-@pytest.mark.parametrize("name", WALLS)
+@pytest.mark.parametrize("name", LOCKED)
 def test_a_worker_can_do_nothing_forbidden(name: str) -> None:
     assert selftest._attacks(sandbox_called(name)) == []
 
@@ -71,7 +72,7 @@ def test_without_the_filter_or_landlock_a_zygote_serves_one_room() -> None:
     sandbox.close()
 
 
-@pytest.mark.parametrize("name", [*WALLS, "none"])
+@pytest.mark.parametrize("name", WALLS)
 def test_a_zygote_that_died_is_replaced(name: str, tmp_path: Path) -> None:
     sandbox = sandbox_called(name)
     assignment = small_assignment(tmp_path / "assignment")
@@ -134,7 +135,7 @@ threading.Event().wait()
 """
 
 
-@pytest.mark.parametrize("name", [*WALLS, "none"])
+@pytest.mark.parametrize("name", WALLS)
 def test_nothing_survives_a_killed_grader(name: str) -> None:
     sandbox_called(name)
     with subprocess.Popen([sys.executable, "-c", GRADER, name], stdout=subprocess.PIPE, text=True) as grader:
@@ -187,7 +188,7 @@ def test_a_zygote_that_cannot_start_is_our_failure() -> None:
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root's workers change their user")
-@pytest.mark.parametrize("name", WALLS)
+@pytest.mark.parametrize("name", LOCKED)
 def test_workers_of_root_are_nobody(name: str) -> None:
     with (
         sandbox_called(name).box() as box,

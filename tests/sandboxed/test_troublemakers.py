@@ -15,7 +15,8 @@ import torch
 from builders import noise
 from hand_ins import HONEST, graded, hand_in, linear, processes_with, sandbox_called, small_assignment
 
-from harness.grading.grader import Progress, grade_all
+from harness.grading.events import GradingEvents, Progress
+from harness.grading.grader import grade_all
 from harness.submission.discovery import discover
 from harness.values.results import Result
 
@@ -202,12 +203,12 @@ def test_without_a_wall_the_limits_still_hold(tmp_path):
 def test_closing_early_ends_what_is_running(tmp_path):
     marked = MEMORY_BYTES + 2**21
     assignment = small_assignment(tmp_path / "assignment", build_seconds=60, memory_bytes=marked)
-    looping, seen = threading.Event(), []
+    looping = threading.Event()
 
-    def progress(step: Progress) -> None:
-        seen.append(step)
-        if step.submission == "loop" and step.stage == "building":
-            looping.set()
+    class Watching(GradingEvents):
+        def on_progress(self, step: Progress) -> None:
+            if step.submission == "loop" and step.stage == "building":
+                looping.set()
 
     paths = [hand_in(tmp_path / "honest"), hand_in(tmp_path / "loop", TROUBLE["a-loop"][0]), hand_in(tmp_path / "zz")]
     running = grade_all(
@@ -216,7 +217,7 @@ def test_closing_early_ends_what_is_running(tmp_path):
         plugins=hand_ins.PLUGINS,
         sandbox=sandbox_called("bwrap"),
         jobs=2,
-        on_progress=progress,
+        events=Watching(),
     )
     assert next(running).submission == "honest"
     assert looping.wait(40)

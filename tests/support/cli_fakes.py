@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import harness.sandbox
 import harness.submission.discovery
 from harness.assignment.loading import Assignment
 from harness.errors import SandboxUnavailable
-from harness.grading.grader import Progress
+from harness.grading.events import GradingEvents, Progress
 from harness.submission.reading import HandIn
 from harness.values.results import AssignmentInfo, Environment, Result
 
@@ -47,23 +47,23 @@ class FakeGrading:
         assignment: Assignment,
         submissions: Sequence[HandIn],
         *,
-        skip: Callable[[str, str], bool] = lambda _s, _d: False,
-        on_progress: Callable[[Progress], None] = lambda _: None,
+        events: GradingEvents | None = None,
         **rest: Any,
     ) -> Iterator[Result]:
         self.calls.append(rest)
+        events = events or GradingEvents()
         try:
             for name in (each.id for each in submissions):
-                on_progress(Progress(name, "reading"))
+                events.on_progress(Progress(name, "reading"))
                 digest = self.digests.get(name, f"sha256:{name}")
-                if not skip(name, digest):
+                if not events.skip(name, digest):
                     self.graded.append(name)
                     outcome = self.outcomes.get(name, result(name))
                     if isinstance(outcome, BaseException):
                         raise outcome
-                    on_progress(Progress(name, "accuracy"))
+                    events.on_progress(Progress(name, "accuracy"))
                     yield outcome.model_copy(update={"digest": digest})
-                on_progress(Progress(name, ""))
+                events.on_progress(Progress(name, ""))
         finally:
             self.closed = True
 

@@ -18,9 +18,9 @@ from typing import Any
 from hostile_class import Attack, attacks, chosen
 from requirements import lacking
 
-from harness.sandbox import NAMES
+from harness.vocabulary import WALLS
 
-BACKENDS = [name for name in NAMES if name not in {"auto", "none"}]
+BACKENDS = [name for name in WALLS if name != "none"]
 USERS = ["ordinary", "root"] if os.getuid() == 0 else ["ordinary"]
 ARENAS = [(backend, user) for backend in BACKENDS for user in USERS]
 _SUPPORT = Path(__file__).parent

@@ -15,7 +15,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,8 @@ from hostile_class import LIMIT_SECONDS, VICTIMS, Attack, attacks, chosen, write
 
 from harness.assignment.loading import load
 from harness.errors import SandboxUnavailable
-from harness.grading.grader import Progress, grade_all
+from harness.grading.events import GradingEvents, Progress
+from harness.grading.grader import grade_all
 from harness.plugins import Plugins
 from harness.sandbox import Sandbox, choose
 from harness.submission.discovery import discover
@@ -54,7 +55,7 @@ def main() -> None:
         case "sample":
             _write(folder, _grade(folder, sandbox, chosen()))
         case "victim":
-            _report(folder / "hostile-victims.toml", folder / "class" / "victims", sandbox, _tell)
+            _report(folder / "hostile-victims.toml", folder / "class" / "victims", sandbox, _Telling())
 
 
 def _write(folder: Path, outcome: dict[str, Any]) -> None:
@@ -87,9 +88,13 @@ def _grade(folder: Path, sandbox: Sandbox, hostile: Sequence[Attack]) -> dict[st
         }
 
 
-def _report(
-    path: Path, submissions: Path, sandbox: Sandbox, on_progress: Callable[[Progress], None] = lambda _: None
-) -> dict[str, Any]:
+class _Telling(GradingEvents):
+    def on_progress(self, progress: Progress) -> None:
+        sys.stdout.write(f"{progress.submission} {progress.stage}\n")
+        sys.stdout.flush()
+
+
+def _report(path: Path, submissions: Path, sandbox: Sandbox, events: GradingEvents | None = None) -> dict[str, Any]:
     plugins = Plugins.installed()
     results = grade_all(
         load(str(path), plugins),
@@ -97,15 +102,10 @@ def _report(
         plugins=plugins,
         sandbox=sandbox,
         jobs=2,
-        on_progress=on_progress,
+        events=events,
         image_seed=os.urandom(8).hex(),
     )
     return {result.submission: json.loads(result.to_json()) for result in results}
-
-
-def _tell(progress: Progress) -> None:
-    sys.stdout.write(f"{progress.submission} {progress.stage}\n")
-    sys.stdout.flush()
 
 
 def _kill(folder: Path, name: str) -> dict[str, Any]:

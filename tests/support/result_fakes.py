@@ -8,11 +8,14 @@ from typing import Any
 
 from harness.api import Check, Curve, Metric, Series
 from harness.assignment.loading import Assignment
+from harness.plugins import Plugins
 from harness.values.results import AssignmentInfo, Attempt, DataInfo, Environment, PointLine, Result
 from harness.values.rules import AssignmentFile, PointRule, RankKey, Rubric
 
 ENVIRONMENT = Environment(harness="0.1.0", python="3.11.7", torch="2.9.0", torchinfo="1.8.0", sandbox="bwrap")
 INFO = AssignmentInfo(id="hw", digest="sha256:one", data=DataInfo(id="digits", stand_in=False))
+EVALUATORS = ("parameter_limit", "model_size", "kd_loss", "accuracy", "claims", "integrity")
+MEASURES = Plugins.installed().measures(EVALUATORS)
 RANKING = (
     RankKey(metric="accuracy", higher_is_better=True),
     RankKey(metric="parameters", higher_is_better=False),
@@ -41,7 +44,8 @@ def rules(**changes: Any) -> AssignmentFile:
 
 
 def assignment(digest: str = "sha256:one", **changes: Any) -> Assignment:
-    return Assignment(rules(**changes), {}, {"test": Path("data")}, digest, Path("hw.toml"))
+    paths = {"test": Path("data")}
+    return Assignment(rules(**changes), {}, paths, digest, Path("hw.toml"), measures=MEASURES)
 
 
 def metric(value: float, **changes: Any) -> Metric:

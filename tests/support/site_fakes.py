@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness_site import writer as harness_site
-from result_fakes import assignment, attempts, count, metric, result, rules
+from result_fakes import MEASURES, assignment, attempts, count, metric, result
 
 from harness.api import Check, Curve, Layer, Row, Series, SiteWriter, Table
 from harness.board.builder import standings
@@ -62,13 +62,13 @@ def site_of(outcomes: list[Result], most_reports: int | None = None, **changes: 
     limits = {"parameters": 1035.0}
     reports = {
         names[each.result.submission]: class_report(
-            each, rules(**changes), name=names[each.result.submission], limits=limits
+            each, assignment(**changes), name=names[each.result.submission], limits=limits
         )
         for each in attempts(*outcomes[:most_reports])
     }
     writer = Plugins.of(harness_site).writers["html"]
     assert isinstance(writer, SiteWriter)
-    return for_class(board), dict(writer.render_site(for_class(board), reports))
+    return for_class(board, MEASURES), dict(writer.render_site(for_class(board, MEASURES), reports))
 
 
 def plain_class(size: int) -> list[Result]:

@@ -179,7 +179,7 @@ def test_series_are_named_and_the_first_is_summarised(tmp_path):
     labels = [each.label for each in found.curves[0].series]
     assert labels == ["random, seed 3", "random, seed 4", "layer-wise L1", "global L1"]
     assert found.metrics == summaries(found.curves[0].series[0].points)
-    assert found.metrics.keys() | {"pruning_curve", "compression_at_knee"} == PruningCurve.provides
+    assert found.metrics.keys() | {"compression_at_knee"} == {spec.name for spec in PruningCurve.metrics}
 
 
 def test_only_some_images_evenly_spaced(tmp_path):

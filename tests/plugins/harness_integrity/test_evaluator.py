@@ -24,7 +24,7 @@ from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
 
-CHECKS = Integrity.provides
+CHECKS = {spec.name for spec in Integrity.checks}
 
 
 def evaluated(student: RunningStudent, images: int = 512, seed: int = 0):

@@ -6,6 +6,8 @@ import pytest
 from kd_fakes import HEAD, FakeStudent, check
 from kd_torch import CE, KL, RIGHT, function
 
+from harness.worker.sources.definitions import Sources
+
 FORMS = {
     "positional-only and keyword-only": """
 def loss_fn_kd(s, y, t, /, *, alpha, T):
@@ -283,7 +285,6 @@ def test_named_parameters_are_not_tried_in_other_orders():
 
 def test_real_sources_notebooks_and_two_files_of_one_name(tmp_path):
     """Through the worker's own reader: training code around it, a notebook, and a name that two files define."""
-    source = pytest.importorskip("harness.worker.source")
     (tmp_path / "a.py").write_text(HEAD + RIGHT["kl_div"] + "\nfor batch in loader: train(batch)\n")
     (tmp_path / "b.py").write_text(HEAD + RIGHT["kl_div"].replace("T**2", "T"))
     cells = ["!pip install torch\n" + HEAD, FORMS["a lambda"]]
@@ -298,6 +299,6 @@ def test_real_sources_notebooks_and_two_files_of_one_name(tmp_path):
         (["hw.ipynb"], ("loss_fn_kd",), "passed"),
     ):
         student = FakeStudent("")
-        student.sources = source.Sources(tmp_path, files)
+        student.sources = Sources(tmp_path, files)
         found = check(student, functions=names)
         assert found.verdict == verdict, (files, names, found.reason)

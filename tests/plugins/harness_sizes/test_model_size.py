@@ -39,7 +39,7 @@ def evaluated(size: int, limit: int | None, elements: int = 100, measure="stored
 def test_without_a_limit_the_size_is_only_measured():
     found = evaluated(387_480, None)
     assert found.checks == ()
-    assert found.metrics.keys() | {"weights_size", "micronet_storage"} == ModelSize.provides
+    assert found.metrics.keys() | {"micronet_storage"} == {spec.name for spec in ModelSize.metrics}
     metric = found.metrics["stored_bytes"]
     assert (metric.value, metric.unit, metric.higher_is_better) == (387_480, "bytes", False)
 

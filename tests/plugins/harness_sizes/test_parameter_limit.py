@@ -306,12 +306,11 @@ def test_what_is_said_to_be_tied_is_believed_only_where_it_is_equal(file):
 
 
 def test_everything_is_declared():
-    assert harness_parameter_limit.ParameterLimit.provides == {
+    assert {spec.name for spec in harness_parameter_limit.ParameterLimit.metrics} == {
         "parameters",
         "parameters_torchinfo",
         "parameters_stored",
         "parameters_nonzero",
-        "parameter_limit",
     }
 
 

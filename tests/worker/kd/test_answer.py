@@ -8,9 +8,8 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-
-from harness.worker.kd import answer as kd
-from harness.worker.kd.names import TENSORS, affinity, assign, tokens
+from harness_kd.worker import answer as kd
+from harness_kd.worker.names import TENSORS, affinity, assign, tokens
 
 torch.set_num_threads(1)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from harness.worker.kd.names import NUMBERS, Role, affinity
+from harness_kd.worker.names import NUMBERS, Role, affinity
 
 _CLEAR = 6
 """Globals called `a` or `w` are anything; only a clear name is set from outside."""

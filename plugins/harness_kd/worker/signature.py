@@ -8,9 +8,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.worker.kd.hyperparameters import code_words, number_role, python_function
-from harness.worker.kd.names import NUMBERS, SURE, TENSORS, Role, affinity, assign
-from harness.worker.kd.search import Function, Target
+from harness_kd.worker.hyperparameters import code_words, number_role, python_function
+from harness_kd.worker.names import NUMBERS, SURE, TENSORS, Role, affinity, assign
+from harness_kd.worker.search import Function, Target
 
 Parameter = inspect.Parameter
 Reading = tuple[dict[Role, str], bool]

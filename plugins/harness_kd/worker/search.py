@@ -6,46 +6,9 @@ import ast
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
 
-from harness.worker.kd.names import TENSORS, assign, tokens
-
-
-class Definition(Protocol):
-    """A name that a submission's sources define at module level."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def kind(self) -> str:
-        """class, function or assignment."""
-
-    @property
-    def file(self) -> str: ...
-    @property
-    def line(self) -> int: ...
-    @property
-    def node(self) -> ast.AST: ...
-
-    @property
-    def path(self) -> str:
-        """The source file, for `load("path:name")`."""
-
-
-class Located(Protocol):
-    """A loaded definition."""
-
-    @property
-    def object(self) -> Any: ...
-
-
-class Sources(Protocol):
-    """The submission's sources."""
-
-    def names(self) -> Sequence[Definition]: ...
-
-    def load(self, name: str) -> Located:
-        """Execute only what the name needs; raises whatever the student's code raises."""
+from harness.api import Definition, Sources
+from harness_kd.worker.names import TENSORS, assign, tokens
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.worker.kd.hyperparameters import ConfigTable, Numbers, attribute_knobs, bare_instance, outside_knobs
-from harness.worker.kd.names import NUMBERS, Role, assign
-from harness.worker.kd.search import Target
-from harness.worker.kd.signature import VARIADIC, Parameter, extra, keywords, readings, signature
+from harness_kd.worker.hyperparameters import ConfigTable, Numbers, attribute_knobs, bare_instance, outside_knobs
+from harness_kd.worker.names import NUMBERS, Role, assign
+from harness_kd.worker.search import Target
+from harness_kd.worker.signature import VARIADIC, Parameter, extra, keywords, readings, signature
 
 Call = Callable[[dict[str, Any], Numbers], Any]
 """(tensors by role, α and T) -> whatever the student returns."""

@@ -1,4 +1,4 @@
-"""The worker's answer to `kd`: runs the student's loss on the grader's probes and reports raw values.
+"""Answer the check: runs the student's loss on the grader's probes and reports raw values.
 
 Request facts: `functions` (names to look for, in order) and `probes` (name, alpha, temperature, dtype, and the
 keys of the tensors student, labels, teacher). Reply facts:
@@ -15,29 +15,26 @@ computed beside student code, and only the grader compares it with anything.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import SubmissionError
-from harness.worker.failures import describe
-from harness.worker.kd.binding import KdAttempt, attempts
-from harness.worker.kd.outcome import outcome, teacher_gradient
-from harness.worker.kd.search import Ambiguous, Sources, Target, code_lines, find
-from harness.worker.kd.signature import Unbindable
+from harness.api import Sources, SubmissionError, WorkerAnswer
+from harness.api.worker import cpu_only, describe
+from harness_kd.worker.binding import KdAttempt, attempts
+from harness_kd.worker.outcome import outcome, teacher_gradient
+from harness_kd.worker.search import Ambiguous, Target, code_lines, find
+from harness_kd.worker.signature import Unbindable
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Answer = tuple[dict[str, Any], dict[str, "Tensor"]]
 _MAX_NAMES = 40
 _MAX_WARNINGS = 3
 
 
-def answer(sources: Sources, facts: dict[str, Any], tensors: dict[str, Tensor]) -> Answer:
+def answer(sources: Sources, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> WorkerAnswer:
     """Find the KD loss, bind its parameters and try every probe on fresh copies of the tensors."""
     import torch
-
-    from harness.worker.cpu_only import cpu_only
 
     wanted = [str(name) for name in facts["functions"]]
     try:
@@ -67,7 +64,7 @@ def answer(sources: Sources, facts: dict[str, Any], tensors: dict[str, Tensor]) 
     return found, named
 
 
-def _tried(attempt: KdAttempt, probes: Sequence[dict[str, Any]], tensors: dict[str, Tensor]) -> Answer:
+def _tried(attempt: KdAttempt, probes: Sequence[dict[str, Any]], tensors: Mapping[str, Tensor]) -> WorkerAnswer:
     outcomes: dict[str, Any] = {}
     results: dict[str, Tensor] = {}
     for probe in probes:

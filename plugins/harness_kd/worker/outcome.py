@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.worker.failures import describe
-from harness.worker.kd.binding import KdAttempt
-from harness.worker.kd.hyperparameters import Numbers
+from harness.api.worker import describe
+from harness_kd.worker.binding import KdAttempt
+from harness_kd.worker.hyperparameters import Numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -15,7 +16,9 @@ Outcome = dict[str, Any]
 _INPUTS = ("student", "labels", "teacher")
 
 
-def outcome(attempt: KdAttempt, probe: dict[str, Any], tensors: dict[str, Tensor]) -> tuple[Outcome, dict[str, Tensor]]:
+def outcome(
+    attempt: KdAttempt, probe: dict[str, Any], tensors: Mapping[str, Tensor]
+) -> tuple[Outcome, dict[str, Tensor]]:
     """Facts of one probe, and tensors `value` (float64 scalar) and `gradient` (float64, as the student logits)."""
     import torch
 
@@ -54,7 +57,7 @@ def _outcome(attempt: KdAttempt, numbers: Numbers, inputs: dict[str, Tensor]) ->
     return outcome, found
 
 
-def teacher_gradient(attempt: KdAttempt, probe: dict[str, Any], tensors: dict[str, Tensor]) -> bool:
+def teacher_gradient(attempt: KdAttempt, probe: dict[str, Any], tensors: Mapping[str, Tensor]) -> bool:
     """Whether the loss also pulls on the teacher; a function that refuses such inputs does not."""
     import torch
 

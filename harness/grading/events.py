@@ -1,0 +1,29 @@
+"""What grading tells whoever started it, and asks them, while it runs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What happens to a submission now; an empty stage means it is finished."""
+
+    submission: str
+    stage: str
+
+
+class GradingEvents:
+    """Override what you want to hear of; all of it is called from worker threads."""
+
+    def on_progress(self, progress: Progress) -> None:
+        """A submission enters a stage."""
+
+    def on_weights(self, submission: str, weights: bytes) -> None:
+        """A submission's weights as `harness.store.weights` packs them, before its result; told only where the
+        assignment compares the class.
+        """
+
+    def skip(self, submission: str, digest: str) -> bool:  # noqa: ARG002 - for those who override it
+        """Whether an earlier result of files with this digest still holds, so that they are not graded again."""
+        return False
