@@ -23,7 +23,7 @@ from pydantic import BaseModel
 from schema_words import default_of, nullable, type_of
 
 from harness import api
-from harness.api import hooks as hookspecs
+from harness.contracts import hooks as hookspecs
 from harness.assignment import loading as assignment
 from harness.cli import COMMANDS, main
 from harness.plugins import MEMBERS, Plugins

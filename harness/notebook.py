@@ -21,9 +21,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from harness.api.network import HandedInNetwork
-from harness.api.sources import WorkerHalf
 from harness.assignment import loading as assignments
+from harness.contracts.network import HandedInNetwork
+from harness.contracts.sources import WorkerHalf
 from harness.errors import UsageError
 from harness.grading.grader import Grader
 from harness.networks.in_process import LiveNetwork

@@ -14,11 +14,11 @@ from typing import Any
 
 import pluggy
 
-from harness.api import hooks as hookspecs
-from harness.api.evaluator import ClassEvaluator, Evaluator
-from harness.api.formats import Dataset, WeightFormat
-from harness.api.publishing import Exporter, Writer
-from harness.api.sources import WorkerHalf
+from harness.contracts import hooks as hookspecs
+from harness.contracts.evaluator import ClassEvaluator, Evaluator
+from harness.contracts.formats import Dataset, WeightFormat
+from harness.contracts.publishing import Exporter, Writer
+from harness.contracts.sources import WorkerHalf
 from harness.errors import PluginError
 from harness.values.measures import Measures
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.assignment.mistakes import missing_data, references, tables, unknown, validated
 from harness.assignment.shipped import fixtures
+from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
 from harness.plugins import Plugins
 from harness.text import suggestion

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from harness.api.evaluator import ClassEvaluator, Evaluator
+from harness.contracts.evaluator import ClassEvaluator, Evaluator
 from harness.plugins import Plugins
 from harness.values.rules import AssignmentFile
 

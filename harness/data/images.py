@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api.formats import Dataset
 from harness.assignment.loading import Assignment
+from harness.contracts.formats import Dataset
 from harness.errors import UsageError
 from harness.torchvision_import import import_torchvision
 from harness.values.images import Examples, Images, RawExamples

@@ -14,9 +14,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
-from harness.api.evaluator import Context, Evaluator, JudgesPredictions
-from harness.api.network import Student
 from harness.assignment.loading import Assignment
+from harness.contracts.evaluator import Context, Evaluator, JudgesPredictions
+from harness.contracts.network import Student
 from harness.data.data_sets import DataSets
 from harness.errors import Cancelled, SubmissionError, UsageError
 from harness.grading.events import GradingEvents, Progress

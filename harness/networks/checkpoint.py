@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
-from harness.networks.remote import Variant
+from harness.networks.remote import RemoteNetwork, Variant
 from harness.networks.session import SMALL_REPLY_BYTES, Weights
 from harness.networks.weights import for_model, refuse_non_finite, renamed
 from harness.values.networks import Checkpoint, ModelFacts
@@ -16,22 +17,26 @@ from harness.worker.messages import Build, Built, Decode, Decoded
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.networks.student import SandboxedStudent
-
 
 class CheckpointNetwork(GradedNetwork):
     """`harness.api.HandedInNetwork`, decoded and built in the student's worker.
+
+    Args:
+        module: the network that is graded.
+        usual: how that one is built.
+        folder: of the submission.
 
     Raises:
         SubmissionError: the file cannot be decoded, or does not fit the network that its entry says to build.
     """
 
-    def __init__(self, student: SandboxedStudent, checkpoint: Checkpoint) -> None:
+    def __init__(self, module: RemoteNetwork, checkpoint: Checkpoint, usual: Build, folder: Path) -> None:
         self.decoded: Mapping[str, Tensor] = {}
-        self.file_bytes = (student.submission.folder / checkpoint.file).stat().st_size
-        self._checkpoint, self._owner = checkpoint, student
+        self.file_bytes = (folder / checkpoint.file).stat().st_size
+        self._checkpoint, self._usual = checkpoint, usual
+        self._session, self._limits = module.session, module.rules.limits
         self._facts: ModelFacts | None = None
-        super().__init__(Variant(student.module, self._load))
+        super().__init__(Variant(module, self._load))
 
     @property
     def facts(self) -> ModelFacts:
@@ -40,7 +45,7 @@ class CheckpointNetwork(GradedNetwork):
         return self._facts
 
     def _load(self, variant: str) -> Weights:
-        session, limits = self._owner.module.session, self._owner.rules.limits
+        session, limits = self._session, self._limits
         read = session.ask(
             Decode(weights=self._checkpoint.file, max_bytes=limits.tensor_bytes),
             doing=f"decoding {self._checkpoint.file}",
@@ -56,7 +61,7 @@ class CheckpointNetwork(GradedNetwork):
         return for_model(self.decoded, built.state)
 
     def _construction(self, variant: str) -> Build:
-        own, usual = self._checkpoint, self._owner.construction
+        own, usual = self._checkpoint, self._usual
         return usual.model_copy(
             update={
                 "variant": variant,

@@ -15,8 +15,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from harness.api.network import Network
-from harness.api.sources import WorkerHalf
+from harness.contracts.network import Network
+from harness.contracts.sources import WorkerHalf
 from harness.errors import SubmissionError
 from harness.graph.reachable import reaching
 from harness.graph.tensors import bound, normalisation_statistics
@@ -216,7 +216,7 @@ class SandboxedStudent(GradedNetwork):
 
     def load(self, checkpoint: Checkpoint) -> CheckpointNetwork:
         """See `harness.api.Student.load`."""
-        network = CheckpointNetwork(self, checkpoint)
+        network = CheckpointNetwork(self.module, checkpoint, self.construction, self.submission.folder)
         network.verify(self._measuring)
         return network
 

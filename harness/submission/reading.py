@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from harness.api.formats import WeightFormat
+from harness.contracts.formats import WeightFormat
 from harness.errors import SubmissionError, UsageError
 from harness.submission.discovery import discover, submission_id
 from harness.submission.hand_in import HandIn

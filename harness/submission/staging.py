@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from harness.api.formats import WeightFormat
+from harness.contracts.formats import WeightFormat
 from harness.errors import SubmissionError
 from harness.submission.archives import (
     ArchiveEntry,

@@ -13,7 +13,7 @@ from harness.values.networks import RawWeights
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.api.formats import WeightFormat
+    from harness.contracts.formats import WeightFormat
     from harness.worker.checkpoints import ResolveClass
 
 

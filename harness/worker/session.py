@@ -64,8 +64,8 @@ from harness.worker.sources.definitions import Located, Sources, find_entry_poin
 from harness.worker.trace import trace
 
 if TYPE_CHECKING:
-    from harness.api.formats import WeightFormat
-    from harness.api.sources import WorkerHalf
+    from harness.contracts.formats import WeightFormat
+    from harness.contracts.sources import WorkerHalf
     from harness.worker.protocol import Frame
 
 Tensors = dict[str, torch.Tensor]

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-from harness.api.network import Student
+from harness.contracts.network import Student
 from harness.values.base import Audience, Options
 from harness.values.class_comparison import ClassComparison, ClassEntry
 from harness.values.curves import Curve

@@ -7,9 +7,9 @@ from typing import Any
 
 import pluggy
 
-from harness.api.evaluator import ClassEvaluator, Evaluator
-from harness.api.formats import Dataset, WeightFormat
-from harness.api.publishing import Exporter, Writer
+from harness.contracts.evaluator import ClassEvaluator, Evaluator
+from harness.contracts.formats import Dataset, WeightFormat
+from harness.contracts.publishing import Exporter, Writer
 
 hookspec = pluggy.HookspecMarker("harness")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from torch import Tensor
 
-from harness.api.sources import WorkerHalf
+from harness.contracts.sources import WorkerHalf
 from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Checkpoint, Latency, ModelFacts, Reply
 
