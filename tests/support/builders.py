@@ -51,6 +51,15 @@ def shipped_tables(name: str) -> dict[str, Any]:
     return tables
 
 
+def quick_hw2(folder: Path, **tables: Any) -> Path:
+    """Write NYCU's homework for a thousand images instead of ten thousand, and without the probes of integrity."""
+    document = shipped_tables("nycu-ds2023-hw2")
+    document["data"]["test"]["path"] = (fixtures() / "data" / "fashion-mnist-train-1000").as_posix()
+    del document["evaluators"]["integrity"]
+    more = tables.pop("evaluators", {})
+    return write_assignment(folder, **{**document, **tables, "evaluators": {**document["evaluators"], **more}})
+
+
 def limits(seconds: int, **more: int) -> dict[str, int]:
     """The table `limits` with the same time for everything a worker is asked."""
     stages = ("import_seconds", "build_seconds", "forward_seconds", "request_seconds")
