@@ -1,6 +1,6 @@
-"""The core names no plugin, plugins stay at their door, and the quick commands stay quick.
+"""The core names no plugin, and the quick commands stay quick.
 
-Which part of the core may import which is for `lint-imports` (pyproject.toml).
+Which part of the core may import which is for `lint-imports` (pyproject.toml), what plugins may for their own tests.
 """
 
 from __future__ import annotations
@@ -16,42 +16,19 @@ from builders import REPOSITORY
 
 
 def imported(file: Path) -> Iterator[str]:
-    """Every module a file imports, at the top or inside functions, but not for type checkers alone."""
-    tree = ast.parse(file.read_text(encoding="utf-8"))
-    for_types = {
-        id(inner)
-        for node in ast.walk(tree)
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
-        for inner in ast.walk(node)
-    }
-    for node in ast.walk(tree):
-        if id(node) in for_types:
-            continue
+    """Every module a file imports, at the top or inside functions."""
+    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{file}: relative import"
-            names = [f"harness.{alias.name}" for alias in node.names] if node.module == "harness" else []
-            yield from names or [node.module or ""]
+            yield node.module or ""
 
 
-def files_of(folder: str) -> list[Path]:
-    return sorted((REPOSITORY / folder).rglob("*.py"))
-
-
-def shown(file: Path) -> str:
-    return str(file.relative_to(REPOSITORY))
-
-
-@pytest.mark.parametrize("file", files_of("harness"), ids=shown)
-def test_the_core_names_no_plugin(file: Path) -> None:
-    assert [module for module in imported(file) if module.startswith("harness_")] == []
-
-
-@pytest.mark.parametrize("file", files_of("plugins"), ids=shown)
-def test_plugins_use_neither_the_command_line_nor_the_store(file: Path) -> None:
-    rooms = {".".join(module.split(".")[:2]) for module in imported(file)}
-    assert not {"harness.cli", "harness.store", "harness.grading"} & rooms
+def test_the_core_names_no_plugin() -> None:
+    files = sorted((REPOSITORY / "harness").rglob("*.py"))
+    assert len(files) > 100
+    assert [(file, name) for file in files for name in imported(file) if name.startswith("harness_")] == []
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 import torch
-from builders import SUBMISSIONS, write_assignment
+from builders import SUBMISSIONS, on_fashion, write_assignment
 from hand_ins import PLUGINS, graded, sandbox_called
 from integrity_fakes import DATA, knowledge
 
@@ -149,12 +149,6 @@ class StudentNet(nn.Module):
     ),
 }
 
-FASHION = {
-    "submission": {"entry_points": ["StudentNet", "get_student_model"], "input_sizes": [28]},
-    "data": {"test": {"id": "some", "dataset": "idx", "path": (DATA / "fashion-mnist-train-1000").as_posix()}},
-    "images": {"classes": 10, "resize": "none", "mean": [0.5] * 3, "std": [0.5] * 3},
-}
-
 
 def food(folder: Path, size: int, mean: list[float], std: list[float]) -> dict[str, Any]:
     return {
@@ -189,7 +183,7 @@ def faked(tmp_path_factory: pytest.TempPathFactory):
     (late / "weights.pt").rename(late / "notes.bin")
     torch.save({"idle.weight": torch.randn(10, 3), "idle.bias": torch.zeros(10)}, late / "weights.pt")
     (late / "submission.toml").write_text('weights = "weights.pt"\n')
-    return integrity_of([folder / name for name in HAND_INS], FASHION, tmp_path_factory.mktemp("rules"), 256)
+    return integrity_of([folder / name for name in HAND_INS], on_fashion(), tmp_path_factory.mktemp("rules"), 256)
 
 
 def findings(result) -> set[str]:
@@ -210,7 +204,7 @@ def test_each_fake_is_found_out_in_its_sandbox(faked, name):
 
 
 HONEST = {
-    "nycu-ds2023-hw2": (lambda _: FASHION, 128),
+    "nycu-ds2023-hw2": (lambda _: on_fashion(), 128),
     "ntu-ml2020-hw7": (lambda folder: food(folder, 64, [0.0] * 3, [1.0] * 3), 96),
     "ntu-ml2023-hw13": (lambda folder: food(folder, 224, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]), 64),
 }

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from builders import write_assignment
+from builders import on_fashion, write_assignment
 from click.testing import CliRunner
 from hand_ins import sandbox_called
-from integrity_fakes import DATA
 from similarity_fakes import State, reordered, rounded, student
 
 from harness.cli import main
@@ -32,13 +31,6 @@ class StudentNet(nn.Module):
     def forward(self, x):
         return self.fc(F.relu(self.b(F.relu(self.bn(self.a(x))))).flatten(1))
 """
-TABLES = {
-    "id": "quick",
-    "submission": {"entry_points": ["StudentNet"], "input_sizes": [28]},
-    "data": {"test": {"id": "some", "dataset": "idx", "path": (DATA / "fashion-mnist-train-1000").as_posix()}},
-    "images": {"classes": 10, "resize": "none", "mean": [0.5] * 3, "std": [0.5] * 3},
-    "class_evaluators": {"similarity": {}},
-}
 
 
 def hand_in(name: str, state: State, source: str = NET) -> None:
@@ -57,7 +49,7 @@ def run(*arguments: str):
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    write_assignment(tmp_path, **TABLES)
+    write_assignment(tmp_path, id="quick", **on_fashion(), class_evaluators={"similarity": {}})
     sandbox_called("bwrap")
     return tmp_path
 

@@ -224,6 +224,6 @@ def test_closing_early_ends_what_is_running(tmp_path):
     time.sleep(0.5)
     started = time.monotonic()
     running.close()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # and not the minute that building may take
     assert processes_with(str(marked)) == []
     assert list(running) == []

@@ -296,7 +296,7 @@ def test_a_gzip_of_endless_headers_ends_soon(tmp_path: Path, read: Any) -> None:
     header.size = 8 << 30
     path = tmp_path / "a.tar.gz"
     path.write_bytes(gzip.compress(header.tobuf() + bytes(1 << 20)))
-    started = time.monotonic()
+    started = time.process_time()
     with pytest.raises(SubmissionError):
         read(path)
     negative = member("x").tobuf()
@@ -304,7 +304,7 @@ def test_a_gzip_of_endless_headers_ends_soon(tmp_path: Path, read: Any) -> None:
     path.write_bytes(gzip.compress(negative * 4))
     with pytest.raises(SubmissionError):
         read(path)
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 5
 
 
 def test_broken_encrypted_foreign_and_empty_archives(tmp_path: Path, read: Any) -> None:

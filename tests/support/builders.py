@@ -51,6 +51,25 @@ def shipped_tables(name: str) -> dict[str, Any]:
     return tables
 
 
+def on_fashion() -> dict[str, Any]:
+    """Tables for a thousand labelled images of clothes, 28x28 in 10 classes."""
+    folder = fixtures() / "data" / "fashion-mnist-train-1000"
+    return {
+        "submission": {"entry_points": ["StudentNet", "get_student_model"], "input_sizes": [28]},
+        "data": {"test": {"id": "some", "dataset": "idx", "path": folder.as_posix()}},
+        "images": {"classes": 10, "resize": "none", "mean": [0.5] * 3, "std": [0.5] * 3},
+    }
+
+
+def quick_hw2(folder: Path, **tables: Any) -> Path:
+    """Write NYCU's homework for a thousand images instead of ten thousand, and without the probes of integrity."""
+    document = shipped_tables("nycu-ds2023-hw2")
+    document["data"] = on_fashion()["data"]
+    del document["evaluators"]["integrity"]
+    more = tables.pop("evaluators", {})
+    return write_assignment(folder, **{**document, **tables, "evaluators": {**document["evaluators"], **more}})
+
+
 def limits(seconds: int, **more: int) -> dict[str, int]:
     """The table `limits` with the same time for everything a worker is asked."""
     stages = ("import_seconds", "build_seconds", "forward_seconds", "request_seconds")

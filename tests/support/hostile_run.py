@@ -103,7 +103,7 @@ def _report(path: Path, submissions: Path, sandbox: Sandbox, events: GradingEven
         sandbox=sandbox,
         jobs=2,
         events=events,
-        image_seed=os.urandom(8).hex(),
+        image_seed="known to nobody who hands in",
     )
     return {result.submission: json.loads(result.to_json()) for result in results}
 
