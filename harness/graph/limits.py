@@ -81,7 +81,9 @@ def check_structure(graph: Graph, limits: Limits = _STANDARD) -> None:
     defined = {INPUT}
     values = 0
     for node in graph.nodes:
-        values += sum(len(each) if isinstance(each, tuple) else 1 for each in (*node.arguments, *node.keywords.values()))
+        values += sum(
+            len(each) if isinstance(each, tuple) else 1 for each in (*node.arguments, *node.keywords.values())
+        )
         if values > limits.values:
             raise GraphRefused(f"its nodes have more than {limits.values:,} arguments")
         _check_node(node, defined, graph)

@@ -289,6 +289,8 @@ _REASONS = {
 def why_not(name: str) -> str:
     """What to say of an operator without a row."""
     packet = name.removeprefix("aten.")
-    if name.startswith("aten.") and (found := next((why for key, why in _REASONS.items() if packet.startswith(key)), None)):
+    if name.startswith("aten.") and (
+        found := next((why for key, why in _REASONS.items() if packet.startswith(key)), None)
+    ):
         return f"the operator {found}"
     return "the operator is not one of those that can be verified"

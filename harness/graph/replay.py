@@ -62,5 +62,3 @@ def padded(images: Tensor, size: int) -> Tensor:
     if len(images) == size:
         return images
     return images[torch.arange(size, device=images.device) % len(images)]
-
-
