@@ -135,8 +135,8 @@ def _table() -> Iterator[Operator]:
     yield from _rows("Activations", "relu.default relu6.default hardtanh.default leaky_relu.default elu.default "
                      "selu.default celu.default silu.default mish.default hardswish.default hardsigmoid.default",
                      overwrites=True)
-    yield from _rows("Activations", "gelu.default softplus.default hardshrink.default softshrink.default threshold.default "
-                     "prelu.default _prelu_kernel.default glu.default sigmoid.default tanh.default "
+    yield from _rows("Activations", "gelu.default softplus.default hardshrink.default softshrink.default "
+                     "threshold.default prelu.default _prelu_kernel.default glu.default sigmoid.default tanh.default "
                      "log_sigmoid.default softmax.int _softmax.default log_softmax.int _log_softmax.default")
     yield from _rows("Activations", "rrelu.default", rule=rules.not_training(3, "training"))
     yield from _rows("Activations", "dropout.default alpha_dropout.default feature_dropout.default "
@@ -277,7 +277,8 @@ _REASONS = {
     "poisson": "draws random numbers", "exponential": "draws random numbers",
     "item": "turns a value into a number, so that what follows depends on the image's values",
     "_local_scalar_dense": "turns a value into a number, so that what follows depends on the image's values",
-    "nonzero": "has a result whose size depends on values", "masked_select": "has a result whose size depends on values",
+    "nonzero": "has a result whose size depends on values",
+    "masked_select": "has a result whose size depends on values",
     "unique": "has a result whose size depends on values", "_unique": "has a result whose size depends on values",
     "_native_batch_norm_legit": "normalises with the statistics of the batch: an image's logits depend on the others",
     "as_strided": "reads memory by address", "set": "reads memory by address",

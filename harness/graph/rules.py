@@ -1,6 +1,6 @@
 """What arguments an operator may have, beyond what its schema and its own shape checks say.
 
-A rule gets the positional and keyword arguments, tensors among them as meta tensors, and returns what is wrong, or None.
+A rule gets the positional and keyword arguments, tensors among them as meta tensors, and returns what is wrong or None.
 It runs before the operator does, so it also keeps away what would hang while shapes are still being worked out.
 """
 
@@ -15,6 +15,7 @@ from torch import Tensor
 Rule = Callable[[Sequence[Any], Mapping[str, Any]], str | None]
 
 MOST_PARTS = 1024
+MOST_STEPS = 8192  # on meta tensors torch runs them one by one
 
 
 def not_training(position: int, name: str = "train") -> Rule:
@@ -53,9 +54,12 @@ def few_slices(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str | N
 
 
 def few_layers(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str | None:
-    """`lstm(input, states, weights, biases, layers, dropout, train, …)`: sequences short enough, evaluating."""
-    steps = max(arguments[0].shape, default=0)
-    return not_training(6)(arguments, keywords) or _too_many(steps * _given(arguments, keywords, 4, "layers", absent=1))
+    """`lstm(input, states, weights, biases, layers, dropout, train, bidirectional, batch_first)`: evaluating, not too
+    many steps."""
+    batch_first = _given(arguments, keywords, 8, "batch_first", absent=False)
+    steps = arguments[0].shape[1 if batch_first and arguments[0].dim() == 3 else 0]
+    layers = _given(arguments, keywords, 4, "num_layers", absent=1)
+    return not_training(6)(arguments, keywords) or _too_many(steps * layers, MOST_STEPS)
 
 
 def no_mask(arguments: Sequence[Any], _: Mapping[str, Any]) -> str | None:
@@ -82,8 +86,8 @@ def nonzero_scalar(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str
     return "divides by zero" if isinstance(by, int | float) and by == 0 else None
 
 
-def _too_many(parts: int) -> str | None:
-    return f"makes {parts} parts, more than {MOST_PARTS}" if parts > MOST_PARTS else None
+def _too_many(parts: int, most: int = MOST_PARTS) -> str | None:
+    return f"makes {parts:,} parts, more than {most:,}" if parts > most else None
 
 
 def _given(arguments: Sequence[Any], keywords: Mapping[str, Any], position: int, name: str, *, absent: Any) -> Any:

@@ -5,7 +5,7 @@ Each step is bounded before the next one runs, so a hostile graph ends at its fi
 
 from __future__ import annotations
 
-import math
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +35,9 @@ class Limits(Value):
     """All results together: the time that is not spent on multiplying."""
     macs: int = 10**14
     """Multiply-accumulates."""
+    dimensions: int = 32
+    seconds: float = 60
+    """For running on meta tensors; a network that torch can trace takes a tenth of it at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class _Meter:
         self._slots: Slots = self._program.filled(empty_weights(graph), images)
         self._alive = _Alive(self._slots)
         self._written = self._macs = 0
+        self._deadline = time.monotonic() + limits.seconds
 
     def run(self) -> Pass:
         with torch.inference_mode():
@@ -144,6 +148,10 @@ class _Meter:
         self._macs += macs
         if isinstance(result, int | float) and not abs(result) < 2**62:
             raise _refused(node, "a size is too large")
+        if isinstance(result, Tensor) and result.dim() > self._limits.dimensions:
+            raise _refused(node, f"its result would have {result.dim()} dimensions")
+        if time.monotonic() > self._deadline:
+            raise _refused(node, f"after {self._limits.seconds:g} s its shapes are still not known")
         for what, amount, most in (
             ("its result would have {:,} bytes", written, self._limits.result_bytes),
             ("all results together would have {:,} bytes", self._written, self._limits.written_bytes),
@@ -181,7 +189,7 @@ class _Alive:
 
 
 def _identity(block: torch.UntypedStorage) -> int:
-    return block._cdata  # noqa: SLF001 - a meta tensor's memory has no address
+    return int(block._cdata)  # noqa: SLF001 - a meta tensor's memory has no address
 
 
 def _blocks(values: Iterable[Any]) -> Iterator[torch.UntypedStorage]:
@@ -190,14 +198,14 @@ def _blocks(values: Iterable[Any]) -> Iterator[torch.UntypedStorage]:
 
 def _computed(step: Step, arguments: list[Any], keywords: Mapping[str, Any]) -> Any:
     try:
-        if step.operator.rule and (wrong := step.operator.rule(arguments, keywords)):
-            raise _refused(step.node, wrong)
-        return step.function(*arguments, **keywords)
-    except GraphRefused:
-        raise
+        wrong = step.operator.rule(arguments, keywords) if step.operator.rule else None
+        result = None if wrong else step.function(*arguments, **keywords)
     except Exception as error:
         said = " ".join(str(error).split())[:300]
         raise _refused(step.node, f"it does not take what it is given: {said}") from error
+    if wrong:
+        raise _refused(step.node, f"it {wrong}")
+    return result
 
 
 def empty_weights(graph: Graph) -> dict[str, Tensor]:
@@ -218,7 +226,7 @@ def _tensors(values: list[Any]) -> list[Tensor]:
 
 
 def _written_bytes(value: Any) -> int:
-    return math.prod(value.shape) * value.dtype.itemsize if isinstance(value, Tensor) else 0
+    return int(value.numel() * value.dtype.itemsize) if isinstance(value, Tensor) else 0
 
 
 def _refused(node: Node, reason: str) -> GraphRefused:

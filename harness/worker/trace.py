@@ -1,7 +1,7 @@
 """From a module to a graph: the network as plain data (`harness.values.graph`) and the tensors it reads.
 
-Runs beside student code, so what it returns is a claim; `harness.graph.limits` judges it. Everything is written as plain
-dicts and lists, ready for JSON: no pickle and no `.pt2` file leaves this process.
+Runs beside student code, so what it returns is a claim; `harness.graph.limits` judges it. Everything is written as
+plain dicts and lists, ready for JSON: no pickle and no `.pt2` file leaves this process.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import functools
 import re
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -117,7 +117,8 @@ def _leave_inference_mode(module: nn.Module) -> None:
     """Replace what lazy modules made during a pass without autograd; torch.export refuses such tensors."""
     copies: dict[int, Tensor] = {}
     for owner in modules_of(module):
-        for tensors in (owner._parameters, owner._buffers):  # noqa: SLF001
+        owned: tuple[dict[str, Any], ...] = (owner._parameters, owner._buffers)  # noqa: SLF001
+        for tensors in owned:
             for name, each in tensors.items():
                 if each is not None and each.is_inference():
                     if id(each) not in copies:
@@ -131,8 +132,8 @@ def _exported(wrapper: nn.Module, images: Tensor) -> ExportedProgram:
         with _ordinary_operators(), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             dynamic = ({0: torch.export.Dim.AUTO},)
-            exported = torch.export.export(wrapper, (images,), dynamic_shapes=dynamic, strict=False)
-            return exported.run_decompositions(_parts())
+            exported: ExportedProgram = torch.export.export(wrapper, (images,), dynamic_shapes=dynamic, strict=False)
+            return cast("ExportedProgram", exported.run_decompositions(_parts()))
     except GraphRefused:
         raise
     except Exception as error:
@@ -323,8 +324,8 @@ def _operator(node: Node) -> str:
 
 
 def _module_path(node: Node) -> str:
-    stack: Mapping[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
-    path = str(next(reversed(stack.values()))[0]) if stack else ""
+    stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
+    path = str(list(stack.values())[-1][0]) if stack else ""
     if not path.startswith(_ROOT):
         return ""
     return re.sub(r"@\d+", "", path.removeprefix(_ROOT).removeprefix("."))
