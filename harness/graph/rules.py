@@ -55,7 +55,8 @@ def few_slices(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str | N
 
 def few_layers(arguments: Sequence[Any], keywords: Mapping[str, Any]) -> str | None:
     """`lstm(input, states, weights, biases, layers, dropout, train, bidirectional, batch_first)`: evaluating, not too
-    many steps."""
+    many steps.
+    """
     batch_first = _given(arguments, keywords, 8, "batch_first", absent=False)
     steps = arguments[0].shape[1 if batch_first and arguments[0].dim() == 3 else 0]
     layers = _given(arguments, keywords, 4, "num_layers", absent=1)

@@ -6,7 +6,7 @@ Each step is bounded before the next one runs, so a hostile graph ends at its fi
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,8 +117,19 @@ class _Meter:
         return Pass(self._batch, steps, self._alive.peak, tuple(output.shape), output.dtype)
 
     def _measured(self, step: Step) -> Measured:
+        try:
+            return self._one(step)
+        except GraphRefused:
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise _refused(step.node, f"it does not take what it is given: {said}") from error
+
+    def _one(self, step: Step) -> Measured:
         arguments, keywords = step.taken(self._slots)
-        result = _computed(step, arguments, keywords)
+        if step.operator.rule and (wrong := step.operator.rule(arguments, keywords)):
+            raise _refused(step.node, f"it {wrong}")
+        result = step.function(*arguments, **keywords)
         results = _parts(result)
         written = sum(_written_bytes(each) for each in results)
         macs = step.operator.macs(arguments, results[0]) if step.operator.macs and results else 0
@@ -131,11 +142,10 @@ class _Meter:
         return Measured(step.node, shape, dtype, macs, written, operands)
 
     def _kept(self, step: Step, result: Any) -> None:
-        slots = self._slots
-        try:
-            step.keep(result, slots)
-        except (IndexError, TypeError) as error:
-            raise _refused(step.node, "it has no result of that number") from error
+        slots, several = self._slots, isinstance(result, list | tuple)
+        if several != bool(step.items) or any(item >= len(result) for item, _ in step.items):
+            raise _refused(step.node, "it has no such result")
+        step.keep(result, slots)
         self._alive.add(slots[slot] for slot in step.written)
         if self._alive.bytes > self._limits.live_bytes:
             raise _refused(step.node, f"{self._alive.bytes:,} bytes would be alive at once")
@@ -194,18 +204,6 @@ def _identity(block: torch.UntypedStorage) -> int:
 
 def _blocks(values: Iterable[Any]) -> Iterator[torch.UntypedStorage]:
     return (each.untyped_storage() for each in values if isinstance(each, Tensor))
-
-
-def _computed(step: Step, arguments: list[Any], keywords: Mapping[str, Any]) -> Any:
-    try:
-        wrong = step.operator.rule(arguments, keywords) if step.operator.rule else None
-        result = None if wrong else step.function(*arguments, **keywords)
-    except Exception as error:
-        said = " ".join(str(error).split())[:300]
-        raise _refused(step.node, f"it does not take what it is given: {said}") from error
-    if wrong:
-        raise _refused(step.node, f"it {wrong}")
-    return result
 
 
 def empty_weights(graph: Graph) -> dict[str, Tensor]:

@@ -63,7 +63,7 @@ def trace(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: 
     evaluating(module)
     _leave_inference_mode(module)
     wrapper = _Logits(module, classes)
-    exported = _exported(wrapper, torch.zeros(batch, *input_shape))
+    exported = _exported(wrapper, torch.zeros(batch, *input_shape, device=_floating(module).device))
     _refuse_mutation(exported)
     tensors = _Tensors(module)
     nodes, output = _Writer(exported, tensors).nodes()
@@ -87,11 +87,11 @@ class _Logits(nn.Module):
         self.network = network
         self.training = False
         self._classes = classes
-        self._dtype = own_dtype(network)
+        self.dtype = _floating(network).dtype
         self.notes: set[str] = set()
 
     def forward(self, images: Tensor) -> Tensor:
-        output = self.network(images.to(self._dtype))
+        output = self.network(images.to(self.dtype))
         candidates = Model.candidates(output)
         for each in candidates:
             if each.dim() == 2 and each.shape[1] == self._classes and each.shape[0] == images.shape[0]:
@@ -104,13 +104,13 @@ class _Logits(nn.Module):
         raise GraphRefused(f"forward returned {shapes}; expected logits of shape [N, {self._classes}]")
 
 
-def own_dtype(module: nn.Module) -> torch.dtype:
-    """The dtype of the first floating parameter, or buffer where there is none; float32 without either."""
+def _floating(module: nn.Module) -> Tensor:
+    """The first floating parameter, or buffer where there is none; something in float32 without either."""
     for tensors in (nn.Module.parameters(module), nn.Module.buffers(module)):
         for each in tensors:
             if each.dtype in _FLOATING:
-                return each.dtype
-    return torch.float32
+                return each
+    return torch.empty(0)
 
 
 def _leave_inference_mode(module: nn.Module) -> None:
