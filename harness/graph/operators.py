@@ -185,7 +185,7 @@ def _table() -> Iterator[Operator]:
                      "repeat.default repeat_interleave.self_int tile.default tril.default triu.default "
                      "select_scatter.default slice_scatter.default diagonal_scatter.default index_put.default "
                      "index_add.default index_copy.default index_fill.int_Scalar scatter.src scatter.value "
-                     "scatter_add.default diag_embed.default diag.default copy.default fill.Scalar fill.Tensor "
+                     "scatter_add.default diag_embed.default diag.default copy.default fill.Scalar fill.Tensor zero.default "
                      "meshgrid.indexing meshgrid.default cartesian_prod.default kron.default")
 
     yield from _rows("Choosing and moving", "index.Tensor", rule=rules.no_mask)
