@@ -127,7 +127,7 @@ class _Meter:
 
     def _one(self, step: Step) -> Measured:
         arguments, keywords = step.taken(self._slots)
-        if step.operator.rule and (wrong := step.operator.rule(arguments, keywords)):
+        if step.operator.rule and (wrong := step.operator.rule(arguments)):
             raise _refused(step.node, f"it {wrong}")
         result = step.function(*arguments, **keywords)
         results = _parts(result)

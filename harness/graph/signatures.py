@@ -35,15 +35,13 @@ def wrong_arguments(node: Node) -> str | None:
         sizes = len(node.arguments) in (1, _MOST_OF_SIZES) and not node.keywords
         fitting = sizes and all(isinstance(each, int | float | Result) for each in node.arguments)
         return None if fitting else "it takes one or two sizes"
-    expected = _schema(node.operator)
-    if len(node.arguments) > len(expected):
-        return f"it takes at most {len(expected)} arguments"
-    given = dict(zip(expected, node.arguments, strict=False))
-    for name, each in node.keywords.items():
-        if name not in expected or name in given:
-            return f"it takes no further argument {name!r}"
-        given[name] = each
-    for name, (kind, required) in expected.items():
+    positional, keywords = _schema(node.operator)
+    if len(node.arguments) > len(positional):
+        return f"it takes at most {len(positional)} arguments"
+    if unknown := node.keywords.keys() - keywords:
+        return f"it takes no argument named {min(unknown)!r}"
+    given = dict(zip(positional, node.arguments, strict=False)) | node.keywords
+    for name, (kind, required) in (*positional.items(), *keywords.items()):
         if name not in given and required:
             return f"it needs {name!r}"
         if name in given and not _fits(given[name], kind):
@@ -51,12 +49,22 @@ def wrong_arguments(node: Node) -> str | None:
     return None
 
 
+_Expected = dict[str, tuple[str, bool]]
+
+
 @cache
-def _schema(operator: str) -> Mapping[str, tuple[str, bool]]:
-    """By name: the kind of each argument, and whether it must be given."""
+def _schema(operator: str) -> tuple[_Expected, _Expected]:
+    """Positional arguments and those that are only given by name: the kind of each, and whether it must be given.
+
+    torch.export writes positional ones by position; rules and formulas rely on that.
+    """
     _, packet, overload = operator.split(".")
     schema = getattr(getattr(torch.ops.aten, packet), overload)._schema  # noqa: SLF001 - what torch itself prints
-    return {each.name: (str(each.real_type), not each.has_default_value()) for each in schema.arguments}
+    kinds = [(each, (str(each.real_type), not each.has_default_value())) for each in schema.arguments]
+    return (
+        {each.name: kind for each, kind in kinds if not each.kwarg_only},
+        {each.name: kind for each, kind in kinds if each.kwarg_only},
+    )
 
 
 def _fits(argument: Argument, kind: str) -> bool:

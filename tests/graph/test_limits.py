@@ -79,10 +79,11 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "size as output": (graph(output={"node": "n"}), "not a tensor"),
     "wrong shape": (graph(node("x", "aten.sum.dim_IntList", LOGITS, [1])), "not floating logits"),
     "wrong type": (graph(node("x", "aten.argsort.default", LOGITS)), "not floating logits"),
-    "device": (graph(node("x", "aten.zeros.default", [2], device="cuda")), "device"),
+    "device": (graph(node("x", "aten.zeros.default", [2], device="cuda")), "does not take such a value"),
+    "sections by name": (graph(node("x", "aten.tensor_split.sections", LOGITS, sections=2**40)), "no argument named"),
     "text for a tensor": (graph(node("x", "aten.relu.default", "logits")), "does not take"),
     "too few arguments": (graph(node("x", "aten.add.Tensor")), "needs"),
-    "unknown keyword": (graph(node("x", "aten.relu.default", LOGITS, out=LOGITS)), "no further argument"),
+    "unknown keyword": (graph(node("x", "aten.relu.default", LOGITS, out=LOGITS)), "no argument named"),
     "shapes that do not fit": (graph(node("x", "aten.mm.default", LOGITS, LOGITS)), "does not take"),
     "negative size": (graph(node("x", "aten.zeros.default", [-5])), "does not take"),
     "giant": (graph(node("x", "aten.zeros.default", [BIG])), "bytes"),
@@ -101,6 +102,12 @@ HOSTILE: dict[str, tuple[Any, str]] = {
     "shift": (graph(node("x", "aten.__lshift__.Scalar", LOGITS, 1000)), "bits"),
     "masked index": (
         graph(node("m", "aten.gt.Scalar", LOGITS, 0), node("x", "aten.index.Tensor", LOGITS, [{"node": "m"}])), "mask",
+    ),
+    "changing statistics": (
+        graph(
+            node("r", "aten.reshape.default", WEIGHT, [96]), node("m", "aten.slice.Tensor", {"node": "r"}, 0, 0, 3),
+            node("x", "aten.instance_norm.default", INPUT, None, None, {"node": "m"}, {"node": "m"}, True, 0.1, 1e-5, False),
+        ), "running statistics",
     ),
     "dropout": (graph(node("x", "aten.dropout.default", LOGITS, 0.5, True)), "training"),
     "huge size": (graph(node("x", "aten.select.int", LOGITS, 0, 10**30)), "does not take"),
