@@ -184,7 +184,9 @@ def test_half_precision_networks_stay_so():
 
     model = Model(Half(), IMAGE)
     assert all(each.dtype == torch.float16 for each in model.module.parameters())
-    images = ((PIXELS.float() / 255 - torch.tensor(MEAN).view(1, -1, 1, 1)) / torch.tensor(STD).view(1, -1, 1, 1)).half()
+    images = (
+        (PIXELS.float() / 255 - torch.tensor(MEAN).view(1, -1, 1, 1)) / torch.tensor(STD).view(1, -1, 1, 1)
+    ).half()
     with torch.inference_mode():
         expected = model.module(images).float()
     torch.testing.assert_close(logits_of(model), expected, rtol=5e-3, atol=5e-3)
