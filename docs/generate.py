@@ -1,4 +1,4 @@
-"""Makes the parts of the documentation that follow from the code. cog calls it, from the root of the repository.
+"""Make the parts of the documentation that follow from the code. cog calls it, from the root of the repository.
 
 Every function returns Markdown and depends on nothing but the code: not on the terminal's width, not on other plugins
 that happen to be installed, not on the time. A key without an explanation is an error here, so none stays unexplained.
@@ -8,161 +8,33 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
 from importlib.metadata import distribution
-from itertools import pairwise
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import click
 from pydantic import BaseModel
+from schema_words import default_of, nullable, type_of
 
 from harness import api
-from harness.api import hooks as hookspecs
 from harness.assignment import loading as assignment
 from harness.cli import COMMANDS, main
+from harness.contracts import hooks as hookspecs
 from harness.plugins import MEMBERS, Plugins
 from harness.submission import settings
 from harness.values import board, results, rules
+from harness.values.meanings import meanings
 from harness.values.measures import Measures
+from harness.vocabulary import STATUSES, ExitCode, describe_exit, describe_status
 
 DOCS = Path(__file__).parent
 _COLUMNS = 80
-
-# Whole sentences for keys whose model says nothing of them. A key that is explained there must not stand here.
-_MEANINGS = {
-    "ImageRules.classes": "Number of classes; labels run from 0.",
-    "ImageRules.mean": "Subtracted after scaling to 0…1, one number per channel.",
-    "ImageRules.std": "Divided by after that, one number per channel.",
-    "DataRules.id": "What results and boards call this data.",
-    "DataRules.stand_in": "Whether this is synthetic data on which points mean nothing. `--data` clears it.",
-    "Limits.import_seconds": "For importing the sources, and again for decoding the weights file.",
-    "Limits.build_seconds": "For building the network and one empty image, and again for torchinfo.",
-    "Limits.memory_bytes": "Resident memory of the worker and all its children.",
-    "Limits.submission_bytes": "The hand-in, unpacked.",
-    "Limits.tensor_bytes": "All tensors of the weights file, decoded.",
-    "PointRule.name": "What the points are for.",
-    "PointRule.points": "Points when the condition holds; none otherwise.",
-    "PointRule.check": "Condition: this check passed.",
-    "PointRule.metric": "The metric that `baseline`, `at_least` or `at_most` is about.",
-    "PointRule.at_least": "Condition: `metric` is this or more.",
-    "PointRule.at_most": "Condition: `metric` is this or less.",
-    "RankPoints.name": "What the points are for.",
-    "RankPoints.points": "Points of the first place.",
-    "RankPoints.metric": "The metric that is ranked.",
-    "ManualPoints.name": "What the points are for.",
-    "ManualPoints.points": "The most that can be given.",
-    "LatePolicy.grace_minutes": "Lateness up to this costs nothing.",
-    "LatePolicy.percent_per_day": "Share of the score lost per day.",
-    "Rubric.points": "Points that can be given automatically.",
-    "Rubric.rank": "Points by place.",
-    "Rubric.manual": "Points given by a person.",
-    "Rubric.late": "Absent: lateness costs nothing.",
-    "RankKey.metric": "A metric of one of the evaluators.",
-    "RankKey.higher_is_better": "Its direction.",
-    "AssignmentFile.schema_version": "The version of this format.",
-    "AssignmentFile.id": "Names the assignment in results and stores.",
-    "AssignmentFile.title": "Heads boards and reports.",
-    "AssignmentFile.submission": "What a hand-in must contain.",
-    "AssignmentFile.data": "Data sets by name; `test` is required.",
-    "AssignmentFile.images": "From a file to the network's input.",
-    "AssignmentFile.limits": "Time and memory.",
-    "AssignmentFile.evaluators": "Evaluators by name, each with its options; they run in this order.",
-    "AssignmentFile.rubric": "How checks and metrics become points.",
-    "AssignmentFile.board": "Which attempt counts and what the class sees.",
-    "AssignmentFile.ranking": "Keys of the ranking, the most important first; later ones break ties.",
-    "Settings.nickname": "Stands for the submission on the class's board.",
-    "Settings.members": "Who worked on it.",
-    "Settings.entry_point": "The class or function that makes the network, as `name` or `file.py:name`.",
-    "Settings.kd_function": "The KD loss, as `name` or `file.py:name`.",
-    "Settings.model_arguments": "Keyword arguments for the entry point.",
-    "Settings.input_size": "One of the assignment's `input_sizes`.",
-    "Settings.claims": "What is stated of the network, for the check `claims`. Keys beside `curves` name metrics.",
-    "Settings.submitted_at": "When it was handed in; otherwise the newest file's time counts.",
-    "Report.schema_version": "The version of this format.",
-    "Report.assignment": "What was graded against.",
-    "Report.environment": "What the results depend on beside their inputs.",
-    "Report.results": "One per submission.",
-    "AssignmentInfo.id": "The assignment's `id`.",
-    "AssignmentInfo.data": "The graded data.",
-    "DataInfo.id": "The `id` of `[data.test]`.",
-    "Environment.harness": "Version of the harness.",
-    "Environment.python": "Version of Python.",
-    "Environment.torch": "Version of PyTorch.",
-    "Environment.torchinfo": "Version of torchinfo.",
-    "Environment.sandbox": "`bwrap` or `none`.",
-    "Environment.device": "Where forward passes ran.",
-    "Environment.threads": "Threads of one worker.",
-    "Result.submission": "Its id: the name of the folder, or of the file without its suffix.",
-    "Result.status": "See [statuses](#statuses).",
-    "Result.reason": "Why the status is not `graded`.",
-    "Result.hint": "What to do about it.",
-    "Result.score": "Points that can be given automatically.",
-    "Result.max_score": "The most of them. Points by rank and by hand are not included.",
-    "Result.metrics": "By name. A metric that could not be measured is absent.",
-    "Result.checks": "Requirements and their verdicts.",
-    "Result.curves": "Measured curves.",
-    "Result.tables": "Networks side by side.",
-    "Table.name": "Its name.",
-    "Table.columns": "What the cells of each row are.",
-    "Table.rows": "One per network.",
-    "Row.label": "Its name.",
-    "Result.points": "The rubric's lines.",
-    "Result.nickname": "From submission.toml.",
-    "Result.members": "From submission.toml.",
-    "Result.submitted_at": "From submission.toml, else the newest file's time.",
-    "Result.seconds": "Wall-clock time it took to grade.",
-    "Overridden.at": "When.",
-    "Overridden.author": "Who.",
-    "Overridden.reason": "Why.",
-    "Overridden.old_status": "The status that was found.",
-    "Overridden.old_score": "The score without it.",
-    "Entry.status": "See [statuses](#statuses).",
-    "Entry.max_score": "The most it could be.",
-    "Entry.failed_checks": "Names of checks that failed.",
-    "Entry.submitted_at": "When it was handed in; absent on the class's board.",
-    "Unranked.reason": "Why it has no place.",
-    "ScoreLine.kind": "Where it comes from.",
-    "Baseline.name": "Its name.",
-    "Baseline.accuracy": "The accuracy to reach.",
-    "Axes.x": "The metric along x.",
-    "Axes.y": "The metric along y.",
-    "Axes.x_higher_is_better": "Its direction.",
-    "Axes.y_higher_is_better": "Its direction.",
-    "Person.name": "As the roster has it, else the id.",
-    "Person.email": "As the roster has it.",
-    "Person.team": "Those with the same team share a hand-in.",
-    "Board.board_version": "The version of this format.",
-    "Board.assignment": "As in results.",
-    "Board.title": "Of the assignment.",
-    "Board.figures": "Whose images it ranks by.",
-    "Board.standings": "Those that have a place, the first one first.",
-    "Board.unranked": "Those that have none.",
-    "PointLine.name": "What the points are for.",
-    "PointLine.points": "Points given.",
-    "PointLine.max_points": "Points there were.",
-    "PointLine.reason": "Why.",
-    "Metric.value": "The number.",
-    "Metric.unit": "`parameters`, `bytes`, `fraction`, …",
-    "Metric.higher_is_better": "Its direction.",
-    "Metric.high": "Upper end; both are absent where there is no interval.",
-    "Check.name": "Its name.",
-    "Check.verdict": "See [verdicts](#verdicts).",
-    "Check.reason": "Why.",
-    "Check.hint": "What to do next.",
-    "Curve.name": "Its name.",
-    "Curve.x": "Metric along x.",
-    "Curve.y": "Metric along y.",
-    "Curve.series": "The lines.",
-    "Series.label": "Its label.",
-    "Series.points": "Pairs of x and y.",
-}
 
 
 def command_help() -> str:
@@ -194,6 +66,17 @@ def handles() -> str:
     """What evaluators declare and get, and class evaluators return: their source, which is their documentation."""
     names = ("MetricSpec", "CheckSpec", "Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
     return _joined([_fenced("python", _source(name)) for name in names])
+
+
+def door() -> str:
+    """Every name that plugins may import, module by module: `harness.api` and those below it."""
+    names = sorted(each.stem for each in Path(api.__path__[0]).glob("*.py") if each.stem != "__init__")
+    wings = [import_module(f"harness.api.{name}") for name in names]
+    parts = ["#### `harness.api`", f"{_listed(api.__all__)}."]
+    for wing in wings:
+        rows = [(f"`{name}`", _summary(wing, name)) for name in wing.__all__]
+        parts += [f"#### `{wing.__name__}`", inspect.getdoc(wing) or "", _rows(("name", "what it is"), rows)]
+    return _joined(parts)
 
 
 def assignment_keys() -> str:
@@ -280,8 +163,13 @@ def board_keys() -> str:
 
 def statuses() -> str:
     """The closed vocabulary of statuses, in everyone's words."""
-    rows = [(f"`{status}`", results.describe_status(status)) for status in results.STATUSES]
+    rows = [(f"`{status}`", describe_status(status)) for status in STATUSES]
     return _joined([_rows(("status", "meaning"), rows)])
+
+
+def exit_codes() -> str:
+    """How the program ends, as a table."""
+    return _joined([_rows(("code", "meaning"), [(f"{code:d}", describe_exit(code)) for code in ExitCode])])
 
 
 def shipped_assignments() -> str:
@@ -357,6 +245,17 @@ def _plugins() -> Plugins:
     return Plugins.of(*(import_module(each.value) for each in sorted(ours, key=lambda each: each.name)))
 
 
+def _summary(module: ModuleType, name: str) -> str:
+    """What a function or class says of itself; what an alias stands for."""
+    thing = inspect.unwrap(getattr(module, name))
+    if not inspect.isfunction(thing) and not inspect.isclass(thing):
+        return f"`{thing}`"
+    said = inspect.getdoc(thing)
+    if not said or said.startswith(f"{name}("):  # a dataclass without a docstring
+        raise LookupError(f"{module.__name__}.{name} is not explained")
+    return said.partition("\n\n")[0]
+
+
 def _about(model: type[BaseModel], places: Mapping[str, str]) -> Iterator[str]:
     """What the model says of itself, less the place it begins with, and its keys."""
     said = re.sub(r"^`\[.*?\]`: ", "", inspect.getdoc(model) or "")
@@ -371,111 +270,20 @@ def _table(model: type[BaseModel], places: Mapping[str, str], *, defaults: bool 
         places: what the tables that other models describe are called; they become links.
     """
     schema = model.model_json_schema()
-    docs = _attribute_docs(model)
+    said = meanings(model)
     rows = []
     for name, field in model.model_fields.items():
         if field.exclude:  # never in JSON
             continue
-        default = "required" if field.is_required() else _toml(field.get_default(call_default_factory=True))
-        kind, meaning = _type(schema["properties"][name], places), _meaning(model, name, docs)
+        default = "required" if field.is_required() else default_of(field.get_default(call_default_factory=True))
+        if name not in said:
+            raise LookupError(f"{model.__name__}.{name} is not explained: write a string below it")
+        kind, meaning = type_of(schema["properties"][name], places), said[name]
         # An interval that does not exist is absent from its metric (`Report.to_json`); all else is null.
-        null = " or null" if _nullable(schema["properties"][name]) and model is not api.Metric else ""
+        null = " or null" if nullable(schema["properties"][name]) and model is not api.Metric else ""
         rows.append((f"`{name}`", kind, default, meaning) if defaults else (f"`{name}`", kind + null, meaning))
     headers = ("key", "type", "default", "meaning") if defaults else ("key", "type", "meaning")
     return _rows(headers, rows)
-
-
-def _meaning(model: type[BaseModel], name: str, docs: Mapping[str, str]) -> str:
-    # A field is explained where it is defined.
-    key = next(f"{each.__name__}.{name}" for each in model.__mro__ if name in vars(each).get("__annotations__", {}))
-    if (name in docs) == (key in _MEANINGS):
-        both = "twice, in its model and in docs/generate.py" if name in docs else "nowhere"
-        raise LookupError(f"{key} is explained {both}")
-    return docs.get(name) or _MEANINGS[key]
-
-
-def _type(node: Mapping[str, Any], places: Mapping[str, str], *, many: bool = False) -> str:
-    """A JSON schema in words: 'integer > 0', 'list of strings', a link to another table."""
-    alternatives = [each for each in node.get("anyOf", ()) if each.get("type") != "null"]
-    if alternatives:
-        return " or ".join(dict.fromkeys(_type(each, places, many=many) for each in alternatives))
-    if "$ref" in node:
-        place = places.get(node["$ref"].rsplit("/", 1)[1])
-        return f"[{place}](#{_anchor(place)})" if place else "anything"
-    if "const" in node or "enum" in node:
-        return ", ".join(f"`{_plain(each)}`" for each in node.get("enum", [node.get("const")]))
-    return _plain_type(node, places, "s" if many else "")
-
-
-def _plain_type(node: Mapping[str, Any], places: Mapping[str, str], plural: str) -> str:
-    match node.get("type"):
-        case "array" if "prefixItems" in node:
-            words = f"{('pair', 'triple')[len(node['prefixItems']) - 2]}{plural} of numbers"
-        case "array":
-            words = f"list{plural} of {_type(node['items'], places, many=True)}{_at_least(node)}"
-        case "object":
-            inner = node.get("additionalProperties") or next(iter(node.get("patternProperties", {}).values()), None)
-            words = f"table{plural}" + (f" of {_type(inner, places, many=True)}" if isinstance(inner, dict) else "")
-        case "string" if node.get("format") == "date-time":
-            words = f"date-time{plural}"
-        case "string" | "integer" | "number" | "boolean" as word:
-            words = f"{word}{plural}{_bounds(node)}"
-        case _:
-            words = "anything"
-    return words
-
-
-def _nullable(node: Mapping[str, Any]) -> bool:
-    return any(each.get("type") == "null" for each in node.get("anyOf", ()))
-
-
-def _bounds(node: Mapping[str, Any]) -> str:
-    signs = {"exclusiveMinimum": ">", "minimum": "≥", "exclusiveMaximum": "<", "maximum": "≤"}
-    bounds = [f"{sign} {_grouped(node[key])}" for key, sign in signs.items() if key in node]
-    return f" {', '.join(bounds)}" if bounds else ""
-
-
-def _at_least(node: Mapping[str, Any]) -> str:
-    return f", at least {node['minItems']}" if node.get("minItems") else ""
-
-
-def _toml(value: Any) -> str:
-    match value:
-        case None:
-            return "absent"
-        case BaseModel():
-            return "all defaults"
-        case () | []:
-            return "none"
-        case dict() if not value:
-            return "none"
-        case bool() | str() | tuple() | list():
-            return f"`{_plain(value)}`"
-        case int() | float():
-            return f"`{_grouped(value)}`"
-        case _:
-            raise TypeError(f"no words for the default {value!r}")
-
-
-def _grouped(value: float) -> str:
-    """A number as TOML may write it: 3_221_225_472."""
-    return f"{int(value):_}" if float(value).is_integer() else f"{value:g}"
-
-
-def _plain(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
-def _attribute_docs(model: type[BaseModel]) -> dict[str, str]:
-    """The strings that follow a model's fields in its source."""
-    docs = {}
-    bases = [each for each in model.__mro__ if issubclass(each, BaseModel) and each is not BaseModel]
-    bodies = [_class(sys.modules[each.__module__], each.__name__).body for each in reversed(bases)]
-    for statement, following in (pair for body in bodies for pair in pairwise(body)):
-        match statement, following:
-            case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(text))):
-                docs[name] = inspect.cleandoc(text)
-    return docs
 
 
 def _class(module: ModuleType, name: str) -> ast.ClassDef:
@@ -510,11 +318,6 @@ def _cell(text: str) -> str:
 
 def _listed(names: Iterable[str]) -> str:
     return ", ".join(f"`{name}`" for name in sorted(names))
-
-
-def _anchor(heading: str) -> str:
-    """As GitHub makes them."""
-    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def _fenced(language: str, text: str) -> str:

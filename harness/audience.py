@@ -1,4 +1,4 @@
-"""Who may see what of a result: the student's version is built from what is allowed, not by striking out the rest.
+"""Tell public from private: the student's version of a result is built from what is allowed, not by striking out.
 
 Three things never reach students: what their code printed, the message it failed with, and checks that are evidence.
 The first two were written by code that has seen the graded images; the third is for a person to talk about. Where an
@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.values.measures import ACCURACY, Check, Measures
-from harness.values.results import Result, Status, describe_status
+from harness.values.results import Result
 from harness.values.rules import AssignmentFile, PointRule, RankPoints
+from harness.vocabulary import Status, describe_status
 
 AT_HOME = "'harness check' says at home what happened and where"
 

@@ -1,4 +1,4 @@
-"""Tables that instructors write: CSV as any spreadsheet saves it, with every mistake listed at once."""
+"""Read tables that instructors write: CSV as any spreadsheet saves it, with every mistake listed at once."""
 
 from __future__ import annotations
 

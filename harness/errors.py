@@ -18,9 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-FailureStatus = Literal["rejected", "crashed", "timed_out", "out_of_memory"]
+from harness.vocabulary import FailureStatus
 
 
 class HarnessError(Exception):

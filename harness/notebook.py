@@ -1,4 +1,4 @@
-"""`harness.check(...)` for notebooks: the same evaluators on live objects, in this process.
+"""Check a notebook's live objects, by `harness.check(...)`: the same evaluators, in this process.
 
 There is no sandbox and no need for one: it is the student's own code in the student's own process. Everything else,
 from matching the weights to judging the loss, is what `harness check` and `harness grade` run.
@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
-from harness.api.network import HandedInNetwork
 from harness.assignment import loading as assignments
+from harness.contracts.network import HandedInNetwork
+from harness.contracts.sources import WorkerHalf
 from harness.errors import UsageError
 from harness.grading.grader import Grader
 from harness.networks.in_process import LiveNetwork
@@ -34,7 +35,6 @@ from harness.terminal.console import console
 from harness.terminal.report import check_view
 from harness.values.networks import Checkpoint, ModelFacts, Reply
 from harness.worker.decoding import Decoded, decode_weights
-from harness.worker.kd import answer as kd
 from harness.worker.model import build
 from harness.worker.sources.definitions import Definition, Kind, Located
 
@@ -122,15 +122,14 @@ class _LiveStudent(LiveNetwork):
 
     def ask(
         self,
-        request: str,
+        half: WorkerHalf,
         facts: Mapping[str, Any],
         tensors: Mapping[str, Tensor],
         *,
-        limit_seconds: float,  # noqa: ARG002 - the student's own process: interrupt the cell instead
+        doing: str,  # noqa: ARG002 - the student's own process: interrupt the cell instead
+        limit_seconds: float,  # noqa: ARG002
     ) -> Reply:
-        if request != "kd":
-            raise UsageError(f"{request!r} needs 'harness check': it cannot be asked of live objects")
-        return Reply(*kd.answer(_LiveSources(self.loss), dict(facts), dict(tensors)))
+        return Reply(*half(_LiveSources(self.loss), facts, tensors))
 
 
 class _LiveSources:
@@ -164,17 +163,14 @@ def _live(
     state = nn.Module.state_dict(built.module) if weights is None else weights
     decoded, size = _decoded(state, plugins)
     outline = built.outline()
-    shapes = {name: tuple(each) for name, each in outline["state"].items()}
-    tensors, notes = match_keys(decoded.tensors, shapes)
-    masks, sent = live_masks(tensors), for_model(tensors, shapes)
-    outside = {name: mask for name, mask in masks.items() if name in shapes}
-    described = built.describe(
-        {**sent, **{f"{name}_mask": mask for name, mask in outside.items()}}, {"masks": list(outside)}
-    )
+    tensors, notes = match_keys(decoded.tensors, outline.state)
+    masks, sent = live_masks(tensors), for_model(tensors, outline.state)
+    outside = {name: mask for name, mask in masks.items() if name in outline.state}
+    described = built.describe({**sent, **{f"{name}_mask": mask for name, mask in outside.items()}}, tuple(outside))
     facts = ModelFacts.model_validate(
         {
-            **outline,
-            **described,
+            **outline.model_dump(),
+            **described.model_dump(),
             "source": _CELL,
             "weights_format": decoded.format,
             "stored_bits": decoded.bits,

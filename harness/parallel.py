@@ -1,4 +1,4 @@
-"""The same function for many values, on every CPU that this process may use."""
+"""Apply one function to many values, on every CPU that this process may use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding plugins: one discovery path, entry points of the group `harness`, for ours and everyone's.
+"""Find plugins: one discovery path, entry points of the group `harness`, for ours and everyone's.
 
 pluggy calls implementations in an order that depends on installation and stops at the first that raises. Neither may
 ever decide a grade, so implementations are collected one by one, in the order of their plugins' names.
@@ -6,6 +6,7 @@ ever decide a grade, so implementations are collected one by one, in the order o
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
@@ -13,10 +14,11 @@ from typing import Any
 
 import pluggy
 
-from harness.api import hooks as hookspecs
-from harness.api.evaluator import ClassEvaluator, Evaluator
-from harness.api.formats import Dataset, WeightFormat
-from harness.api.publishing import Exporter, Writer
+from harness.contracts import hooks as hookspecs
+from harness.contracts.evaluator import ClassEvaluator, Evaluator
+from harness.contracts.formats import Dataset, WeightFormat
+from harness.contracts.publishing import Exporter, Writer
+from harness.contracts.sources import WorkerHalf
 from harness.errors import PluginError
 from harness.values.measures import Measures
 
@@ -99,6 +101,25 @@ class Plugins:
             origins=origins,
             modules=modules,
         )
+
+
+def worker_half_name(half: WorkerHalf) -> str:
+    """`module:name`, by which a worker imports a plugin's function (`pkgutil.resolve_name`).
+
+    Raises:
+        PluginError: a worker could not: it sees the modules and packages that entry points name, and no others.
+    """
+    module, name = getattr(half, "__module__", ""), getattr(half, "__qualname__", repr(half))
+    if module.partition(".")[0] not in plugin_packages():
+        raise PluginError(f"{name} (module {module!r}) is in no installed plugin, so no worker can import it")
+    if getattr(sys.modules.get(module), name, None) is not half:
+        raise PluginError(f"{name} is not what {module!r} defines at its top level by that name")
+    return f"{module}:{name}"
+
+
+def plugin_packages() -> frozenset[str]:
+    """Top-level modules and packages that entry points of the group `harness` name: what a sandbox shows of plugins."""
+    return frozenset(each.module.partition(".")[0] for each in entry_points(group="harness"))
 
 
 def _manager() -> pluggy.PluginManager:

@@ -1,4 +1,4 @@
-"""Text that students wrote, and numbers, made fit to be shown.
+"""Make text that students wrote, and numbers, fit to be shown.
 
 Names, reasons and captured output come from people who may want to move a cursor, colour a verdict green or reverse a
 line. Everything of theirs passes `clean` (or `clean_lines`) before it reaches a terminal, a table or a page; escaping

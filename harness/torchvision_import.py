@@ -1,4 +1,4 @@
-"""Importing torchvision beside a torch it was not compiled for.
+"""Import torchvision beside a torch it was not compiled for.
 
 PyPI's torchvision on a CPU-only torch cannot load its compiled operators, and `import torchvision` fails while it
 registers shapes for operators that do not exist. Models, data sets and transforms need none of them, so the missing

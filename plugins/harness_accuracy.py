@@ -1,11 +1,12 @@
-"""Top-1 accuracy with its Wilson interval."""
+"""Measure top-1 accuracy, with its Wilson interval."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.api import (
     Check,
@@ -23,8 +24,8 @@ from harness.api import (
 )
 
 if TYPE_CHECKING:
-    Bits = np.ndarray[Any, np.dtype[np.bool_]]
-    Classes = np.ndarray[Any, np.dtype[np.int64]]
+    Bits = NDArray[np.bool_]
+    Classes = NDArray[np.int64]
 
 
 ACCURACY = MetricSpec("accuracy", unit="fraction", higher_is_better=True, split=True, on_board="wide")

@@ -1,4 +1,4 @@
-"""The board as Markdown, CSV and JSON."""
+"""Write the board as Markdown, CSV and JSON."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from typing import Any
 
 from tabulate import tabulate
 
-from harness.api import Writer, hookimpl
-from harness.text import clean, csv_cell, interval_text, markdown_cell, metric_text, plain_number, score_text
-from harness.values.board import Baseline, Board, Standing, Unranked, symbols, used_symbols
+from harness.api import Baseline, Board, Standing, Unranked, Writer, hookimpl
+from harness.api.boards import symbols, used_symbols
+from harness.api.text import clean, csv_cell, interval_text, markdown_cell, metric_text, plain_number, score_text
 
 
 class Markdown:

@@ -1,4 +1,4 @@
-"""What `submission.toml` claims, compared with what was measured."""
+"""Compare what `submission.toml` claims with what was measured."""
 
 from __future__ import annotations
 

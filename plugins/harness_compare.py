@@ -1,4 +1,4 @@
-"""Networks side by side with a large one: what a report on distillation or on kinds of convolution has to show.
+"""Compare networks with a large one: what a report on distillation or on kinds of convolution has to show.
 
 The large network is the assignment's `[teacher]`, or the submission's own `teacher` in submission.toml; the others are
 the graded network and those that submission.toml lists:
@@ -19,6 +19,7 @@ import numpy as np
 from harness_accuracy import accuracy
 from harness_curves.points import evenly, subset
 from harness_sizes.canonical import Stored, canonical
+from numpy.typing import NDArray
 
 from harness.api import (
     Check,
@@ -34,13 +35,13 @@ from harness.api import (
     PositiveInt,
     Row,
     Student,
+    SubmissionError,
     Table,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import stored_elements
-from harness.statistics import mcnemar
-from harness.text import clean
+from harness.api.statistics import mcnemar
+from harness.api.text import clean
+from harness.api.weights import stored_elements
 
 _NAME = "compare"
 _SMALLER = "smaller_than_teacher"
@@ -49,7 +50,7 @@ TEACHER_ACCURACY = MetricSpec("teacher_accuracy", unit="fraction", higher_is_bet
 DIFFERENCE = MetricSpec("difference_to_teacher", unit="fraction", higher_is_better=True)
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
-Bits = np.ndarray[Any, np.dtype[np.bool_]]
+Bits = NDArray[np.bool_]
 
 
 class CompareOptions(Options):

@@ -1,4 +1,4 @@
-"""What a forward pass costs: multiply-accumulates, and seconds on this machine's CPU.
+"""Measure what a forward pass costs: multiply-accumulates, and seconds on this machine's CPU.
 
 MACs are half of what `torch.utils.flop_counter.FlopCounterMode` counts, on meta tensors, so attention and recurrent
 layers are counted too; torchinfo's figure stands beside them. Seconds are shown and nothing else: they depend on the
@@ -31,11 +31,11 @@ from harness.api import (
     PositiveInt,
     Row,
     Student,
+    SubmissionError,
     Table,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements
+from harness.api.weights import nonzero_elements
 
 _NAME = "efficiency"
 _BATCHES = (1, 64)

@@ -1,11 +1,11 @@
 """`harness.check(...)` on live objects says what the command line says of the same files."""
 
 import importlib.util
-from pathlib import Path
 
 import pytest
 import torch
 import torch.nn.functional as F
+from builders import SUBMISSIONS, quick_hw2
 from torch import nn
 
 import harness
@@ -16,8 +16,14 @@ from harness.plugins import Plugins
 from harness.sandbox import choose
 from harness.submission.discovery import discover
 
-EXAMPLE = Path(__file__).parent.parent / "submissions" / "nycu-ds2023-hw2" / "fail-wrong-kd"
+EXAMPLE = SUBMISSIONS / "nycu-ds2023-hw2" / "fail-wrong-kd"
 HW2 = "nycu-ds2023-hw2"
+
+
+@pytest.fixture(scope="module")
+def hw2(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """For a thousand images, with all that the shipped one measures."""
+    return str(quick_hw2(tmp_path_factory.mktemp("assignment"), evaluators={"integrity": {}}))
 
 
 @pytest.fixture(autouse=True)
@@ -51,17 +57,17 @@ def verdicts(result):
     return {check.name: check.verdict for check in result.checks}
 
 
-def test_live_objects_and_files_get_the_same_result(capsys):
+def test_live_objects_and_files_get_the_same_result(capsys, hw2):
     spec = importlib.util.spec_from_file_location("handed_in_model", EXAMPLE / "model.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     live = harness.check(
-        model=module.StudentNet, kd_loss=module.loss_fn_kd, weights=EXAMPLE / "weights.pt", assignment=HW2
+        model=module.StudentNet, kd_loss=module.loss_fn_kd, weights=EXAMPLE / "weights.pt", assignment=hw2
     )
     assert "the soft term is not multiplied by T²" in capsys.readouterr().out
     plugins = Plugins.installed()
     (graded,) = grade_all(
-        assignment.load(HW2, plugins), discover([EXAMPLE]), plugins=plugins, sandbox=choose("none"), jobs=1
+        assignment.load(hw2, plugins), discover([EXAMPLE]), plugins=plugins, sandbox=choose("none"), jobs=1
     )
     assert (live.status, live.metrics, live.predictions) == ("graded", graded.metrics, graded.predictions)
     files = {name: verdict for name, verdict in verdicts(graded).items() if name != "claims"}
@@ -69,27 +75,27 @@ def test_live_objects_and_files_get_the_same_result(capsys):
     assert live.score == graded.score
 
 
-def test_a_trained_network_is_taken_as_it_is_and_left_alone():
+def test_a_trained_network_is_taken_as_it_is_and_left_alone(hw2):
     torch.manual_seed(0)
     network = Tiny().train()
     before = {name: each.clone() for name, each in network.state_dict().items()}
-    result = harness.check(model=network, kd_loss=kd, assignment=HW2, show=False)
+    result = harness.check(model=network, kd_loss=kd, assignment=hw2, show=False)
     assert result.status == "graded"
     assert verdicts(result)["kd_loss"] == "passed"
     assert result.metrics["parameters"].value == 23_530
     assert network.training
     assert all(torch.equal(each, before[name]) for name, each in network.state_dict().items())
-    again = harness.check(model=Tiny, weights=before, kd_loss=kd, assignment=HW2, show=False)
+    again = harness.check(model=Tiny, weights=before, kd_loss=kd, assignment=hw2, show=False)
     assert again.predictions == result.predictions
 
 
-def test_what_is_wrong_is_said():
-    result = harness.check(model=Tiny, kd_loss=no_kl, assignment=HW2, show=False)
+def test_what_is_wrong_is_said(hw2):
+    result = harness.check(model=Tiny, kd_loss=no_kl, assignment=hw2, show=False)
     reasons = {check.name: check.reason for check in result.checks}
     assert "soft" in reasons["kd_loss"]
-    assert verdicts(harness.check(model=Tiny, assignment=HW2, show=False))["kd_loss"] == "failed"
+    assert verdicts(harness.check(model=Tiny, assignment=hw2, show=False))["kd_loss"] == "failed"
     scaled = lambda s, y, t, alpha, T: kd(s, y, t, alpha, T) * 1.0  # noqa: E731 - a lambda is the point
-    lambdas = harness.check(model=Tiny, assignment=HW2, show=False, kd_loss=scaled)
+    lambdas = harness.check(model=Tiny, assignment=hw2, show=False, kd_loss=scaled)
     assert verdicts(lambdas)["kd_loss"] == "passed"
 
 

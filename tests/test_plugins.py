@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from builders import REPOSITORY
 
 import harness.plugins as plugins_module
 from harness.api import hookimpl
@@ -94,18 +95,20 @@ def test_a_plugin_that_exits_does_not_end_the_harness(monkeypatch: pytest.Monkey
 
 
 def test_two_plugins_of_one_name_are_refused_whatever_their_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    two = (entry("boards", "harness_text_boards"), entry("boards", "harness_idx"))
+    two = (entry("boards", "harness_boards"), entry("boards", "harness_datasets.idx"))
     for entries in (two, two[::-1]):
         install(monkeypatch, *entries)
-        with pytest.raises(PluginError, match="'boards': harness_idx and harness_text_boards"):
+        with pytest.raises(PluginError, match=r"'boards': harness_boards and harness_datasets\.idx"):
             Plugins.installed()
 
 
 def test_our_plugins_come_through_our_own_entry_points() -> None:
-    root = Path(__file__).parent.parent
-    document = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
+    document = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     named = set(document["project"]["entry-points"]["harness"].values())
-    with_hooks = {file.stem for file in (root / "plugins").glob("*.py") if "\n@hookimpl" in file.read_text("utf-8")}
+    files = {file.relative_to(REPOSITORY / "plugins"): file for file in (REPOSITORY / "plugins").rglob("*.py")}
+    with_hooks = {
+        ".".join(name.with_suffix("").parts) for name, file in files.items() if "\n@hookimpl" in file.read_text("utf-8")
+    }
     assert named == with_hooks
     assert set(Plugins.installed().modules.values()) >= named
 

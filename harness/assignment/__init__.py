@@ -1,1 +1,1 @@
-"""What is asked: assignment files, read and checked as a whole, and those that come with the harness."""
+"""Read what is asked: assignment files, checked as a whole, and those that come with the harness."""

@@ -1,4 +1,4 @@
-"""Assignment files: limits, data, evaluators and rubric in TOML, validated as a whole.
+"""Load assignment files: limits, data, evaluators and rubric in TOML, validated as a whole.
 
 Every mistake of a file is reported at once, with its place and a suggestion. `harness.assignment.schema` gives
 editors the rules.
@@ -13,9 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.api.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.assignment.mistakes import missing_data, references, tables, unknown, validated
 from harness.assignment.shipped import fixtures
+from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
 from harness.plugins import Plugins
 from harness.text import suggestion

@@ -1,4 +1,4 @@
-"""Finding every mistake of an assignment file at once.
+"""Find every mistake of an assignment file at once.
 
 References between the parts of a file are looked up in the raw document: a misspelt key in one table must not hide an
 unknown name in another.

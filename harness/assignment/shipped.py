@@ -1,4 +1,4 @@
-"""Where the files that ship with the harness lie: assignments, reference values, embedded data."""
+"""Locate the files that ship with the harness: assignments, reference values, embedded data."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Who is where: ranking a class, telling ranks apart, and who may see what of it."""
+"""Rank a class, tell ranks apart from noise, and show each reader what it may see."""

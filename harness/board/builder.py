@@ -1,4 +1,4 @@
-"""From attempts to a board that is fair about ties and about noise."""
+"""Build the board from attempts: ranked fairly, with ties, scores, significance and the Pareto front."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from harness.points.scoring import Place, ScoreInputs, late_days, most, score_li
 from harness.values.board import Board, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
 from harness.values.measures import ACCURACY, Figures
-from harness.values.results import Attempt, Result, describe_status
+from harness.values.results import Attempt, Result
 from harness.values.rules import AssignmentFile, RankKey
+from harness.vocabulary import describe_status
 
 
 @dataclass(frozen=True, slots=True)

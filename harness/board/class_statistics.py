@@ -1,4 +1,4 @@
-"""A class in numbers, for the instructor: outcomes, scores, and what went wrong most often."""
+"""Describe a class in numbers, for the instructor: outcomes, scores, and what went wrong most often."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.values.base import Value
 from harness.values.board import Board, Entry
-from harness.values.results import STATUSES, Status
+from harness.vocabulary import STATUSES, Status
 
 _MAX_BINS = 10
 
@@ -18,18 +18,24 @@ class Bin(Value):
     """Scores from `low` up to, but not including, `high`; the last bin includes it."""
 
     low: float
+    """From here on."""
     high: float
+    """Up to here."""
     count: int
+    """Submissions in between."""
 
 
 class ClassStatistics(Value):
     """What the instructor's view of a board adds up to."""
 
     submissions: int
+    """How many there are."""
     ranked: int
+    """How many have a place."""
     missing: int
     """Of the roster, where there was one."""
     late: int
+    """How many came late."""
     statuses: tuple[tuple[Status, int], ...]
     """Those that occur."""
     mean: float | None
@@ -39,6 +45,7 @@ class ClassStatistics(Value):
     max_score: float
     """The most anyone could have."""
     histogram: tuple[Bin, ...]
+    """Scores in bins."""
     failed_checks: tuple[tuple[str, int], ...]
     """The commonest first."""
     unchecked: tuple[tuple[str, int], ...]

@@ -1,4 +1,4 @@
-"""What submissions are called on a board: nicknames that are nobody else's, or pseudonyms that tell nothing."""
+"""Name submissions on a board: nicknames that are nobody else's, or pseudonyms that tell nothing."""
 
 from __future__ import annotations
 

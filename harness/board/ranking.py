@@ -1,4 +1,4 @@
-"""Who has a place and which: reasons for having none, the attempt that counts, and competition ranks."""
+"""Rank submissions: which attempt counts, why one cannot be ranked, competition ranks (1, 2, 2, 4)."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import Literal, TypeVar
 from harness.assignment.loading import Assignment
 from harness.points import rubric
 from harness.points.scoring import Place
-from harness.values.results import Attempt, Result, describe_status
+from harness.values.results import Attempt, Result
 from harness.values.rules import RankKey
+from harness.vocabulary import describe_status
 
 T = TypeVar("T")
 

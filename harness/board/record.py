@@ -1,4 +1,4 @@
-"""The board of a class from its store: what was graded, decided, and given by hand, put together."""
+"""Put a class's board together from its store: what was graded, decided, and given by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The roster: who takes part, who works with whom, and so who handed in nothing."""
+"""Read the roster: who takes part, who works with whom, and so who handed in nothing."""
 
 from __future__ import annotations
 

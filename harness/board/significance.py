@@ -1,4 +1,4 @@
-"""The rows of a board compared: each with the leader image by image, and all in the plane of two metrics."""
+"""Compare the rows of a board: each with the leader by McNemar's test, all in the plane of two metrics."""
 
 from __future__ import annotations
 

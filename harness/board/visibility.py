@@ -1,4 +1,4 @@
-"""What the class may see of a board: built from what is allowed, not by striking out the rest."""
+"""Show the class its part of a board: built from what is allowed, not by striking out the rest."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from harness.points.scoring import total
 from harness.text import clean
 from harness.values.board import Board, Entry, Standing, Unranked
 from harness.values.measures import Measures
-from harness.values.results import ScoreLine, describe_status
+from harness.values.results import ScoreLine
+from harness.vocabulary import describe_status
 
 
 def for_class(board: Board, measures: Measures) -> Board:

@@ -1,1 +1,1 @@
-"""Curves in three inks: characters, SVG, and the scales both need."""
+"""Draw curves: with characters, as SVG, and with the scales both need."""

@@ -1,4 +1,4 @@
-"""Curves as inline SVG: axes, grid, lines with marks, dashes and intervals."""
+"""Draw curves as inline SVG: axes, grid, lines with marks, dashes and intervals."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from itertools import chain
 
 from markupsafe import Markup
 
-from harness.charts.scales import Scale, spanning, spanning_logs
+from harness.charts.scales import Scale, spanning, spanning_either
 from harness.charts.svg import colour, element, label, line, swatch, whiskers
 from harness.text import clean
 from harness.values.curves import Curve, Series
 from harness.values.measures import ACCURACY
-
-_LOG_FROM = 5
-"""x spans more than this ratio: logarithmic."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,21 +60,36 @@ class Drawn:
 
 def curve_chart(curve: Curve, size: Size = Size()) -> Markup:
     """All series of one curve, with their key above."""
-    drawn = [Drawn(series, index) for index, series in enumerate(curve.series) if series.points]
+    drawn = drawn_series(curve)
     key = [element("li", swatch(each.style), clean(each.series.label, 60)) for each in drawn]
-    across, up = Axis.of(curve.x), Axis.of(curve.y)
-    title = f"{clean(curve.name, 60)}: {up.title} against {across.title}"
-    return element("ul", *key, class_="key") + lines_chart(drawn, title, across, up, size)
+    return element("ul", *key, class_="key") + lines_chart(
+        drawn, title(curve), Axis.of(curve.x), Axis.of(curve.y), size
+    )
+
+
+def drawn_series(curve: Curve) -> list[Drawn]:
+    """Those that have points, each in its own style."""
+    return [Drawn(series, index) for index, series in enumerate(curve.series) if series.points]
+
+
+def title(curve: Curve) -> str:
+    """The curve's name, and what is drawn against what."""
+    return f"{clean(curve.name, 60)}: {Axis.of(curve.y).title} against {Axis.of(curve.x).title}"
 
 
 def lines_chart(drawn: Sequence[Drawn], title: str, across: Axis, up: Axis, size: Size) -> Markup:
-    """Series in one frame; the axes span all of them, hidden or not, so that nothing moves when one is switched on."""
+    """Series in one frame."""
+    return frame(title, size, *lines_on_axes(drawn, across, up, size))
+
+
+def lines_on_axes(drawn: Sequence[Drawn], across: Axis, up: Axis, size: Size) -> list[Markup]:
+    """What is inside: the axes span all series, hidden or not, so that nothing moves when one is switched on."""
     everything = [each.series for each in drawn]
     x = x_axis([at for each in everything for at, _ in each.points], size)
     lows = chain.from_iterable(each.low for each in everything)
     highs = chain.from_iterable(each.high for each in everything)
     y = spanning([*(at for each in everything for _, at in each.points), *lows, *highs], start=size.y[0], end=size.y[1])
-    return frame(title, size, axes(x, y, across, up, size), *(_group(each, x, y) for each in drawn))
+    return [axes(x, y, across, up, size), *(_group(each, x, y) for each in drawn)]
 
 
 def _group(drawn: Drawn, x: Scale, y: Scale) -> Markup:
@@ -97,9 +109,7 @@ def _group(drawn: Drawn, x: Scale, y: Scale) -> Markup:
 
 def x_axis(values: Iterable[float], size: Size) -> Scale:
     """Logarithmic where the values are positive and far apart."""
-    known = list(values)
-    far = min(known) > 0 and max(known) / min(known) > _LOG_FROM
-    return (spanning_logs if far else spanning)(known, start=size.x[0], end=size.x[1])
+    return spanning_either(values, start=size.x[0], end=size.x[1])
 
 
 def frame(title: str, size: Size, *inside: Markup) -> Markup:

@@ -1,4 +1,4 @@
-"""Axes: from values to places on paper, with round ticks."""
+"""Scale axes: from values to places on paper, with round ticks."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 _MIN_MAGNITUDE, _MAX_MAGNITUDE = 1e-12, 1e15
+_LOG_FROM = 5
+"""Values that span more than this ratio are far apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,13 @@ def spanning_logs(values: Iterable[float], *, start: float, end: float, share: f
     low, high = _range(math.log(max(_held(each), _MIN_MAGNITUDE)) for each in values)
     room = (high - low) * share
     return Scale(math.exp(low - room), math.exp(high + room), start, end, logarithmic=True)
+
+
+def spanning_either(values: Iterable[float], *, start: float, end: float) -> Scale:
+    """A logarithmic axis where the values are positive and far apart, else a linear one."""
+    known = list(values)
+    far = min(known) > 0 and max(known) / min(known) > _LOG_FROM
+    return (spanning_logs if far else spanning)(known, start=start, end=end)
 
 
 def _range(values: Iterable[float]) -> tuple[float, float]:

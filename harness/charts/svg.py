@@ -1,4 +1,4 @@
-"""SVG by hand: escaped elements, and lines that can be told apart without colour.
+"""Write SVG by hand: escaped elements, and lines that can be told apart without colour.
 
 A page's security policy forbids style attributes, so everything is a presentation attribute or a class of the style
 sheet; colours are the classes `k0` … `k7`.

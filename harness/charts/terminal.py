@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
+from itertools import chain, pairwise
 
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from harness.charts.matplotlib_svg import _axes, _label
-from harness.charts.scales import Scale
+from harness.charts.scales import Scale, spanning, spanning_either
 from harness.text import clean
-from harness.values.curves import Curve
+from harness.values.curves import Curve, Series
 
 _MARKERS = "ox+*#@%&"
+_LABEL_CHARACTERS = 60
 
 
 def terminal(curve: Curve, *, width: int = 64, height: int = 14) -> RenderableType:
@@ -36,10 +37,17 @@ def terminal(curve: Curve, *, width: int = 64, height: int = 14) -> RenderableTy
     for index, series in enumerate(shown):
         for at, value in series.points:
             paper.put(x(at), y(value), _MARKERS[index % len(_MARKERS)])
-    key = [f"{_MARKERS[index % len(_MARKERS)]} {_label(each)}" for index, each in enumerate(shown)]
+    labels = [clean(each.label, _LABEL_CHARACTERS) for each in shown]
+    key = [f"{_MARKERS[index % len(_MARKERS)]} {each}" for index, each in enumerate(labels)]
     title = f"{clean(curve.name)}: {clean(curve.y)} against {clean(curve.x)}"
     lines = [title, *paper.framed(x, y), *key]
     return Group(*(Text(each, no_wrap=True, overflow="ellipsis") for each in lines))
+
+
+def _axes(shown: Sequence[Series], width: int, height: int) -> tuple[Scale, Scale]:
+    across = (at for each in shown for at, _ in each.points)
+    ends = chain.from_iterable((*each.low, *each.high, *(value for _, value in each.points)) for each in shown)
+    return spanning_either(across, start=0, end=width - 1), spanning(ends, start=height - 1, end=0)
 
 
 class _Paper:

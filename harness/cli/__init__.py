@@ -1,13 +1,6 @@
-"""The command line. Every command is a module of its own, imported when it is run: `harness --help` is instant.
+"""Run commands. Each is a module of its own, imported when it is run: `harness --help` is instant.
 
-This is the only place where an error becomes an exit code:
-
-    0    done
-    1    done, and something did not pass (`check`), or a submission could not be graded for our own fault (`grade`)
-    2    usage, assignment or plugin error
-    3    no sandbox on this machine
-    70   a mistake in the harness itself; a traceback follows the message
-    130  stopped with Ctrl-C; what was finished is kept
+This is the only place where an error becomes an exit code (`harness.vocabulary.ExitCode`).
 """
 
 from __future__ import annotations
@@ -22,6 +15,7 @@ import click
 
 from harness.errors import HarnessError, SandboxUnavailable
 from harness.version import __version__
+from harness.vocabulary import ExitCode, exit_codes
 
 # The short help stands here and not only in the modules, so that listing the commands imports none of them.
 COMMANDS = {
@@ -40,10 +34,6 @@ COMMANDS = {
     "schema": "Print the JSON schema of assignment files.",
     "doctor": "Say what this machine has and what is missing.",
 }
-EXIT_USAGE = 2
-EXIT_NO_SANDBOX = 3
-EXIT_BUG = 70
-EXIT_INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
@@ -77,26 +67,25 @@ class LazyGroup(click.Group):
             return super().invoke(ctx)
         except SandboxUnavailable as error:
             _say(error)
-            ctx.exit(EXIT_NO_SANDBOX)
+            ctx.exit(ExitCode.NO_SANDBOX)
         except HarnessError as error:
             _say(error)
-            ctx.exit(EXIT_USAGE)
+            ctx.exit(ExitCode.USAGE)
         except KeyboardInterrupt:
             click.echo("Stopped.", err=True)
-            ctx.exit(EXIT_INTERRUPTED)
+            ctx.exit(ExitCode.INTERRUPTED)
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the person at the terminal gets a sentence first
             click.echo(f"Error: a mistake in the harness itself, please report it: {type(error).__name__}", err=True)
             click.echo(_printable("".join(traceback.format_exception(error))), err=True)
-            ctx.exit(EXIT_BUG)
+            ctx.exit(ExitCode.BUG)
 
 
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done; 1 something did not pass (check) or could not be graded (grade); 2 usage, assignment "
-    "or plugin error; 3 no sandbox; 70 a mistake in the harness; 130 stopped.",
+    epilog=f"Exit codes: {exit_codes()}.",
 )
 @click.version_option(__version__, prog_name="harness")
 def main() -> None:

@@ -1,4 +1,4 @@
-"""`harness check`: what a student runs before handing in."""
+"""`harness check`: check one submission, as a student does before handing in."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
-    sandbox_names,
     write_json,
 )
 from harness.grading.events import GradingEvents, Progress
+from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,7 +32,10 @@ if TYPE_CHECKING:
 @assignment_argument
 @click.argument("path", metavar="SUBMISSION", type=click.Path(path_type=Path))
 @click.option(
-    "--sandbox", "sandbox_name", type=sandbox_names, help="[default: the strongest that works here, else none]"
+    "--sandbox",
+    "sandbox_name",
+    type=click.Choice(SANDBOXES),
+    help="[default: the strongest that works here, else none]",
 )
 @json_option
 @data_option
@@ -58,7 +61,7 @@ def command(
     report = Report(assignment=assignment.info, environment=environment(sandbox.name), results=(result,))
     write_json(json_to, report.to_json())
     passed = result.status == "graded" and all(check.verdict == "passed" for check in result.checks)
-    raise click.exceptions.Exit(0 if passed else 1)
+    raise click.exceptions.Exit(ExitCode.DONE if passed else ExitCode.NOT_PASSED)
 
 
 def _grade(path: Path, assignment: Assignment, plugins: Plugins, sandbox: Sandbox, err: Console) -> Result:

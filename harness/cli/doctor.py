@@ -1,4 +1,4 @@
-"""`harness doctor`: what this machine has, and what is missing."""
+"""`harness doctor`: say what this machine has, and what is missing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import platform
 from importlib.metadata import PackageNotFoundError, version
 
 import click
+
+from harness.vocabulary import ExitCode
 
 _PACKAGES = ("torch", "torchvision", "torchinfo", "safetensors", "SQLAlchemy", "pydantic")
 
@@ -30,7 +32,7 @@ def command() -> None:
     console().print(grid)
     # Raises with the reason, and the exit code, when none works.
     choose("auto")
-    raise click.exceptions.Exit(0 if all(works for _, works, _ in rows) else 1)
+    raise click.exceptions.Exit(ExitCode.DONE if all(works for _, works, _ in rows) else ExitCode.NOT_PASSED)
 
 
 def _package(name: str) -> tuple[str, bool, str]:

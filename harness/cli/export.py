@@ -1,4 +1,4 @@
-"""`harness export`: all points of a class, for the instructor's records and for other systems."""
+"""`harness export`: write all points of a class, for the instructor's records and for other systems."""
 
 from __future__ import annotations
 

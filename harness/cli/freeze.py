@@ -1,4 +1,4 @@
-"""`harness freeze`: from now on, later attempts are not on the board."""
+"""`harness freeze`: keep later attempts off the board from now on."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
-    sandbox_names,
     store_option,
     write_json,
 )
 from harness.errors import UsageError
 from harness.grading.events import GradingEvents, Progress
+from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
     from harness.grading.run import Run
@@ -28,15 +28,13 @@ if TYPE_CHECKING:
 
     Mode = Literal["auto", "class", "single"]
 
-EXIT_INTERRUPTED = 130
-
 
 @click.command()
 @assignment_argument
 @click.argument("paths", metavar="SUBMISSION_OR_FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
 @store_option
-@click.option("--sandbox", "sandbox_name", type=sandbox_names, default="auto", show_default=True)
+@click.option("--sandbox", "sandbox_name", type=click.Choice(SANDBOXES), default="auto", show_default=True)
 @json_option
 @data_option
 @click.option("--class", "mode", flag_value="class", help="Every PATH is a folder of submissions.")
@@ -95,8 +93,9 @@ def command(
         kept = f"{len(results)} of {len(submissions)} are graded and kept in {store.url}"
         again = "The same command without --regrade" if regrade else "The same command"
         click.echo(f"Stopped: {kept}. {again} grades the rest.", err=True)
-        raise click.exceptions.Exit(EXIT_INTERRUPTED)
-    raise click.exceptions.Exit(int(any(result.status == "harness_error" for result in results)))
+        raise click.exceptions.Exit(ExitCode.INTERRUPTED)
+    ours = any(result.status == "harness_error" for result in results)
+    raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours else ExitCode.DONE)
 
 
 def _say_what_is_a_download(submissions: list[HandIn]) -> None:

@@ -1,4 +1,4 @@
-"""`harness history`: every attempt of one submission."""
+"""`harness history`: list every attempt of one submission."""
 
 from __future__ import annotations
 

@@ -74,9 +74,9 @@ def command(
     Works from the store alone. Where students gave nicknames, those stand for them. Results of another version of the
     assignment, or on other data, are listed without a rank. Without --ids the board is fit to be shown to the class.
     """
-    from harness.api.publishing import SiteWriter
     from harness.board.record import BoardRequest, class_record
     from harness.board.visibility import for_class
+    from harness.contracts.publishing import SiteWriter
     from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, data, needs_data=False)

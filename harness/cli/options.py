@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they all do with them."""
+"""Define options that several commands share, and what they all do with them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harness.errors import UsageError
+from harness.vocabulary import DEFAULT_STORE
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT")
-sandbox_names = click.Choice(["auto", "bwrap", "none"])
-# The same text as harness.store.DEFAULT_URL, which is not imported here: SQLAlchemy is slow to import.
-DEFAULT_STORE = "sqlite:///harness.db"
 _FILES_NAMED = 10
 
 

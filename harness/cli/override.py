@@ -1,4 +1,4 @@
-"""`harness override`: an instructor's word against the harness's, kept beside what it replaces."""
+"""`harness override`: set an instructor's word against the harness's, beside what it replaces."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import click
 from harness.cli.options import assignment_argument, author_option, load_assignment, now, store_option
 from harness.errors import UsageError
 from harness.text import suggestion
-
-# The same as harness.results.STATUSES, which is not imported here: pydantic is slow to import.
-STATUSES = ("graded", "rejected", "crashed", "timed_out", "out_of_memory", "harness_error")
+from harness.vocabulary import STATUSES
 
 
 @click.command()

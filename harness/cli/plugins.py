@@ -1,4 +1,4 @@
-"""`harness plugins`: what is installed, and where it comes from."""
+"""`harness plugins`: list what is installed, and where it comes from."""
 
 from __future__ import annotations
 

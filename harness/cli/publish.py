@@ -1,4 +1,4 @@
-"""`harness publish`: the class may see private ranks from now on."""
+"""`harness publish`: let the class see private ranks from now on."""
 
 from __future__ import annotations
 

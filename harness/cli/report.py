@@ -1,4 +1,4 @@
-"""`harness report`: all that the store knows of one submission."""
+"""`harness report`: show all that the store knows of one submission."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    deliver,
+    deliver_site,
     load_assignment,
     manual_option,
     out_option,
@@ -109,17 +111,17 @@ def _print(view: ReportView, attempts: int, out: Path | None) -> None:
     write_text(out, click.unstyle(captured.get()))
 
 
-def _draw(view: ReportView, folder: Path | None) -> None:
-    """One file per curve."""
-    from harness.charts.matplotlib_svg import svg
+def _draw(view: ReportView, out: Path | None) -> None:
+    """A file per curve into a folder; a single one also to the terminal or to the file that `out` names."""
+    from harness.charts.svg_file import svg_file
 
-    if folder is None:
-        raise UsageError("--format svg makes a file per curve: name a folder with --out")
     if not view.result.curves:
         raise UsageError(f"{view.result.submission}: the assignment measured no curves")
-    folder.mkdir(parents=True, exist_ok=True)
-    for curve in view.result.curves:
-        write_text(folder / f"{curve.name}.svg", svg(curve))
+    files = {f"{curve.name}.svg": svg_file(curve) for curve in view.result.curves}
+    if out is None or out.suffix == ".svg":
+        deliver(files, out)
+    else:
+        deliver_site(files.items(), out)
 
 
 def _text(view: ReportView, format_name: Literal["markdown", "html", "json"]) -> str:

@@ -1,4 +1,4 @@
-"""`harness schema`: the JSON schema of assignment files, for editors."""
+"""`harness schema`: print the JSON schema of assignment files, for editors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`harness statistics`: a class in numbers."""
+"""`harness statistics`: show a class in numbers."""
 
 from __future__ import annotations
 

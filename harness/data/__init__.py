@@ -1,1 +1,1 @@
-"""The images that networks are measured on: read, resized, split, drawn from."""
+"""Read the images that networks are measured on: decoded, resized, split, drawn from."""

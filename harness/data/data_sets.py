@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.assignment.loading import Assignment
 from harness.data.images import digest, load_examples, only, public_part
@@ -27,12 +27,12 @@ class DataSets:
 
     def __init__(self, assignment: Assignment, plugins: Plugins, audience: Audience) -> None:
         self._assignment, self._plugins, self._audience = assignment, plugins, audience
-        self._loaded: dict[int, tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]] = {}
+        self._loaded: dict[int, tuple[Examples, NDArray[np.bool_]]] = {}
         self._all: Examples | None = None
         self._calibration: dict[int, Images] = {}
         self._lock = threading.Lock()
 
-    def test(self, size: int) -> tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    def test(self, size: int) -> tuple[Examples, NDArray[np.bool_]]:
         """The graded examples at `size` pixels and which of them are public; a student gets the public ones only."""
         with self._lock:
             if size not in self._loaded:
@@ -56,7 +56,7 @@ class DataSets:
         info = self._assignment.info
         return info.model_copy(update={"data": info.data.model_copy(update={"digest": digest(examples)})})
 
-    def predicted(self, submission: Submission) -> np.ndarray[Any, np.dtype[np.int64]]:
+    def predicted(self, submission: Submission) -> NDArray[np.int64]:
         """The handed-in classes of the graded examples, in their order.
 
         Raises:
@@ -71,7 +71,7 @@ class DataSets:
         by_name = dict(zip(self._all.names, classes, strict=True))
         return np.array([by_name[name] for name in graded.names], dtype=np.int64)
 
-    def _load(self, size: int) -> tuple[Examples, np.ndarray[tuple[int], np.dtype[np.bool_]]]:
+    def _load(self, size: int) -> tuple[Examples, NDArray[np.bool_]]:
         examples = load_examples(self._assignment, "test", size, self._plugins.datasets)
         if self._assignment.rules.submission.predictions and names_tell_classes(examples):
             raise UsageError(

@@ -1,4 +1,4 @@
-"""From a data folder to decoded images that all workers share.
+"""Decode a data folder's images once, for all workers to share.
 
 Images are decoded and resized once per data set and size, kept as uint8, and normalised by the worker batch by batch in
 float32 exactly as torchvision's ToTensor and Normalize would.
@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
-from harness.api.formats import Dataset
 from harness.assignment.loading import Assignment
+from harness.contracts.formats import Dataset
 from harness.errors import UsageError
 from harness.torchvision_import import import_torchvision
 from harness.values.images import Examples, Images, RawExamples
@@ -53,7 +54,7 @@ def load_examples(
     return Examples(images, raw.labels.astype(np.int64), raw.names, rules.images.classes)
 
 
-def public_part(names: tuple[str, ...], fraction: float | None) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def public_part(names: tuple[str, ...], fraction: float | None) -> NDArray[np.bool_]:
     """Which images are public, bool [N].
 
     Decided by each image's own name, so the split does not depend on the order or on the other images; the share of
@@ -68,7 +69,7 @@ def public_part(names: tuple[str, ...], fraction: float | None) -> np.ndarray[tu
     return public
 
 
-def only(examples: Examples, mask: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> Examples:
+def only(examples: Examples, mask: NDArray[np.bool_]) -> Examples:
     """The examples where `mask` holds, in order."""
     import torch
 
@@ -96,7 +97,7 @@ def _sampled(raw: RawExamples, count: int) -> RawExamples:
 @dataclass(frozen=True)
 class _Chosen(Sequence["Image.Image"]):
     images: Sequence[Image.Image]
-    numbers: np.ndarray[tuple[int], np.dtype[np.int64]]
+    numbers: NDArray[np.int64]
 
     def __len__(self) -> int:
         return len(self.numbers)

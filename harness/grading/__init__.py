@@ -1,1 +1,1 @@
-"""Evaluators run: hand-ins go in, results come out, one by one."""
+"""Grade: hand-ins go in, evaluators run, results come out, one by one."""

@@ -1,4 +1,4 @@
-"""Comparing a class from the store alone: what grading kept of it, given to the assignment's class evaluators."""
+"""Compare a class from the store alone: what grading kept of it, given to the assignment's class evaluators."""
 
 from __future__ import annotations
 
@@ -19,8 +19,11 @@ class ClassReport(Value):
     """What `harness similarity --json` writes. For the instructor only: it accuses by name."""
 
     schema_version: Literal[1] = 1
+    """The version of this format."""
     assignment: AssignmentInfo
+    """What was graded against."""
     compared: tuple[str, ...]
+    """Submissions that were."""
     not_kept: tuple[str, ...]
     """Submissions that ran when they were graded, but whose weights were not kept."""
     comparisons: Mapping[str, ClassComparison]

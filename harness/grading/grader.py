@@ -1,4 +1,4 @@
-"""Grading: from assignment and hand-ins to results, each as soon as it is finished.
+"""Grade hand-ins by an assignment: one result after another, each as soon as it is finished.
 
 Every submission is read, loaded in its own sandbox and evaluated on its own; whatever happens to one becomes that one's
 result and nobody else's.
@@ -14,9 +14,9 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import InitVar, dataclass, field
 from typing import Any
 
-from harness.api.evaluator import Context, Evaluator, JudgesPredictions
-from harness.api.network import Student
 from harness.assignment.loading import Assignment
+from harness.contracts.evaluator import Context, Evaluator, JudgesPredictions
+from harness.contracts.network import Student
 from harness.data.data_sets import DataSets
 from harness.errors import Cancelled, SubmissionError, UsageError
 from harness.grading.events import GradingEvents, Progress
@@ -130,14 +130,14 @@ class Grader:
                 self.assignment,
                 box,
                 self.shared,
-                self.plugins.weight_format_modules,
-                size,
-                lambda stage: self.events.on_progress(Progress(name, stage)),
-                self.stopping,
+                format_modules=self.plugins.weight_format_modules,
+                input_size=size,
+                on_stage=lambda stage: self.events.on_progress(Progress(name, stage)),
+                stopping=self.stopping,
             )
             with recording(student, found):
                 student.open()
-                found.layers = layers(student.facts)
+                found.network, found.layers = student.verification, layers(student.facts)
                 self._keep_weights(student, name, submission)
                 self._run_evaluators(student, name, size, submission.settings.kd_function, found)
         except SubmissionError as error:
@@ -244,6 +244,7 @@ class Grader:
             score=sum(line.points for line in lines),
             max_score=rubric.max_score(rules),
             points=lines,
+            network=found.network,
             layers=found.layers,
             nickname=submission.settings.nickname if submission else None,
             members=submission.members if submission else (),

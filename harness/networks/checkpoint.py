@@ -1,36 +1,42 @@
-"""Further networks handed in beside the one that is graded: checkpoints of curves, other methods, a teacher."""
+"""Load further networks that were handed in beside the one that is graded: curves' checkpoints, methods, a teacher."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
-from harness.networks.remote import Owner, Variant, Weights
-from harness.networks.session import SMALL_REPLY_BYTES, nonsense_refused
-from harness.networks.weights import for_model, renamed
+from harness.networks.remote import RemoteNetwork, Variant
+from harness.networks.session import SMALL_REPLY_BYTES, Weights
+from harness.networks.weights import for_model, refuse_non_finite, renamed
 from harness.values.networks import Checkpoint, ModelFacts
+from harness.worker.messages import Build, Built, Decode, Decoded
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 
-from harness.networks.weights import refuse_non_finite
+class CheckpointNetwork(GradedNetwork):
+    """`harness.api.HandedInNetwork`, decoded and built in the student's worker.
 
-
-class CheckpointNetwork(Variant):
-    """`harness.api.HandedInNetwork` in the student's worker.
+    Args:
+        module: the network that is graded.
+        usual: how that one is built.
+        folder: of the submission.
 
     Raises:
         SubmissionError: the file cannot be decoded, or does not fit the network that its entry says to build.
     """
 
-    def __init__(self, student: Owner, checkpoint: Checkpoint) -> None:
+    def __init__(self, module: RemoteNetwork, checkpoint: Checkpoint, usual: Build, folder: Path) -> None:
         self.decoded: Mapping[str, Tensor] = {}
-        self._checkpoint, self._owner = checkpoint, student
+        self.file_bytes = (folder / checkpoint.file).stat().st_size
+        self._checkpoint, self._usual = checkpoint, usual
+        self._session, self._limits = module.session, module.rules.limits
         self._facts: ModelFacts | None = None
-        self.file_bytes = (student.submission.folder / checkpoint.file).stat().st_size
-        super().__init__(student, self._made)
+        super().__init__(Variant(module, self._load))
 
     @property
     def facts(self) -> ModelFacts:
@@ -38,41 +44,49 @@ class CheckpointNetwork(Variant):
         assert self._facts is not None
         return self._facts
 
-    def _made(self, name: str) -> Weights:
-        limits = self.assignment.rules.limits
-        read = self._owner.request(
-            "decode",
-            {"weights": self._checkpoint.file, "max_bytes": limits.tensor_bytes},
-            {},
+    def _load(self, variant: str) -> Weights:
+        session, limits = self._session, self._limits
+        read = session.ask(
+            Decode(weights=self._checkpoint.file, max_bytes=limits.tensor_bytes),
             doing=f"decoding {self._checkpoint.file}",
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
-        built = self._owner.request(
-            "build",
-            {"variant": name, **self._construction()},
-            {},
-            doing=f"building the network of {self._checkpoint.file}",
-            seconds=limits.build_seconds,
-        )
-        with nonsense_refused():
-            state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
-            self.decoded, _ = match_keys(read.tensors, state)
-            refuse_non_finite(self.decoded)
-            said = {
-                **built.facts,
-                "source": self._checkpoint.file,
-                "weights_format": read.facts["format"],
-                "stored_bits": read.facts["bits"],
-                "aliases": renamed(read.facts["aliases"], read.tensors, self.decoded),
-                "storage_elements": read.facts["storage_elements"],
-                "torchinfo": None,
-            }
-            self._facts = ModelFacts.model_validate(said)
-            return for_model(self.decoded, state)
+        request, doing = self._construction(variant), f"building the network of {self._checkpoint.file}"
+        built = session.ask(request, doing=doing, seconds=limits.build_seconds).said
+        self.decoded, _ = match_keys(read.tensors, built.state)
+        refuse_non_finite(self.decoded)
+        aliases = renamed(read.said.aliases, read.tensors, self.decoded)
+        self._facts = facts_of(self._checkpoint.file, read.said, built, aliases=aliases)
+        return for_model(self.decoded, built.state)
 
-    def _construction(self) -> dict[str, Any]:
-        facts = self._owner.construction
-        if self._checkpoint.model_arguments:
-            facts |= {"model_arguments": self._checkpoint.model_arguments}
-        return facts | {"entry_points": [self._checkpoint.entry_point] if self._checkpoint.entry_point else []}
+    def _construction(self, variant: str) -> Build:
+        own, usual = self._checkpoint, self._usual
+        return usual.model_copy(
+            update={
+                "variant": variant,
+                "model_arguments": own.model_arguments or usual.model_arguments,
+                "entry_points": (own.entry_point,) if own.entry_point else (),
+            }
+        )
+
+
+def facts_of(source: str, decoded: Decoded, built: Built, *, aliases: list[tuple[str, ...]]) -> ModelFacts:
+    """What the worker said of a network and its file, put together; torchinfo's figures are added where they are known.
+
+    Args:
+        aliases: the file's, under the model's names.
+    """
+    return ModelFacts(
+        source=source,
+        weights_format=decoded.format,
+        stored_bits=decoded.bits,
+        state=built.state,
+        parameters=built.parameters,
+        aliases=tuple(aliases),
+        storage_elements=decoded.storage_elements,
+        torchinfo=None,
+        lazy=built.lazy,
+        scripted_or_quantised=built.scripted_or_quantised,
+        notes=built.notes,
+    )

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from harness.networks.remote import CALIBRATION_BATCH, batches_of
 from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Latency
-from harness.worker import channel_pruning as channels
-from harness.worker import cost as speed
-from harness.worker.model import Model
+from harness.worker import cost
+from harness.worker.channel_pruning import without_channels
+from harness.worker.model import Model, evaluating
 from harness.worker.recalibration import recalibrated
 
 if TYPE_CHECKING:
@@ -32,24 +33,24 @@ class LiveNetwork:
 
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
         logits = torch.empty(len(images.pixels), self.classes)
-        facts = {"classes": self.classes, "mean": images.mean, "std": images.std, "batch_size": batch_size}
-        self._loaded(weights).forward(images.pixels, logits, facts)
+        self._loaded(weights).forward(images.pixels, logits, batches_of(images, batch_size))
         return logits
 
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:
-        facts = {"mean": images.mean, "std": images.std, "batch_size": 128}
-        statistics = recalibrated(self._loaded(weights), images.pixels, facts)
+        statistics = recalibrated(self._loaded(weights), images.pixels, batches_of(images, CALIBRATION_BATCH))
         return {**(self.weights if weights is None else weights), **statistics}
 
     def macs(self) -> int:
-        return speed.macs(self.model)
+        return cost.macs(self.model)
 
     def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
-        facts = {"batch_size": batch_size, "seconds": seconds}
-        return Latency.model_validate(speed.latency(self._loaded(weights), facts))
+        model = self._loaded(weights)
+        evaluating(model.module)
+        batch = torch.zeros(batch_size, *model.input_shape).contiguous(memory_format=model.memory_format)
+        return cost.latency(model.run, batch, seconds)
 
     def without_channels(self, order: ChannelOrder, keep: float, weights: Weights | None = None) -> LiveNetwork:
-        pruned = channels.without_channels(self._loaded(weights), order, keep, self.classes)
+        pruned = without_channels(self._loaded(weights), order, keep, self.classes)
         sent = self.weights if weights is None else weights
         state = {name: each.detach() for name, each in pruned.module.state_dict().items() if name in sent}
         return LiveNetwork(pruned, copy.deepcopy(state), self.classes)

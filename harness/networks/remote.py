@@ -1,4 +1,4 @@
-"""What a sandboxed network can be asked beside its logits, and networks made from the student's own.
+"""Ask a network in a worker for its logits, statistics and costs; make further networks from the student's own.
 
 All that comes back is a claim of a process that ran student code. What can be checked is: statistics are all that
 recalibration may change, and a network with fewer channels holds values that were sent and no others.
@@ -6,116 +6,106 @@ recalibration may change, and a network with fewer channels holds values that we
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
+import os
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
+import numpy as np
 import torch
 
 from harness.errors import SubmissionError
+from harness.networks.session import Weights, WorkerSession, nonsense
 from harness.networks.weights import is_statistic
 from harness.sandbox.shared_images import SharedImages
 from harness.values.images import Images
-from harness.values.networks import Latency, Reply
+from harness.values.networks import Latency
+from harness.values.rules import AssignmentFile
+from harness.worker.messages import Batches, CountMacs, Logits, MeasureLatency, Recalibrate
+from harness.worker.shared_memory import mapped, space
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.assignment.loading import Assignment
-    from harness.submission.reading import Submission
-
-from harness.networks.session import SMALL_REPLY_BYTES, _nonsense, nonsense_refused
-
-_BATCH = 128
-_MAX_MACS = 10**15
-
-Weights = Mapping[str, "Tensor"]
+CALIBRATION_BATCH = 128
 
 
-class RemoteNetwork(ABC):
-    """A network behind `request`; see `harness.api.Network` for the contracts."""
+class RemoteNetwork:
+    """A network behind a session; see `harness.api.Network` for the contracts.
 
-    weights: Weights
-    assignment: Assignment
-    shared: SharedImages
+    Attributes:
+        variant: the name under which the worker holds it; None: it is the network that is graded.
+    """
 
-    @abstractmethod
-    def request(
-        self,
-        request: str,
-        facts: Mapping[str, Any],
-        tensors: Weights,
-        *,
-        doing: str,
-        seconds: float,
-        max_reply_bytes: int = SMALL_REPLY_BYTES,
-        descriptors: tuple[int, ...] = (),
-    ) -> Reply:
-        """Send to the worker that holds the network."""
+    variant: str | None = None
 
-    def recalibrated(self, images: Images, weights: Weights | None = None) -> Mapping[str, Tensor]:
+    def __init__(self, session: WorkerSession, shared: SharedImages, rules: AssignmentFile) -> None:
+        self.session, self.shared, self.rules = session, shared, rules
+        self.weights: Weights = {}
+
+    def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
+        """See `harness.api.Network.logits`."""
+        classes, count = self.rules.images.classes, len(images.pixels)
+        pixels, order = self.shared.of(images)
+        output = space(count * classes * 4)
+        try:
+            self.asked().ask(
+                Logits(images=batches_of(images, batch_size), classes=classes, variant=self.variant),
+                self.weights if weights is None else weights,
+                doing="running forward",
+                seconds=self.rules.limits.forward_seconds,
+                descriptors=(pixels, output),
+            )
+            logits = torch.empty(count, classes)
+            logits[torch.from_numpy(order)] = mapped(output, np.float32, (count, classes))
+        finally:
+            os.close(output)
+        _refuse_undefined(logits)
+        return logits
+
+    def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:
         """See `harness.api.Network.recalibrated`."""
         sent = self.weights if weights is None else weights
         pixels, _ = self.shared.of(images)
-        facts = {
-            "pixels": list(images.pixels.shape), "mean": images.mean, "std": images.std, "batch_size": _BATCH
-        }  # fmt: skip
-        reply = self.request(
-            "recalibrate",
-            facts,
-            sent,
-            doing="gathering BatchNorm statistics",
-            seconds=self.assignment.rules.limits.forward_seconds,
-            max_reply_bytes=self.assignment.rules.limits.tensor_bytes,
-            descriptors=(pixels,),
+        found = (
+            self.asked()
+            .ask(
+                Recalibrate(images=batches_of(images, CALIBRATION_BATCH), variant=self.variant),
+                sent,
+                doing="gathering BatchNorm statistics",
+                seconds=self.rules.limits.forward_seconds,
+                max_reply_bytes=self.rules.limits.tensor_bytes,
+                descriptors=(pixels,),
+            )
+            .tensors
         )
-        _check_statistics(reply.tensors, sent)
-        if not reply.tensors and any(name.endswith("running_mean") for name in sent):
+        _check_statistics(found, sent)
+        if not found and any(name.endswith("running_mean") for name in sent):
             raise SubmissionError("rejected", "its BatchNorm layers cannot be found: is the network compiled?")
-        return {**sent, **reply.tensors}
+        return {**sent, **found}
 
     def macs(self) -> int:
         """See `harness.api.Network.macs`."""
-        seconds = self.assignment.rules.limits.build_seconds
-        reply = self.request("macs", {}, {}, doing="counting multiply-accumulates", seconds=seconds)
-        said = reply.facts.get("macs")
-        if type(said) is not int or not 0 <= said <= _MAX_MACS:
-            raise _nonsense()
-        return said
+        request = CountMacs(variant=self.variant)
+        seconds = self.rules.limits.build_seconds
+        return self.asked().ask(request, doing="counting multiply-accumulates", seconds=seconds).said.macs
 
     def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
         """See `harness.api.Network.latency`."""
-        reply = self.request(
-            "latency",
-            {"batch_size": batch_size, "seconds": seconds},
-            self.weights if weights is None else weights,
-            doing=f"timing batches of {batch_size}",
-            seconds=self.assignment.rules.limits.forward_seconds + seconds,
+        return (
+            self.asked()
+            .ask(
+                MeasureLatency(batch_size=batch_size, seconds=seconds, variant=self.variant),
+                self.weights if weights is None else weights,
+                doing=f"timing batches of {batch_size}",
+                seconds=self.rules.limits.forward_seconds + seconds,
+            )
+            .said
         )
-        with nonsense_refused():
-            return Latency.model_validate(reply.facts)
 
-
-class Owner(Protocol):
-    """The student that a derived network was made from: it holds the worker."""
-
-    assignment: Assignment
-    shared: SharedImages
-    submission: Submission
-
-    @property
-    def construction(self) -> dict[str, Any]:
-        """How the worker builds the network."""
-
-    def hold(self, variant: Variant) -> None:
-        """Make `variant` in the worker unless it is what the worker holds already."""
-
-    def request(self, request: str, facts: Mapping[str, Any], tensors: Weights, **rest: Any) -> Reply:
-        """Send to the worker, or to a new one when the last has died."""
-
-    def forward(self, images: Images, weights: Weights, batch_size: int, request: Callable[..., Reply]) -> Tensor:
-        """The logits of the network that `request` asks."""
+    def asked(self) -> WorkerSession:
+        """The session, ready to be asked about this network."""
+        return self.session
 
 
 class Variant(RemoteNetwork):
@@ -124,18 +114,18 @@ class Variant(RemoteNetwork):
     The worker holds one at a time; one that was displaced, or went with its worker, is made again when it is asked.
 
     Args:
-        make: has the worker make it under the given name, and returns its weights, checked.
+        of: the student's network.
+        made: has the worker make it under the given name, and returns its weights, checked.
 
     Raises:
         SubmissionError: it could not be made.
     """
 
-    def __init__(self, student: Owner, make: Callable[[str], Weights]) -> None:
-        self.assignment, self.shared = student.assignment, student.shared
-        self.name = uuid4().hex
-        self._student, self._make = student, make
-        self.weights: Weights = {}
-        student.hold(self)
+    def __init__(self, of: RemoteNetwork, made: Callable[[str], Weights]) -> None:
+        super().__init__(of.session, of.shared, of.rules)
+        self.variant: str = uuid4().hex
+        self._made = made
+        self.asked()
 
     def make(self) -> None:
         """Make it in a worker that does not hold it.
@@ -143,19 +133,13 @@ class Variant(RemoteNetwork):
         Raises:
             SubmissionError: it could not be made, or did not become what it was before.
         """
-        made = self._make(self.name)
+        made = self._made(self.variant)
         if self.weights and not _equal(made, self.weights):
             raise SubmissionError("crashed", "the same change of the network, made twice, gave two networks")
         self.weights = made
 
-    def request(self, request: str, facts: Mapping[str, Any], tensors: Weights, **rest: Any) -> Reply:
-        """See `RemoteNetwork.request`."""
-        self._student.hold(self)
-        return self._student.request(request, {**facts, "variant": self.name}, tensors, **rest)
-
-    def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
-        """See `harness.api.Network.logits`."""
-        return self._student.forward(images, self.weights if weights is None else weights, batch_size, self.request)
+    def asked(self) -> WorkerSession:
+        return self.session.holding(self)
 
 
 def checked_cut(cut: Weights, sent: Weights) -> Weights:
@@ -168,8 +152,25 @@ def checked_cut(cut: Weights, sent: Weights) -> Weights:
     """
     added = [name for name in cut if name not in sent and not name.endswith("num_batches_tracked")]
     if added or any(name not in cut or not _part_of(cut[name], each) for name, each in sent.items()):
-        raise _nonsense()
+        raise nonsense()
     return {name: each for name, each in cut.items() if name in sent}
+
+
+def batches_of(images: Images, batch_size: int) -> Batches:
+    """What a worker must know of images that it gets in shared memory."""
+    return Batches.model_validate(
+        {"pixels": images.pixels.shape, "mean": images.mean, "std": images.std, "batch_size": batch_size}
+    )
+
+
+def _refuse_undefined(logits: Tensor) -> None:
+    count, bad = len(logits), int((~torch.isfinite(logits)).any(dim=1).sum())
+    if bad:
+        raise SubmissionError(
+            "rejected",
+            f"forward returned NaN or infinite logits for {bad:,} of {count:,} images",
+            "do the weights belong to this network, and are they free of NaN?",
+        )
 
 
 def _part_of(cut: Tensor, whole: Tensor) -> bool:
@@ -186,7 +187,7 @@ def _check_statistics(found: Weights, sent: Weights) -> None:
             or not bool(torch.isfinite(each).all())
             or (name.endswith("running_var") and bool((each < 0).any()))
         ):
-            raise _nonsense()
+            raise nonsense()
 
 
 def _equal(one: Weights, other: Weights) -> bool:

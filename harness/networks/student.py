@@ -1,72 +1,91 @@
-"""A submission as a function from (weights, images) to logits.
+"""Grade a submission as a function from (weights, images) to logits.
 
-The code runs in a sandboxed worker; the weights live here and are sent in with every request. A worker that died is
-replaced when the next request comes. Code beside the network, such as the KD loss, gets a worker of its own, so that
-neither can change what the other answers.
+The code runs in a sandboxed worker; the weights live here and are sent in with every request. Code beside the network,
+such as the KD loss, gets a worker of its own, so that neither can change what the other answers.
 """
 
 from __future__ import annotations
 
-import os
+import shutil
+import tempfile
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-import torch
-
-from harness.api.network import Network
+from harness.contracts.network import Network
+from harness.contracts.sources import WorkerHalf
 from harness.errors import SubmissionError
-from harness.networks.checkpoint import CheckpointNetwork
+from harness.graph.reachable import reaching
+from harness.graph.tensors import bound, normalisation_statistics
+from harness.networks.checkpoint import CheckpointNetwork, facts_of
+from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
-from harness.networks.session import SMALL_REPLY_BYTES, nonsense_refused
-from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed
+from harness.networks.replayed import Measuring
+from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights, WorkerSession
+from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed, same_bytes
+from harness.plugins import worker_half_name
 from harness.sandbox import Box, Usage, Worker
 from harness.sandbox.shared_images import SharedImages
-from harness.values.images import Images
-from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply
-from harness.worker.shared_memory import mapped, space
+from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
+from harness.worker.messages import (
+    AskPlugin,
+    Build,
+    Built,
+    Decode,
+    Decoded,
+    Describe,
+    Open,
+    Opened,
+    PruneChannels,
+    ReplyT,
+    Request,
+    Trace,
+)
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from harness.assignment.loading import Assignment
     from harness.submission.reading import Submission
 
-_MAX_NOTES = 40
-_NOTE_CHARACTERS = 1000
 
-
-@dataclass
-class SandboxedStudent(RemoteNetwork):
+class SandboxedStudent(GradedNetwork):
     """The handle evaluators get (`harness.api.Student`). Use it as a context manager: leaving kills the worker.
 
     Args:
         box: where the submission is staged, and whose workers run it.
+        format_modules: plugin modules that decode weights, for the worker to import.
         on_stage: told what happens now, for progress displays.
         stopping: set from any thread to give up with `Cancelled`.
     """
 
-    submission: Submission
-    assignment: Assignment
-    box: Box
-    shared: SharedImages
-    format_modules: list[str]
-    """Plugin modules that decode weights, for the worker to import."""
-    input_size: int
-    on_stage: Callable[[str], None] = lambda _: None
-    stopping: threading.Event = field(default_factory=threading.Event)
-    decoded: Mapping[str, Tensor] = field(default_factory=dict, init=False)
-    weights: Mapping[str, Tensor] = field(default_factory=dict, init=False)
-    masks: Mapping[str, Tensor] = field(default_factory=dict, init=False)
-    notes: list[str] = field(default_factory=list, init=False)
-    _facts: ModelFacts | None = field(default=None, init=False)
-    _worker: Worker | None = field(default=None, init=False)
-    _held: tuple[Worker | None, Variant | None] = field(default=(None, None), init=False)
-    _printed: str = field(default="", init=False)
+    def __init__(
+        self,
+        submission: Submission,
+        assignment: Assignment,
+        box: Box,
+        shared: SharedImages,
+        *,
+        format_modules: list[str],
+        input_size: int,
+        on_stage: Callable[[str], None] = lambda _: None,
+        stopping: threading.Event | None = None,
+    ) -> None:
+        super().__init__(RemoteNetwork(WorkerSession(self._worker, self._greet), shared, assignment.rules))
+        self.rules, self.session = assignment.rules, self.module.session
+        self.shared = shared
+        self.submission, self.assignment, self.input_size = submission, assignment, input_size
+        self._box, self._format_modules = box, format_modules
+        self._on_stage, self._stopping = on_stage, stopping or threading.Event()
+        self.decoded: Weights = {}
+        self.masks: Weights = {}
+        self._facts: ModelFacts | None = None
+        self._opened: Opened | None = None
+        self._built: Built | None = None
+        self._printed = ""
+        self._measuring = Measuring(self._measuring_worker, shared.in_order, self.rules, self._input_shape)
 
     def __enter__(self) -> Self:
         return self
@@ -75,11 +94,9 @@ class SandboxedStudent(RemoteNetwork):
         self.close()
 
     def close(self) -> None:
-        """Kill the worker, if any."""
-        if self._worker is not None:
-            self._worker.close()
-            self._printed += self._worker.printed
-            self._worker = None
+        """Kill its workers, if any."""
+        self.session.close()
+        self._measuring.close()
 
     @property
     def facts(self) -> ModelFacts:
@@ -111,234 +128,235 @@ class SandboxedStudent(RemoteNetwork):
         return self.submission.settings.teacher
 
     @property
+    def notes(self) -> list[str]:
+        """What the student should know, each once."""
+        return self.session.notes
+
+    @property
     def printed(self) -> str:
         """What the student's code printed so far."""
-        return self._printed + (self._worker.printed if self._worker else "")
+        return self._printed + self.session.printed
+
+    @property
+    def construction(self) -> Build:
+        """How the worker builds the network."""
+        arguments = self.submission.settings.model_arguments or self.rules.submission.model_arguments
+        return Build(model_arguments=arguments, input_shape=self._input_shape)
 
     def open(self) -> None:
-        """Import the definitions, decode and match the weights, build and describe the network.
+        """Decode the weights, import the definitions, build the network, match and describe.
 
         Raises:
             SubmissionError: with the stage it failed in.
         """
-        weights = self.submission.weights
-        if weights is None:
+        read = self._decode()
+        self._on_stage("importing")
+        self.session.greeted()
+        assert self._opened is not None
+        assert self._built is not None
+        state = self._built.state
+        self.decoded, fitted = match_keys(read.tensors, state)
+        refuse_non_finite(self.decoded)
+        self.masks = live_masks(self.decoded)
+        self.module.weights = for_model(self.decoded, state)
+        described = self._describe()
+        self.session.note([*read.said.notes, *fitted])
+        aliases = renamed(read.said.aliases, read.tensors, self.decoded)
+        facts = facts_of(self._opened.source, read.said, self._built, aliases=aliases)
+        self._facts = facts.model_copy(update={**described, "notes": tuple(self.notes)})
+        self._on_stage("tracing")
+        self.verify(self._measuring)
+        if self.traced is not None:
+            self.traced = replace(self.traced, constructed=self._constructed(self.traced))
+        elif self.rules.submission.unverified == "refuse":
             raise SubmissionError(
                 "rejected",
-                "there is no weights file",
-                "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
+                f"the network cannot be verified: {self.verification.reason}",
+                "write forward with plain tensor operators, without decisions that depend on values",
             )
-        self.on_stage("importing")
-        opened = self._opened_worker(self._entry_points)
-        self._note(opened)
-        self.on_stage("decoding weights")
-        limits = self.assignment.rules.limits
-        read = self.request(
-            "decode",
-            {"weights": weights.as_posix(), "max_bytes": limits.tensor_bytes},
-            {},
-            doing=f"decoding {weights}",
-            seconds=limits.import_seconds,
-            max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
-        )
-        self.on_stage("building")
-        built = self._build()
-        with nonsense_refused():
-            state = {str(name): tuple(map(int, shape)) for name, shape in built.facts["state"].items()}
-            self.decoded, fitted = match_keys(read.tensors, state)
-            refuse_non_finite(self.decoded)
-            self.masks = live_masks(self.decoded)
-            self.weights = for_model(self.decoded, state)
-        described = self._describe(state)
-        with nonsense_refused():
-            self._note(read)
-            self.notes += fitted
-            said = {
-                **built.facts,
-                **described.facts,
-                "source": opened.facts["source"],
-                "weights_format": read.facts["format"],
-                "stored_bits": read.facts["bits"],
-                "aliases": renamed(read.facts["aliases"], read.tensors, self.decoded),
-                "storage_elements": read.facts["storage_elements"],
-                "notes": self.notes,
-            }
-            self._facts = ModelFacts.model_validate(said)
-
-    def logits(self, images: Images, weights: Mapping[str, Tensor] | None = None, *, batch_size: int = 64) -> Tensor:
-        """See `harness.api.Student.logits`."""
-        return self.forward(images, self.weights if weights is None else weights, batch_size, self.request)
-
-    def forward(
-        self, images: Images, weights: Mapping[str, Tensor], batch_size: int, request: Callable[..., Reply]
-    ) -> Tensor:
-        """The logits of the network that `request` asks."""
-        classes = self.assignment.rules.images.classes
-        count = len(images.pixels)
-        pixels, order = self.shared.of(images)
-        output = space(count * classes * 4)
-        try:
-            reply = request(
-                "logits",
-                {
-                    "pixels": list(images.pixels.shape),
-                    "classes": classes,
-                    "mean": images.mean,
-                    "std": images.std,
-                    "batch_size": batch_size,
-                },
-                weights,
-                doing="running forward",
-                seconds=self.assignment.rules.limits.forward_seconds,
-                descriptors=(pixels, output),
-            )
-            self._note(reply)
-            logits = torch.empty(count, classes)
-            logits[torch.from_numpy(order)] = mapped(output, np.float32, (count, classes))
-        finally:
-            os.close(output)
-        bad = int((~torch.isfinite(logits)).any(dim=1).sum())
-        if bad:
-            raise SubmissionError(
-                "rejected",
-                f"forward returned NaN or infinite logits for {bad:,} of {count:,} images",
-                "do the weights belong to this network, and are they free of NaN?",
-            )
-        return logits
 
     @contextmanager
     def again(self) -> Iterator[SandboxedStudent]:
         """See `harness.api.Student.again`."""
-        other = replace(self)
-        other.decoded, other.weights, other.masks = self.decoded, self.weights, self.masks
-        other._facts = self._facts  # noqa: SLF001 - its own class
+        other = SandboxedStudent(
+            self.submission,
+            self.assignment,
+            self._box,
+            self.shared,
+            format_modules=self._format_modules,
+            input_size=self.input_size,
+            stopping=self._stopping,
+        )
+        other.decoded, other.masks, other._facts = self.decoded, self.masks, self._facts
+        other.module.weights = self.weights
         try:
             yield other
         finally:
             other.close()
             self._printed += other.printed
 
-    def without_channels(
-        self, order: ChannelOrder, keep: float, weights: Mapping[str, Tensor] | None = None
-    ) -> Network:
+    def without_channels(self, order: ChannelOrder, keep: float, weights: Weights | None = None) -> Network:
         """See `harness.api.Student.without_channels`."""
         sent = self.weights if weights is None else weights
-        limits = self.assignment.rules.limits
+        limits, classes = self.rules.limits, self.rules.images.classes
 
-        def make(name: str) -> Mapping[str, Tensor]:
-            reply = self.request(
-                "prune_channels",
-                {"variant": name, "method": order, "keep": keep, "classes": self.assignment.rules.images.classes},
+        def cut(variant: str) -> Weights:
+            answer = self.session.ask(
+                PruneChannels(variant=variant, order=order, keep=keep, classes=classes),
                 sent,
                 doing="removing channels",
                 seconds=limits.build_seconds,
                 max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
             )
-            with nonsense_refused():
-                return checked_cut(reply.tensors, sent)
+            return checked_cut(answer.tensors, sent)
 
-        return Variant(self, make)
+        network = GradedNetwork(Variant(self.module, cut))
+        network.verify(self._measuring)
+        return network
 
     def load(self, checkpoint: Checkpoint) -> CheckpointNetwork:
         """See `harness.api.Student.load`."""
-        return CheckpointNetwork(self, checkpoint)
-
-    def hold(self, variant: Variant) -> None:
-        """Make `variant` in the worker unless it is what the worker holds already."""
-        self._revive()
-        if self._held != (self._worker, variant):
-            variant.make()
-            self._held = (self._worker, variant)
+        network = CheckpointNetwork(self.module, checkpoint, self.construction, self.submission.folder)
+        network.verify(self._measuring)
+        return network
 
     def ask(
-        self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], *, limit_seconds: float
+        self, half: WorkerHalf, facts: Mapping[str, Any], tensors: Weights, *, doing: str, limit_seconds: float
     ) -> Reply:
         """See `harness.api.Student.ask`."""
-        model, self._worker = self._worker, None
-        try:
-            self._opened_worker([])
-            return self._send(request, facts, tensors, doing=f"running {request}", seconds=limit_seconds)
-        finally:
-            self.close()
-            self._worker = model
+        request = AskPlugin(half=worker_half_name(half), facts=dict(facts))
+        answer = self._apart(request, tensors, doing=doing, seconds=limit_seconds)
+        return Reply(answer.said.facts, answer.tensors)
 
-    def _opened_worker(self, entry_points: Sequence[str]) -> Reply:
-        limits = self.assignment.rules.limits
-        usage = Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
-        self._worker = self.box.worker(self.submission.folder, usage, self.stopping)
-        facts = {
-            "formats": self.format_modules,
-            "sources": [each.as_posix() for each in self.submission.sources],
-            "entry_points": list(entry_points),
+    def _decode(self) -> Answer[Decoded]:
+        """The weights, from a worker in which nothing of the student's has run before."""
+        weights, limits = self.submission.weights, self.rules.limits
+        if weights is None:
+            raise SubmissionError(
+                "rejected",
+                "there is no weights file",
+                "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
+            )
+        self._on_stage("decoding weights")
+        return self._apart(
+            Decode(weights=weights.as_posix(), max_bytes=limits.tensor_bytes),
+            {},
+            doing=f"decoding {weights}",
+            seconds=limits.import_seconds,
+            max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
+        )
+
+    def _apart(self, request: Request[ReplyT], tensors: Weights, **rest: Any) -> Answer[ReplyT]:
+        """Ask a fresh worker that has read the sources and built nothing."""
+        session = WorkerSession(self._worker, self._read_only)
+        try:
+            return session.ask(request, tensors, **rest)
+        finally:
+            session.close()
+            self._printed += session.printed
+
+    def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
+        """The names of tensors that were not learned: see `TracedNetwork`."""
+        reached, statistics = reaching(traced.graph), normalisation_statistics(traced.graph)
+        asked = {
+            name
+            for name, each in traced.graph.tensors.items()
+            if name in reached and each.kind != "parameter" and name not in statistics
         }
-        return self._send("open", facts, {}, doing="importing the submission", seconds=limits.import_seconds)
+        if not asked:
+            return frozenset()
+        with self._sources_alone():
+            again = self._built_again()
+        known = {**traced.constants, **bound(traced.graph, self.weights)}
+        return frozenset(name for name in asked if name in again and same_bytes(known[name], again[name]))
+
+    def _built_again(self) -> Weights:
+        """The tensors of a second instance that has no weights in it; none where it cannot be built or traced."""
+        session = WorkerSession(self._worker, self._greet_again)
+        limits, classes = self.rules.limits, self.rules.images.classes
+        try:
+            return session.ask(
+                Trace(classes=classes, batch=2),
+                doing="tracing the network again",
+                seconds=limits.build_seconds,
+                max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
+            ).tensors
+        except SubmissionError:
+            return {}
+        finally:
+            session.close()
+            self._printed += session.printed
+
+    @contextmanager
+    def _sources_alone(self) -> Iterator[None]:
+        """Everything but sources is out of every worker's sight: what a class reads from a file was not constructed."""
+        folder, sources = self.submission.folder, set(self.submission.sources)
+        hidden = [each.relative_to(folder) for each in folder.rglob("*") if each.is_file()]
+        with tempfile.TemporaryDirectory(prefix="harness-hidden-") as elsewhere:
+            moved = [
+                (folder / each, Path(elsewhere, str(number)))
+                for number, each in enumerate(hidden)
+                if each not in sources
+            ]
+            for file, place in moved:
+                shutil.move(file, place)
+            try:
+                yield
+            finally:
+                for file, place in moved:
+                    shutil.move(place, file)
+
+    def _worker(self) -> Worker:
+        return self._box.worker(self.submission.folder, self._usage, self._stopping)
+
+    def _measuring_worker(self) -> Worker:
+        return self._box.measuring_worker(self._usage, self._stopping)
+
+    @property
+    def _usage(self) -> Usage:
+        limits = self.rules.limits
+        return Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
+
+    @property
+    def _input_shape(self) -> tuple[int, int, int]:
+        return (self.rules.images.channels, self.input_size, self.input_size)
+
+    def _greet(self, session: WorkerSession) -> None:
+        """Have a new worker import and build."""
+        self._opened, self._built = self._import_and_build(session)
+
+    def _greet_again(self, session: WorkerSession) -> None:
+        self._import_and_build(session, other_random_numbers=True)
+
+    def _import_and_build(self, session: WorkerSession, *, other_random_numbers: bool = False) -> tuple[Opened, Built]:
+        opened = self._read(session, self._entry_points)
+        self._on_stage("building")
+        request = self.construction.model_copy(update={"other_random_numbers": other_random_numbers})
+        doing, seconds = "building the network and trying it on an empty image", self.rules.limits.build_seconds
+        return opened, session.ask(request, doing=doing, seconds=seconds).said
+
+    def _read_only(self, session: WorkerSession) -> None:
+        self._read(session, ())
+
+    def _read(self, session: WorkerSession, entry_points: tuple[str, ...]) -> Opened:
+        request = Open(
+            formats=tuple(self._format_modules),
+            sources=tuple(each.as_posix() for each in self.submission.sources),
+            entry_points=entry_points,
+        )
+        seconds = self.rules.limits.import_seconds
+        return session.ask(request, doing="importing the submission", seconds=seconds).said
 
     @property
     def _entry_points(self) -> tuple[str, ...]:
         asked_for = self.submission.settings.entry_point
-        return (asked_for,) if asked_for else self.assignment.rules.submission.entry_points
+        return (asked_for,) if asked_for else self.rules.submission.entry_points
 
-    @property
-    def construction(self) -> dict[str, Any]:
-        """How the worker builds the network."""
-        rules = self.assignment.rules
-        arguments = self.submission.settings.model_arguments or rules.submission.model_arguments
-        return {
-            "model_arguments": arguments,
-            "input_shape": [rules.images.channels, self.input_size, self.input_size],
-        }
-
-    def _build(self) -> Reply:
-        return self._send(
-            "build",
-            self.construction,
-            {},
-            doing="building the network and trying it on an empty image",
-            seconds=self.assignment.rules.limits.build_seconds,
-        )
-
-    def _describe(self, state: Mapping[str, Any]) -> Reply:
-        outside = {name: mask for name, mask in self.masks.items() if name in state}
+    def _describe(self) -> dict[str, Any]:
+        """Torchinfo's figures."""
+        assert self._built is not None
+        outside = {name: mask for name, mask in self.masks.items() if name in self._built.state}
         tensors = {**self.weights, **{f"{name}_mask": mask for name, mask in outside.items()}}
-        seconds = self.assignment.rules.limits.build_seconds
-        return self._send("describe", {"masks": list(outside)}, tensors, doing="running torchinfo", seconds=seconds)
-
-    def request(self, request: str, facts: Mapping[str, Any], tensors: Mapping[str, Tensor], **rest: Any) -> Reply:
-        """Send to the worker, or to a new one when the last has died."""
-        self._revive()
-        return self._send(request, facts, tensors, **rest)
-
-    def _revive(self) -> None:
-        if self._worker is None or not self._worker.alive:
-            self.close()
-            self._opened_worker(self._entry_points)
-            self._build()
-
-    def _send(
-        self,
-        request: str,
-        facts: Mapping[str, Any],
-        tensors: Mapping[str, Tensor],
-        *,
-        doing: str,
-        seconds: float,
-        max_reply_bytes: int = SMALL_REPLY_BYTES,
-        descriptors: tuple[int, ...] = (),
-    ) -> Reply:
-        assert self._worker is not None
-        return self._worker.ask(
-            request,
-            facts,
-            tensors,
-            limit_seconds=seconds,
-            max_reply_bytes=max_reply_bytes,
-            doing=doing,
-            descriptors=descriptors,
-        )
-
-    def _note(self, reply: Reply) -> None:
-        """Keep new notes, few and short: a worker may send megabytes of them with every answer."""
-        with nonsense_refused():
-            said = [str(each)[:_NOTE_CHARACTERS] for each in reply.facts["notes"][:_MAX_NOTES]]
-            self.notes += [each for each in dict.fromkeys(said) if each not in self.notes]
-            del self.notes[_MAX_NOTES:]
+        request = Describe(masks=tuple(outside))
+        seconds = self.rules.limits.build_seconds
+        return self.session.ask(request, tensors, doing="running torchinfo", seconds=seconds).said.model_dump()

@@ -68,7 +68,13 @@ class Teachers:
             with self._sandbox.box() as box:
                 submission = _submission(rules, folder, box.path / "teacher")
                 with SandboxedStudent(
-                    submission, assignment, box, self._shared, self._format_modules, size, stopping=self._stopping
+                    submission,
+                    assignment,
+                    box,
+                    self._shared,
+                    format_modules=self._format_modules,
+                    input_size=size,
+                    stopping=self._stopping,
                 ) as student:
                     student.open()
                     return _measured(rules, student, self._images(size))

@@ -5,13 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-import torch
-
 from harness.errors import SubmissionError
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -19,8 +13,11 @@ if TYPE_CHECKING:
 
 def refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:
     """Raise SubmissionError when weights are NaN or infinite."""
+    import torch
+
     for name, each in decoded.items():
-        if each.is_floating_point() and not bool(torch.isfinite(each).all()):
+        numbers = each.float() if each.element_size() == 1 else each  # torch has no isfinite for floats of 8 bits
+        if each.is_floating_point() and not bool(torch.isfinite(numbers).all()):
             raise SubmissionError(
                 "rejected",
                 f"the weights contain NaN or infinite numbers in {name!r}",
@@ -81,7 +78,7 @@ def twins(tensors: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> 
 
 def renamed(
     groups: Sequence[Sequence[str]], before: Mapping[str, Tensor], after: Mapping[str, Tensor]
-) -> list[list[str]]:
+) -> list[tuple[str, ...]]:
     """Groups of names of one file, under the names its tensors got when they were matched to the model.
 
     A worker says which names are shared: a name that comes again is left out, or a tensor could be its own second name
@@ -95,7 +92,7 @@ def renamed(
         found = [new[name] for name in dict.fromkeys(group) if name in new and name not in seen]
         seen.update(group)
         if len(found) > 1:
-            disjoint.append(found)
+            disjoint.append(tuple(found))
     return disjoint
 
 
@@ -149,6 +146,16 @@ def is_statistic(name: str, decoded: Mapping[str, Tensor]) -> bool:
     return all(each is not None and each.dim() == 1 and each.shape == decoded[name].shape for each in pair) and (
         weight is None or weight.shape == decoded[name].shape
     )
+
+
+def same_bytes(one: Tensor, other: Tensor) -> bool:
+    """Whether two tensors have one dtype, one shape and equal bytes: zeros of either sign differ, NaN equals itself."""
+    import torch
+
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    flat = [each.contiguous().reshape(-1).view(torch.uint8) for each in (one, other)]
+    return bool(torch.equal(*flat))
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:

@@ -1,1 +1,1 @@
-"""What it is worth: checks and metrics become points, late days take some, people add theirs."""
+"""Give points: for checks and metrics, by rank and by hand, less what lateness costs."""

@@ -1,4 +1,4 @@
-"""Points that a person gives, from a CSV file: a line for each submission, a column for each `[[rubric.manual]]`."""
+"""Read points given by hand from a CSV file: a line for each submission, a column for each `[[rubric.manual]]`."""
 
 from __future__ import annotations
 

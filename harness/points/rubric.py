@@ -1,4 +1,4 @@
-"""From checks and metrics to points, each with its reason."""
+"""Turn checks and metrics into points, each with its reason."""
 
 from __future__ import annotations
 

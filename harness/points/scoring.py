@@ -1,4 +1,4 @@
-"""All points of a submission, each with its reason: automatic ones, by rank, by hand, caps, lateness, overrides."""
+"""Score a submission, line by line with reasons: automatic, by rank, by hand, caps, lateness, overrides."""
 
 from __future__ import annotations
 

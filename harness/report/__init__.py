@@ -1,1 +1,1 @@
-"""One submission for one reader."""
+"""Report one submission to one reader."""

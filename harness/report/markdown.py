@@ -1,4 +1,4 @@
-"""A submission's report as Markdown."""
+"""Write a submission's report as Markdown."""
 
 from __future__ import annotations
 

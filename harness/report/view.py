@@ -1,4 +1,4 @@
-"""One submission's report: the view that terminal, Markdown, HTML and JSON are made of."""
+"""View one submission as its reader may: what terminal, Markdown, HTML and JSON are made of."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from harness.values.base import Audience, Verdict
 from harness.values.board import Entry
 from harness.values.measures import ACCURACY, Check
 from harness.values.report import MetricLine, ReportView
-from harness.values.results import Attempt, PointLine, Result, describe_status
+from harness.values.results import Attempt, PointLine, Result
+from harness.vocabulary import describe_status
 
 VERDICT_SYMBOLS: dict[Verdict, str] = {"passed": "✓", "failed": "✗", "could_not_check": "?"}
 VERDICTS: dict[Verdict, str] = {"passed": "passed", "failed": "failed", "could_not_check": "could not be checked"}

@@ -1,4 +1,4 @@
-"""Confining student code.
+"""Confine student code.
 
 Theory of operation. Everything a student wrote runs in workers, forked from a zygote (`harness.worker`) that has
 imported torch. The grader starts the zygotes behind a wall, one for each submission that is graded at a time, talks
@@ -15,7 +15,7 @@ a wall that does not hold is not used.
 from __future__ import annotations
 
 from functools import cache
-from typing import Literal, assert_never, get_args
+from typing import assert_never
 
 from harness.errors import SandboxUnavailable, UsageError
 from harness.sandbox.boxes import Box, Sandbox
@@ -23,12 +23,10 @@ from harness.sandbox.bwrap import bubblewrap_wall
 from harness.sandbox.process import Usage, Worker
 from harness.sandbox.selftest import refuse_unless_it_holds
 from harness.sandbox.walls import NoWall, Wall, landlock_wall
+from harness.vocabulary import SANDBOXES, WALLS, WallName
 
-__all__ = ["NAMES", "Box", "Sandbox", "SandboxName", "Usage", "Worker", "choose", "describe", "for_check"]
+__all__ = ["Box", "Sandbox", "Usage", "Worker", "choose", "describe", "for_check"]
 
-WallName = Literal["bwrap", "landlock", "none"]
-SandboxName = Literal["auto", WallName]
-NAMES: tuple[str, ...] = ("auto", *get_args(WallName))
 _STRONGEST_FIRST: tuple[WallName, ...] = ("bwrap", "landlock")
 
 
@@ -45,7 +43,7 @@ def choose(name: str) -> Sandbox:
         case "bwrap" | "landlock" | "none":
             return _tested(name)
         case _:
-            raise UsageError(f"unknown sandbox {name!r}; there are {', '.join(NAMES)}")
+            raise UsageError(f"unknown sandbox {name!r}; there are {', '.join(SANDBOXES)}")
 
 
 def for_check() -> Sandbox:
@@ -58,7 +56,7 @@ def for_check() -> Sandbox:
 
 def describe() -> list[tuple[str, bool, str]]:
     """For `harness doctor`: each sandbox, whether it works here, and what it promises or what to enable."""
-    return [_described(name) for name in get_args(WallName)]
+    return [_described(name) for name in WALLS]
 
 
 def _described(name: WallName) -> tuple[str, bool, str]:

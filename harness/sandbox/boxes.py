@@ -1,4 +1,4 @@
-"""Boxes: a folder for one submission at a time, and the zygote that can see nothing else of the grader's.
+"""Keep boxes: a folder for one submission at a time, and the zygote that can see nothing else of the grader's.
 
 A sandbox keeps as many boxes as were ever needed at once, so that each worker slot imports torch once. Whatever a
 submission left in a box is deleted before the next one moves in.
@@ -36,6 +36,19 @@ class Box:
         Raises:
             HarnessError: it cannot be started, which is never a student's fault.
         """
+        _let_in(self.path, self._wall.user)
+        return Worker(self.start(), folder, usage, stopping)
+
+    def measuring_worker(self, usage: Usage, stopping: threading.Event) -> Worker:
+        """A worker for graphs: it sees an empty folder, and its zygote is none that student code could have touched.
+
+        Raises:
+            HarnessError: it cannot be started.
+        """
+        if not self._wall.reusable:
+            self.close_zygote()
+        folder = self.path / "measuring"
+        folder.mkdir(exist_ok=True)
         _let_in(self.path, self._wall.user)
         return Worker(self.start(), folder, usage, stopping)
 

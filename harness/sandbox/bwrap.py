@@ -1,4 +1,4 @@
-"""The wall of bubblewrap (https://github.com/containers/bubblewrap): namespaces of everything around one zygote.
+"""Build bubblewrap's wall (https://github.com/containers/bubblewrap): namespaces of everything around one zygote.
 
 Inside there is no network, no other process, no capability, and a read-only view of what `visible` lists plus one box,
 whose only content is the submission that is graded now. Its workers put Landlock and the system-call filter on top

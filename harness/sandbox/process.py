@@ -1,4 +1,4 @@
-"""A running worker, seen from the grader: ask it something, watch it, kill it."""
+"""Run a worker, seen from the grader: ask it something, watch it, kill it."""
 
 from __future__ import annotations
 

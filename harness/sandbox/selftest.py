@@ -1,4 +1,4 @@
-"""Does the sandbox hold here? A worker tries what is forbidden before the first submission comes near it."""
+"""Test the sandbox: a worker tries what is forbidden before the first submission comes near it."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from harness.errors import HarnessError, SandboxUnavailable, SubmissionError
 from harness.sandbox.boxes import Sandbox
 from harness.sandbox.process import Usage
 from harness.worker.forbidden import FILTERED
+from harness.worker.messages import Tried, TryForbidden
 
 _USAGE = Usage(memory_bytes=2 * 2**30, cpu_seconds=60, threads=64)
 
@@ -41,13 +41,18 @@ def refuse_unless_it_holds(sandbox: Sandbox) -> None:
 def _attacks(sandbox: Sandbox) -> list[str]:
     with sandbox.box() as box, _targets() as targets, box.worker(box.path, _USAGE, threading.Event()) as worker:
         reply = worker.ask(
-            "probe", targets, {}, limit_seconds=30, max_reply_bytes=2**16, doing="trying what is forbidden"
+            targets.kind,
+            targets.model_dump(),
+            {},
+            limit_seconds=30,
+            max_reply_bytes=2**16,
+            doing="trying what is forbidden",
         )
-        return list(reply.facts["possible"])
+        return list(Tried.model_validate(reply.facts).possible)
 
 
 @contextmanager
-def _targets() -> Iterator[dict[str, Any]]:
+def _targets() -> Iterator[TryForbidden]:
     name = f"harness-{os.getpid()}-{os.urandom(8).hex()}"
     with (
         tempfile.TemporaryDirectory(prefix="harness-canary-") as folder,
@@ -61,4 +66,4 @@ def _targets() -> Iterator[dict[str, Any]]:
         file.chmod(0o644)
         abstract.bind("\0" + name)
         abstract.listen()
-        yield {"file": str(file), "folder": folder, "port": listening.getsockname()[1], "abstract": name}
+        yield TryForbidden(file=str(file), folder=folder, port=listening.getsockname()[1], abstract=name)

@@ -1,4 +1,4 @@
-"""Which system calls a worker may make: an allow-list, compiled once by libseccomp.
+"""Filter system calls: an allow-list of what a worker may make, compiled once by libseccomp.
 
 Everything else fails as if it were forbidden (EPERM), so that Python reports it as a PermissionError with the line that
 asked; calls of another architecture's numbering (32-bit, x32) end the process. Files are Landlock's and the mounts'

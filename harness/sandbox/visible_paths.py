@@ -1,4 +1,4 @@
-"""Which files a worker may read: Python, installed packages, system libraries. Never data, labels or whole `/usr`."""
+"""List the files a worker may read: Python, packages, system libraries. Never data, labels or whole `/usr`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import stat
 import sys
 import sysconfig
 from collections.abc import Iterable
-from importlib.metadata import entry_points
 from pathlib import Path
+
+from harness.plugins import plugin_packages
 
 _SYSTEM = (
     "/lib",
@@ -67,7 +68,7 @@ def _python() -> list[Path]:
 
 def _packages() -> list[Path]:
     """Site-packages, this package, and plugin modules that live elsewhere (editable installs)."""
-    modules = ["harness", *(each.module.split(".")[0] for each in entry_points(group="harness"))]
+    modules = ["harness", *sorted(plugin_packages())]
     return [*_site_packages(), *(path for name in modules if (path := _origin(name)))]
 
 

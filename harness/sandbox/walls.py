@@ -1,4 +1,4 @@
-"""What a wall is, and the two that need no other program: Landlock's and none at all."""
+"""Define walls, and build the two that need no other program: Landlock's and none at all."""
 
 from __future__ import annotations
 

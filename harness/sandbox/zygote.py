@@ -1,4 +1,4 @@
-"""A running zygote, seen from the grader: fork a worker, learn how it ended."""
+"""Run a zygote, seen from the grader: fork a worker, learn how it ended."""
 
 from __future__ import annotations
 

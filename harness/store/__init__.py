@@ -1,1 +1,1 @@
-"""What is kept: results, decisions and weights, append-only, in SQLite or PostgreSQL."""
+"""Keep results, decisions and weights: append-only, in SQLite or PostgreSQL."""

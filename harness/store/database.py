@@ -1,4 +1,4 @@
-"""Opening any database SQLAlchemy speaks to, with errors that name the store. What SQLite needs of its own is here."""
+"""Open any database SQLAlchemy speaks to, with errors that name the store. What SQLite needs of its own is here."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from harness.errors import UsageError
+from harness.vocabulary import DEFAULT_STORE
 
-DEFAULT_URL = "sqlite:///harness.db"
 _BUSY_SECONDS = 30
-_EXAMPLES = f"a store is named by an SQLAlchemy URL such as {DEFAULT_URL} or postgresql+psycopg://host/database"
+_EXAMPLES = f"a store is named by an SQLAlchemy URL such as {DEFAULT_STORE} or postgresql+psycopg://host/database"
 # Any number will do: who makes or changes tables in PostgreSQL holds the lock of this number.
 _POSTGRESQL_LOCK = 0x6861726E657373
 

@@ -1,4 +1,4 @@
-"""The store: every attempt of every submission, in any database SQLAlchemy speaks to. Nothing is ever overwritten.
+"""Store every attempt of every submission, in any database SQLAlchemy speaks to. Nothing is ever overwritten.
 
 Results are kept as the JSON that `--json` prints; the columns beside it are what is searched by and what is too large
 to be read every time. An SQLite file is the default; PostgreSQL takes the same statements.
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import UsageError
-from harness.store.database import DEFAULT_URL, changing_tables, engine_of, explained, is_missing_file
+from harness.store.database import changing_tables, engine_of, explained, is_missing_file
 from harness.store.tables import (
     STORE_VERSION,
     attempt_of,
@@ -32,6 +32,7 @@ from harness.store.tables import (
 )
 from harness.values.decisions import Event, Override
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
+from harness.vocabulary import DEFAULT_STORE
 
 Depth = Literal["brief", "details", "everything"]
 """How much of an attempt is read: what boards need; also curves, layers and what reports show; also predictions."""
@@ -46,7 +47,7 @@ class Store:
     _engine: sa.Engine
 
     @classmethod
-    def open(cls, url: str = DEFAULT_URL, *, create: bool = True) -> Store:
+    def open(cls, url: str = DEFAULT_STORE, *, create: bool = True) -> Store:
         """Connect, and make the tables if they are not there; a store of an older harness is brought up to date.
 
         Args:

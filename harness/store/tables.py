@@ -1,4 +1,4 @@
-"""The store's tables, their version, and how attempts become rows and come back."""
+"""Define the store's tables, their version, and how attempts become rows and come back."""
 
 from __future__ import annotations
 

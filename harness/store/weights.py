@@ -1,4 +1,4 @@
-"""Weights that are kept after grading, so that a class can be compared from the store alone.
+"""Pack weights that are kept after grading, so that a class can be compared from the store alone.
 
 A safetensors document of the floating-point tensors that were sent into the network, in bfloat16: half the size of
 float32, and unlike float16 with its whole range, so that no scaling of layers against each other leaves it. Its 8
@@ -13,10 +13,11 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 MAX_ELEMENTS = 16_000_000
@@ -28,7 +29,7 @@ _DIGEST_BYTES = 16
 class Kept:
     """One submission's weights as they come back."""
 
-    weights: Mapping[str, np.ndarray[Any, np.dtype[np.float32]]]
+    weights: Mapping[str, NDArray[np.float32]]
     digests: Mapping[str, str]
     """Of the exact values of those that are not constant."""
     file_digest: str

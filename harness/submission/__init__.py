@@ -1,1 +1,1 @@
-"""What is handed in: folders, archives and bulk downloads become submissions of plain files."""
+"""Take in what is handed in: folders, archives and bulk downloads become submissions of plain files."""

@@ -1,4 +1,4 @@
-"""Reading what was handed in, one entry at a time, from a folder or an archive.
+"""Read what was handed in, one entry at a time, from a folder or an archive.
 
 Every reader yields `ArchiveEntry` values and unpacks nothing by itself; `harness.submission.staging` decides what is
 copied and how much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes

@@ -1,4 +1,4 @@
-"""Bulk downloads of Canvas, Moodle and Gradescope: who handed in which of the files.
+"""Recognise bulk downloads of Canvas, Moodle and Gradescope: who handed in which of the files.
 
     Canvas      <sortablename>[_LATE]_<user id>_<attachment id>_<file name>, all in one folder
     Moodle      <full name>_<participant id>_assignsubmission_file/<path>, a folder for each person

@@ -1,4 +1,4 @@
-"""Predicted classes handed in as a table, as Kaggle takes them: read line by line, never guessed at.
+"""Read predicted classes handed in as a table, as Kaggle takes them: line by line, never guessed at.
 
     id,pred          Id,Category      Id,label
     0,9              0000,3           0,10

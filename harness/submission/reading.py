@@ -1,4 +1,4 @@
-"""Taking in what a student handed in: found, staged, digested, described; never executed or unpickled here.
+"""Read a hand-in: staged, digested, described; never executed or unpickled here.
 
 Everything is copied into a private folder first (`harness.submission.staging`), so that what is digested is
 what is graded.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
-from harness.api.formats import WeightFormat
+from harness.contracts.formats import WeightFormat
 from harness.errors import SubmissionError, UsageError
 from harness.submission.discovery import discover, submission_id
 from harness.submission.hand_in import HandIn

@@ -1,4 +1,4 @@
-"""`submission.toml`: what a student may say about a hand-in."""
+"""Read `submission.toml`: what a student may say about a hand-in."""
 
 from __future__ import annotations
 
@@ -40,13 +40,19 @@ class Settings(Value):
     """The content of `submission.toml`; every key is optional, none beyond these is known."""
 
     nickname: Annotated[str, Field(min_length=1, max_length=80)] | None = None
+    """Stands for the submission on the class's board."""
     members: tuple[Name, ...] = ()
+    """Who worked on it."""
     entry_point: Name | None = None
+    """The class or function that makes the network, as `name` or `file.py:name`."""
     kd_function: Name | None = None
+    """The KD loss, as `name` or `file.py:name`."""
     weights: Name | None = None
     """The weights file, relative to submission.toml."""
     model_arguments: dict[str, Any] = Field(default_factory=dict)
+    """Keyword arguments for the entry point."""
     input_size: Annotated[PositiveInt, Field(strict=True)] | None = None
+    """One of the assignment's `input_sizes`."""
     checkpoints: dict[Name, Annotated[tuple[Checkpoint, ...], Field(max_length=50)]] = Field(
         default_factory=dict, max_length=20
     )
@@ -56,7 +62,9 @@ class Settings(Value):
     teacher: Checkpoint | None = None
     """The large network, where the assignment brings none: its file, or a table likewise."""
     claims: Claims = Field(default_factory=lambda: Claims.model_validate({}))
+    """What is stated of the network, for the check `claims`. Keys beside `curves` name metrics."""
     submitted_at: AwareDatetime | None = None
+    """When it was handed in; otherwise the newest file's time counts."""
 
     def further_files(self) -> dict[str, str]:
         """Key -> file of every weights file beside the one that is graded."""

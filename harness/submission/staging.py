@@ -1,4 +1,4 @@
-"""Copying a hand-in into a private folder: as regular files, within limits, out of whatever it was packed in."""
+"""Copy a hand-in into a private folder: as regular files, within limits, out of whatever it was packed in."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
-from harness.api.formats import WeightFormat
+from harness.contracts.formats import WeightFormat
 from harness.errors import SubmissionError
 from harness.submission.archives import (
     ArchiveEntry,

@@ -1,1 +1,1 @@
-"""Views by rich, for the command line and notebooks: tables, reports, curves, progress."""
+"""Show things by rich, for the command line and notebooks: tables, reports, curves, progress."""

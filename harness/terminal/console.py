@@ -1,4 +1,4 @@
-"""What the commands print: consoles, safe text and the rich table of a board.
+"""Print safely: consoles, students' text, and the table of a board.
 
 Text of students is cleaned by `harness.text` and enters only as `rich.text.Text`, never as markup.
 """

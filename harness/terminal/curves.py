@@ -1,4 +1,4 @@
-"""Curves and tables in the terminal."""
+"""Show curves and tables in the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tables of thousands of rows: rich takes half a minute to fold what it takes tabulate a second to align."""
+"""Align tables of thousands of rows: rich takes half a minute to fold what takes tabulate a second."""
 
 from __future__ import annotations
 

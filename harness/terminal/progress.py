@@ -1,4 +1,4 @@
-"""How far grading is: what runs now, how many are done, and how long it will still take."""
+"""Show how far grading is: what runs now, how many are done, and how long it will still take."""
 
 from __future__ import annotations
 

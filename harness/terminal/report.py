@@ -1,4 +1,4 @@
-"""One submission in the terminal: outcome, checks, metrics, points, curves, layers, notes."""
+"""Show one submission in the terminal: outcome, checks, metrics, points, curves, layers, notes."""
 
 from __future__ import annotations
 

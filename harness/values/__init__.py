@@ -1,1 +1,1 @@
-"""What travels between rooms: frozen, validated, without behaviour but its own invariants."""
+"""Define what travels between rooms: frozen, validated, without behaviour but its own invariants."""

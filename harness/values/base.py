@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import (
     BaseModel,
@@ -10,11 +10,7 @@ from pydantic import (
     Field,
 )
 
-if TYPE_CHECKING:
-    import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
-
+from harness.values.meanings import explain
 
 Verdict = Literal["passed", "failed", "could_not_check"]
 Audience = Literal["student", "instructor"]
@@ -23,13 +19,13 @@ Audience = Literal["student", "instructor"]
 class Value(BaseModel):
     """Base of everything that crosses a boundary: immutable, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=explain)
 
 
 class Options(BaseModel):
     """Base of a plugin's options, the table `[evaluators.<name>]` of an assignment."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=explain)
 
 
 PositiveInt = Annotated[int, Field(gt=0)]

@@ -1,4 +1,4 @@
-"""The leaderboard as frozen values, ready to be rendered: everything is computed, nothing is text yet."""
+"""Define the leaderboard, ready to be rendered: everything is computed, nothing is text yet."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from pydantic import Field
 
 from harness.values.base import Value
 from harness.values.measures import Figures, Metric
-from harness.values.results import AssignmentInfo, ScoreLine, Status, describe_status
+from harness.values.results import AssignmentInfo, ScoreLine
 from harness.values.rules import RankKey
+from harness.vocabulary import Status, describe_status
 
 
 class Person(Value):
@@ -19,18 +20,26 @@ class Person(Value):
     id: str
     """As the ids of submissions, unless `team` names the submission."""
     name: str
+    """As the roster has it, else the id."""
     email: str | None = None
+    """As the roster has it."""
     team: str | None = None
+    """Those with the same team share a hand-in."""
 
 
 class Overridden(Value):
     """An instructor's override, with what it replaced."""
 
     at: datetime
+    """When."""
     author: str
+    """Who."""
     reason: str
+    """Why."""
     old_status: Status
+    """The status that was found."""
     old_score: float
+    """The score without it."""
 
     @property
     def said(self) -> str:
@@ -51,19 +60,23 @@ class Entry(Value):
     people: tuple[Person, ...] = ()
     """Whose it is, as the roster says; empty on the class's board."""
     status: Status
+    """See [statuses](#statuses)."""
     score: float
     """The sum of `points`."""
     max_score: float
+    """The most it could be."""
     points: tuple[ScoreLine, ...] = ()
     """On the class's board only lines that are `public`."""
     metrics: dict[str, Metric] = Field(default_factory=dict)
     """Those the board ranks by, in its order, then those of `Board.further`, as far as they were measured."""
     failed_checks: tuple[str, ...] = ()
+    """Names of checks that failed."""
     unchecked: tuple[str, ...] = ()
     """Checks that need a person."""
     attempts: int = 1
     """How many different hand-ins of this submission were graded."""
     submitted_at: datetime | None = None
+    """When it was handed in; absent on the class's board."""
     late_days: int | None = None
     """Days of lateness that count, 0 when in time; None where there is no due date or the time is unknown."""
     override: Overridden | None = None
@@ -94,13 +107,16 @@ class Unranked(Entry):
     """A submission that has no place, and why."""
 
     reason: str
+    """Why it has no place."""
 
 
 class Baseline(Value):
     """A named accuracy of the assignment, as a line of the board."""
 
     name: str
+    """Its name."""
     accuracy: float
+    """The accuracy to reach."""
     reached_by: int | None
     """How many rows reach it: the first so many, the line stands below them. None where the board does not rank by
     accuracy first."""
@@ -110,9 +126,13 @@ class Axes(Value):
     """The two metrics of the Pareto front and of the board's plot."""
 
     x: str
+    """The metric along x."""
     y: str
+    """The metric along y."""
     x_higher_is_better: bool
+    """Its direction."""
     y_higher_is_better: bool
+    """Its direction."""
     x_title: str
     """What the plot calls it."""
     y_title: str
@@ -123,9 +143,13 @@ class Board(Value):
     """What the writers render. Rows come ranked; equal ones by submission id."""
 
     board_version: Literal[1] = 1
+    """The version of this format."""
     assignment: AssignmentInfo
+    """As in results."""
     title: str
+    """Of the assignment."""
     figures: Figures = "all"
+    """Whose images it ranks by."""
     ranking: tuple[RankKey, ...]
     """With the metrics the board really ranks by, such as `accuracy_public`."""
     further: tuple[str, ...] = ()
@@ -137,7 +161,9 @@ class Board(Value):
     baselines: tuple[Baseline, ...] = ()
     """Highest first."""
     standings: tuple[Standing, ...]
+    """Those that have a place, the first one first."""
     unranked: tuple[Unranked, ...]
+    """Those that have none."""
     missing: tuple[Person, ...] = ()
     """Who of the roster handed in nothing; empty on the class's board."""
     frozen_at: datetime | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pydantic import (
     FiniteFloat,
@@ -13,8 +13,9 @@ from pydantic import (
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
+    Floats = NDArray[np.float32]
 
 from harness.values.base import Value
 
@@ -38,6 +39,7 @@ class Finding(Value):
     """Something about several submissions that a person should look at: evidence, never a verdict."""
 
     submissions: tuple[str, ...]
+    """Their ids."""
     evidence: Mapping[str, FiniteFloat | str]
     """A few figures by name; shares of 1 are numbers."""
     paragraph: str

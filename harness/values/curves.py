@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import (
     FiniteFloat,
@@ -10,11 +10,6 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 from harness.values.base import Value
 from harness.values.measures import Metric
@@ -24,7 +19,9 @@ class Series(Value):
     """One line of a curve. What is known of its points beside x and y is parallel to them, or empty."""
 
     label: str
+    """Its label."""
     points: tuple[tuple[FiniteFloat, FiniteFloat], ...]
+    """Pairs of x and y."""
     low: tuple[FiniteFloat, ...] = ()
     """Lower ends of the 95 % intervals of y, one per point; absent where there are none."""
     high: tuple[FiniteFloat, ...] = ()
@@ -55,15 +52,20 @@ class Curve(Value):
     """Named points (x, y) in one or more series; `x` and `y` name metrics."""
 
     name: str
+    """Its name."""
     x: str
+    """Metric along x."""
     y: str
+    """Metric along y."""
     series: tuple[Series, ...]
+    """The lines."""
 
 
 class Row(Value):
     """One line of a table."""
 
     label: str
+    """Its name."""
     cells: tuple[Metric | str | None, ...]
     """One per column: a number with its unit, words, or null where nothing could be measured."""
 
@@ -72,8 +74,11 @@ class Table(Value):
     """Networks side by side; numbers that a curve cannot show."""
 
     name: str
+    """Its name."""
     columns: tuple[str, ...]
+    """What the cells of each row are."""
     rows: tuple[Row, ...]
+    """One per network."""
 
     @model_validator(mode="after")
     def _full_rows(self) -> Table:

@@ -1,5 +1,5 @@
-"""What an instructor decides after grading: overrides, and when a board is frozen or published. Nothing is deleted; a
-further decision undoes one.
+"""Define what an instructor decides after grading: overrides, and when a board is frozen or published. Nothing is
+deleted; a further decision undoes one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import AwareDatetime, FiniteFloat
 
 from harness.values.base import Value
-from harness.values.results import Status
+from harness.vocabulary import Status
 
 EventKind = Literal["frozen", "thawed", "published", "withdrawn"]
 
@@ -20,8 +20,11 @@ class Override(Value):
     """An instructor's word against the harness's, about everything a submission has handed in or will."""
 
     at: AwareDatetime
+    """When."""
     author: str
+    """Who."""
     reason: str
+    """Why."""
     status: Status | None = None
     """Instead of the status that was found."""
     score: FiniteFloat | None = None
@@ -37,8 +40,11 @@ class Event(Value):
     """A board was frozen, published, or the reverse."""
 
     at: AwareDatetime
+    """When."""
     author: str
+    """Who."""
     kind: EventKind
+    """What happened."""
     moment: AwareDatetime | None = None
     """Of a frozen board: attempts graded later are not on it."""
 
@@ -47,7 +53,9 @@ class BoardState(Value):
     """What follows from all events."""
 
     frozen_at: datetime | None = None
+    """Attempts graded later are not on the board; None: it is not frozen."""
     published: bool = False
+    """Whether private figures and ranks are shown."""
 
 
 def in_force(overrides: Iterable[tuple[str, Override]]) -> Mapping[str, Override]:

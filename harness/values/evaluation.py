@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
 
 from pydantic import (
     ConfigDict,
     Field,
 )
-
-if TYPE_CHECKING:
-    import numpy as np
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 from harness.values.base import Value
 from harness.values.curves import Curve, Table
@@ -31,6 +25,7 @@ class Correct(Value):
     public: bytes
     """Of the public images, which are all where the assignment does not split its data."""
     private: bytes = b""
+    """Of the private images."""
 
     @property
     def everything(self) -> bytes:
@@ -42,9 +37,13 @@ class Evaluation(Value):
     """What one evaluator found out about one student."""
 
     metrics: Mapping[str, Metric] = Field(default_factory=dict)
+    """By name. One that could not be measured is absent."""
     checks: tuple[Check, ...] = ()
+    """Requirements and their verdicts."""
     curves: tuple[Curve, ...] = ()
+    """Measured curves."""
     tables: tuple[Table, ...] = ()
+    """Networks side by side."""
     predictions: tuple[int, ...] | None = None
     """The predicted class of each graded image, in the data set's order (accuracy only)."""
     correct: Correct | None = None

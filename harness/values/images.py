@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
     from PIL import Image
     from torch import Tensor
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +33,7 @@ class Examples:
     """Labelled images of one data set in its own order. Labels never leave the grader."""
 
     images: Images
-    labels: np.ndarray[Any, np.dtype[np.int64]]
+    labels: NDArray[np.int64]
     names: tuple[str, ...]
     classes: int
 
@@ -50,5 +49,5 @@ class RawExamples:
     """
 
     images: Sequence[Image.Image]
-    labels: np.ndarray[Any, np.dtype[np.int64]]
+    labels: NDArray[np.int64]
     names: tuple[str, ...]

@@ -28,20 +28,28 @@ class Metric(Value):
     """A measured number. One that could not be measured is absent, never 0 or NaN."""
 
     value: FiniteFloat | int
+    """The number."""
     unit: str
+    """`parameters`, `bytes`, `fraction`, …"""
     higher_is_better: bool
+    """Its direction."""
     low: FiniteFloat | None = None
     """Lower end of the 95 % interval, in `unit`."""
     high: FiniteFloat | None = None
+    """Upper end; both are absent where there is no interval."""
 
 
 class Check(Value):
     """A requirement with its verdict, the reason for it, and a hint on what to do next."""
 
     name: str
+    """Its name."""
     verdict: Verdict
+    """See [verdicts](#verdicts)."""
     reason: str
+    """Why."""
     hint: str | None = None
+    """What to do next."""
 
     @classmethod
     def passed(cls, name: str, reason: str, hint: str | None = None) -> Check:

@@ -13,23 +13,25 @@ from pydantic import (
 )
 
 from harness.values.base import Value
+from harness.values.graph import Graph
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
-
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
 
 
 class Layer(Value):
     """One leaf layer of a network, as torchinfo tells it beside student code: a claim."""
 
     name: str
+    """Dotted, as in `named_modules`."""
     kind: str
     """The name of its class."""
     output: tuple[int, ...]
     """Shape for a batch of one."""
     parameters: int
+    """Their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,38 @@ class Latency(Value):
     """Seconds of one forward pass as the worker measured them: a claim, and never the same twice."""
 
     median: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    """Of all runs."""
     iqr: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     """From the first quartile to the third."""
+
+
+class Verification(Value):
+    """Whether a network was measured as a graph of plain operators, in which no student code runs."""
+
+    verified: bool
+    """Whether it was."""
+    reason: str | None = None
+    """Why not."""
+    operator: str | None = None
+    """The operator that stood in the way, if one did."""
+    digest: str | None = None
+    """Of the graph and all its tensors."""
+    operators: int = 0
+    """Different operators in the graph."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracedNetwork:
+    """An accepted graph with the tensors that are not among the weights."""
+
+    graph: Graph
+    text: str
+    """Its JSON."""
+    constants: Mapping[str, Tensor]
+    """By the graph's names: literals, tables, what a closure holds."""
+    constructed: frozenset[str] = frozenset()
+    """Buffers and constants that a second instance holds with the same values, built in a fresh process from sources
+    alone and with other random numbers: they were not learned."""
 
 
 class Checkpoint(Value):
@@ -77,6 +109,7 @@ class ModelFacts(Value):
     source: str
     """File and line of the entry point."""
     weights_format: str
+    """The plugin that decoded the file."""
     stored_bits: dict[str, int] = Field(default_factory=dict)
     """Bits per element each decoded tensor had in the file."""
     state: dict[str, tuple[int, ...]]
@@ -90,11 +123,15 @@ class ModelFacts(Value):
     torchinfo: Annotated[int, Field(ge=0, le=10**12)] | None
     """`total_params` as torchinfo reports it; None when it failed, with `torchinfo_error`."""
     torchinfo_error: str | None = None
+    """Why torchinfo failed."""
     mult_adds: int | None = None
+    """Multiply-accumulates of one image as torchinfo counts them."""
     layers: tuple[tuple[str, str, tuple[int, ...], int], ...] = ()
     """Per leaf layer: dotted name, class, output shape, parameters (torchinfo's)."""
     lazy: bool = False
+    """Whether it had layers whose shapes the first image decided."""
     scripted_or_quantised: bool = False
+    """Whether torchinfo cannot see all of it, because parts are scripted or quantised."""
     notes: tuple[str, ...] = ()
     """What was coped with: dropped prefixes, left-out training code, a class defined twice, …"""
 
@@ -107,7 +144,7 @@ class Teacher:
     decoded: Mapping[str, Tensor]
     facts: ModelFacts
     macs: int | None
-    predictions: np.ndarray[Any, np.dtype[np.int64]]
+    predictions: NDArray[np.int64]
     """[N], of `Context.examples` in their order."""
 
 
@@ -115,7 +152,7 @@ class Teacher:
 class Predictions:
     """What was handed in where only predicted classes were: no code, no weights."""
 
-    classes: np.ndarray[Any, np.dtype[np.int64]]
+    classes: NDArray[np.int64]
     """[N], of `Context.examples` in their order."""
     claims: Mapping[str, float]
     claimed_curves: Mapping[str, tuple[tuple[float, float], ...]]

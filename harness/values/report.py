@@ -17,7 +17,9 @@ class MetricLine(Value):
     """A metric beside what it is compared with."""
 
     name: str
+    """Its name."""
     metric: Metric
+    """The number."""
     limit: float | None = None
     """The most it may be."""
     baselines: Mapping[str, float] = {}
@@ -28,6 +30,7 @@ class ReportView(Value):
     """All that one audience may see of one attempt, and nothing else; texts of students as they wrote them."""
 
     audience: Audience
+    """Who reads it."""
     name: str
     """What the page calls it: the id, or on the class's site the board's name for it."""
     title: str
@@ -35,17 +38,23 @@ class ReportView(Value):
     attempt: int
     """The attempt's place in the submission's history, from 1."""
     graded_at: datetime
+    """When the attempt was graded."""
     assignment: AssignmentInfo
+    """What was graded against."""
     environment: Environment
+    """What the numbers depend on."""
     result: Result
     """As the audience may see it."""
     score: FiniteFloat
+    """The sum of `points`."""
     max_score: FiniteFloat
+    """The most it could be."""
     points: tuple[PointLine, ...]
     """Every line of the score: automatic, by rank, by hand, caps, lateness, an override."""
     override: Overridden | None
     """What an instructor decided, and what was there before."""
     metrics: tuple[MetricLine, ...]
+    """Every metric that the audience may see."""
     class_names: tuple[str, ...]
     """What the classes of the images are called; empty where they have numbers only."""
     evidence: tuple[str, ...]
@@ -87,6 +96,10 @@ class Document(Report):
     """A report as JSON: the result as it was graded, and every point of it by rank, by hand and by decision."""
 
     score: FiniteFloat
+    """The sum of `points`."""
     max_score: FiniteFloat
+    """The most it could be."""
     points: tuple[PointLine, ...]
+    """Every line of the score: automatic, by rank, by hand, caps, lateness, an override."""
     override: Overridden | None
+    """What an instructor decided, and what was there before."""

@@ -1,46 +1,25 @@
-"""The outcome of grading: what `--json` prints and the store keeps, schema version 1."""
+"""Define the outcome of grading: what `--json` prints and the store keeps, schema version 1."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, assert_never, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from harness.errors import FailureStatus
 from harness.values.base import Value
 from harness.values.curves import Curve, Table
 from harness.values.evaluation import Correct
 from harness.values.measures import Check, Metric
-from harness.values.networks import Layer
-
-Status = Literal["graded", FailureStatus, "harness_error"]
-STATUSES: tuple[Status, ...] = ("graded", *get_args(FailureStatus), "harness_error")
-
-
-def describe_status(status: Status) -> str:
-    """A status in a few words for everyone."""
-    match status:
-        case "graded":
-            return "graded"
-        case "rejected":
-            return "cannot be used as handed in"
-        case "crashed":
-            return "its code failed"
-        case "timed_out":
-            return "took too long"
-        case "out_of_memory":
-            return "needed too much memory"
-        case "harness_error":
-            return "not graded yet: the harness itself failed, which is not the submission's fault"
-        case _:
-            assert_never(status)
+from harness.values.networks import Layer, Verification
+from harness.vocabulary import Status
 
 
 class DataInfo(Value):
     id: str
+    """The `id` of `[data.test]`."""
     digest: str | None = None
     """Of the decoded images, their labels and their names; null where they were not read."""
     stand_in: bool
@@ -49,62 +28,92 @@ class DataInfo(Value):
 
 class AssignmentInfo(Value):
     id: str
+    """The assignment's `id`."""
     digest: str
     """Of the validated assignment, less what boards apply later, whatever its file's layout and comments."""
     data: DataInfo
+    """The graded data."""
 
 
 class Environment(Value):
     harness: str
+    """Version of the harness."""
     python: str
+    """Version of Python."""
     torch: str
+    """Version of PyTorch."""
     torchinfo: str
+    """Version of torchinfo."""
     sandbox: str
+    """`bwrap` or `none`."""
     device: Literal["cpu"] = "cpu"
+    """Where forward passes ran."""
     threads: int = 1
+    """Threads of one worker."""
 
 
 class PointLine(Value):
     """Why so many points: one line of the rubric."""
 
     name: str
+    """What the points are for."""
     points: FiniteFloat
+    """Points given."""
     max_points: FiniteFloat
+    """Points there were."""
     reason: str
+    """Why."""
 
 
 class Result(Value):
     """One submission's outcome."""
 
     submission: str
+    """Its id: the name of the folder, or of the file without its suffix."""
     status: Status
+    """See [statuses](#statuses)."""
     reason: str | None
+    """Why the status is not `graded`."""
     hint: str | None = None
+    """What to do about it."""
     digest: str | None
     """Of the submission's files; None when they could not even be read."""
     score: FiniteFloat
+    """Points that can be given automatically."""
     max_score: FiniteFloat
+    """The most of them. Points by rank and by hand are not included."""
     metrics: Mapping[str, Metric] = Field(default_factory=dict)
+    """By name. A metric that could not be measured is absent."""
     checks: tuple[Check, ...] = ()
+    """Requirements and their verdicts."""
     curves: tuple[Curve, ...] = ()
+    """Measured curves."""
     tables: tuple[Table, ...] = ()
+    """Networks side by side."""
     points: tuple[PointLine, ...] = ()
+    """The rubric's lines."""
     predictions: tuple[int, ...] | None = None
     """The predicted class of each graded image, in the data set's order."""
     correct: Annotated[Correct | None, Field(exclude=True)] = None
     """Which of them are right. In the store only, never in JSON: it tells about labels."""
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Public images by true class (row) and predicted class (column); null with more than 100 classes."""
+    network: Verification | None = None
+    """Whether it was measured as a graph of plain operators; null where no network was built."""
     layers: tuple[Layer, ...] = ()
     """torchinfo's leaf layers, the first 300: claims of the process that ran the submission."""
     nickname: str | None = None
+    """From submission.toml."""
     members: tuple[str, ...] = ()
+    """From submission.toml."""
     submitted_at: datetime | None = None
+    """From submission.toml, else the newest file's time."""
     notes: tuple[str, ...] = ()
     """What the harness coped with while reading the submission."""
     printed: str = ""
     """What the submission's code printed, capped; for the instructor only."""
     seconds: float = Field(ge=0)
+    """Wall-clock time it took to grade."""
 
     def to_json(self) -> str:
         """One compact JSON object, as it stands in `Report.to_json`."""
@@ -124,9 +133,13 @@ class Report(Value):
     """Results of one run, with what they depend on."""
 
     schema_version: Literal[1] = 1
+    """The version of this format."""
     assignment: AssignmentInfo
+    """What was graded against."""
     environment: Environment
+    """What the results depend on beside their inputs."""
     results: tuple[Result, ...]
+    """One per submission."""
 
     def to_json(self) -> str:
         """One compact JSON document in plain ASCII; `Report.model_validate_json` reads it back.
@@ -143,9 +156,13 @@ class Attempt(Value):
     number: int
     """Grows with every attempt of a store."""
     graded_at: datetime
+    """When."""
     assignment: AssignmentInfo
+    """What was graded against."""
     environment: Environment
+    """What the result depends on beside its inputs."""
     result: Result
+    """What came of it."""
 
 
 def compact(document: dict[str, Any]) -> str:
@@ -161,5 +178,6 @@ class ScoreLine(PointLine):
     """One line of a score. Lines that take points away are negative and have no `max_points`."""
 
     kind: LineKind
+    """Where it comes from."""
     public: bool
     """Whether the class may see it: earned by the network, and nothing private decides it."""

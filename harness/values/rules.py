@@ -27,17 +27,22 @@ class SubmissionRules(Value):
     """Allowed image sizes in pixels; the first is the default."""
     predictions: bool = False
     """Whether a table of predicted classes may be handed in without the network, as on Kaggle."""
+    unverified: Literal["accept", "flag", "refuse"] = "flag"
+    """What becomes of a network that cannot be measured as a graph of plain operators, so that its code must run on
+    every image: it is graded, graded with a mark on the board, or rejected."""
 
 
 class DataRules(Value):
     """`[data.<name>]`: one data set. `test` is graded; `calibration` has training images for BatchNorm's statistics."""
 
     id: Name
+    """What results and boards call this data."""
     dataset: str
     """The plugin that reads it."""
     path: str
     """Relative to the assignment file; `--data NAME=PATH` overrides it."""
     stand_in: bool = False
+    """Whether this is synthetic data on which points mean nothing. `--data` clears it."""
     public_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Share of the images that is public; absent: all of them, no split."""
 
@@ -46,6 +51,7 @@ class ImageRules(Value):
     """`[images]`: from a file to the network's input."""
 
     classes: Annotated[int, Field(ge=2)]
+    """Number of classes; labels run from 0."""
     class_names: tuple[str, ...] = ()
     """For reports, in the order of the labels; absent: their numbers."""
     channels: Literal[1, 3] = 3
@@ -53,7 +59,9 @@ class ImageRules(Value):
     resize: Literal["stretch", "center_crop", "none"]
     """`stretch` to SxS; `center_crop`: shorter side to S, then the middle; `none`: images must be SxS already."""
     mean: tuple[FiniteFloat, ...]
+    """Subtracted after scaling to 0…1, one number per channel."""
     std: tuple[Annotated[float, Field(gt=0)], ...]
+    """Divided by after that, one number per channel."""
 
     @model_validator(mode="after")
     def _one_number_per_channel(self) -> Self:
@@ -73,7 +81,9 @@ class Limits(Value):
     """`[limits]`: what a submission may use. Each has a status of its own when it is exceeded."""
 
     import_seconds: Annotated[float, Field(gt=0)] = 30
+    """For importing the sources, and again for decoding the weights file."""
     build_seconds: Annotated[float, Field(gt=0)] = 30
+    """For building the network and one empty image, and again for torchinfo."""
     forward_seconds: Annotated[float, Field(gt=0)] = 300
     """For one pass over all images of a data set."""
     request_seconds: Annotated[float, Field(gt=0)] = 60
@@ -81,10 +91,13 @@ class Limits(Value):
     cpu_seconds: PositiveInt = 1800
     """Processor time of one worker over its whole life, on however many threads."""
     memory_bytes: Annotated[int, Field(ge=2**29)] = 3 * 2**30
+    """Resident memory of the worker and all its children."""
     threads: PositiveInt = 64
     """Of one worker, all told."""
     submission_bytes: PositiveInt = 200 * 2**20
+    """The hand-in, unpacked."""
     tensor_bytes: PositiveInt = 256 * 2**20
+    """All tensors of the weights file, decoded."""
 
 
 class TeacherRules(Value):
@@ -108,13 +121,19 @@ class PointRule(Value):
     """`[[rubric.points]]`: points for a check, for a baseline, or for a metric's value."""
 
     name: str
+    """What the points are for."""
     points: Points
+    """Points when the condition holds; none otherwise."""
     check: str | None = None
+    """Condition: this check passed."""
     metric: str | None = None
+    """The metric that `baseline`, `at_least` or `at_most` is about."""
     baseline: str | None = None
     """A name from `[baselines]`, compared with `metric` (default: accuracy)."""
     at_least: FiniteFloat | None = None
+    """Condition: `metric` is this or more."""
     at_most: FiniteFloat | None = None
+    """Condition: `metric` is this or less."""
 
     @model_validator(mode="after")
     def _one_condition(self) -> Self:
@@ -130,8 +149,11 @@ class RankPoints(Value):
     """`[[rubric.rank]]`: points by place on the board, added there."""
 
     name: str
+    """What the points are for."""
     points: Points
+    """Points of the first place."""
     metric: str = ACCURACY
+    """The metric that is ranked."""
     top: PositiveInt | None = None
     """Only the first so many places get the points; absent: linear from first to last."""
 
@@ -140,7 +162,9 @@ class ManualPoints(Value):
     """`[[rubric.manual]]`: points a person gives, such as a report."""
 
     name: str
+    """What the points are for."""
     points: Points
+    """The most that can be given."""
 
 
 class LatePolicy(Value):
@@ -149,7 +173,9 @@ class LatePolicy(Value):
     due: str | None = None
     """ISO 8601 with a time zone."""
     grace_minutes: Annotated[float, Field(ge=0)] = 0
+    """Lateness up to this costs nothing."""
     percent_per_day: Annotated[float, Field(ge=0, le=100)] = 0
+    """Share of the score lost per day."""
     most_percent: Annotated[float, Field(ge=0, le=100)] = 100
     """The most that lateness costs, however long it is."""
 
@@ -171,11 +197,15 @@ class Rubric(Value):
     gates: tuple[str, ...] = ()
     """Checks that make the score 0 when they fail."""
     points: tuple[PointRule, ...] = ()
+    """Points that can be given automatically."""
     rank: tuple[RankPoints, ...] = ()
+    """Points by place."""
     manual: tuple[ManualPoints, ...] = ()
+    """Points given by a person."""
     cap: Points | None = None
     """The most points a submission can have, before lateness; absent: their sum."""
     late: LatePolicy | None = None
+    """Absent: lateness costs nothing."""
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Self:
@@ -189,7 +219,9 @@ class RankKey(Value):
     """One key of the ranking."""
 
     metric: str
+    """A metric of one of the evaluators."""
     higher_is_better: bool
+    """Its direction."""
 
 
 class BoardRules(Value):
@@ -208,22 +240,33 @@ class AssignmentFile(Value):
     """The whole file."""
 
     schema_version: Literal[1] = 1
+    """The version of this format."""
     id: Name
+    """Names the assignment in results and stores."""
     title: str
+    """Heads boards and reports."""
     submission: SubmissionRules
+    """What a hand-in must contain."""
     data: dict[Name, DataRules]
+    """Data sets by name; `test` is required."""
     images: ImageRules
+    """From a file to the network's input."""
     limits: Limits = Limits()
+    """Time and memory."""
     teacher: TeacherRules | None = None
     """A large network to compare with."""
     baselines: dict[Name, Fraction] = Field(default_factory=dict)
     """Named accuracies, lowest first."""
     evaluators: Annotated[dict[str, dict[str, Any]], Field(min_length=1)]
+    """Evaluators by name, each with its options; they run in this order."""
     class_evaluators: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """Comparisons across the class by name, each with its options. Grading then keeps the weights for them."""
     rubric: Rubric = Rubric()
+    """How checks and metrics become points."""
     ranking: Annotated[tuple[RankKey, ...], Field(min_length=1)]
+    """Keys of the ranking, the most important first; later ones break ties."""
     board: BoardRules = BoardRules()
+    """Which attempt counts and what the class sees."""
 
     @model_validator(mode="after")
     def _has_test_data(self) -> Self:

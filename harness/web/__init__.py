@@ -1,4 +1,4 @@
-"""Pages: a submission's report, and what other pages are made of.
+"""Make HTML pages: a submission's report, and what other pages are made of.
 
 `templates` and `page` make pages, `charts`, `scales` and `svg` the pictures in them.
 """

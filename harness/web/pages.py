@@ -1,4 +1,4 @@
-"""HTML pages that need nothing but themselves: style and script inside, and a policy that forbids everything else.
+"""Make pages that need nothing but themselves: style and script inside, and a policy that forbids all else.
 
 Works from `file://` and from any server; nothing is ever requested. Templates escape by themselves and refuse unknown
 names; texts of students pass the filter `clean` before.

@@ -1,4 +1,4 @@
-"""The report of one submission as a page."""
+"""Write the report of one submission as a page."""
 
 from __future__ import annotations
 

@@ -1,25 +1,21 @@
-"""The processes that run student code. Everything they say is a claim; the grader judges only raw tensors.
+"""Run student code. Everything these processes say is a claim; the grader judges only raw tensors.
 
-A zygote (`harness.worker.zygote`) forks workers, which lock themselves (`locks`, `kernel`) and then answer requests, in
-the order a grader sends them (`session`):
+A zygote (`harness.worker.zygote`) forks workers, which lock themselves (`confinement`, `kernel`) and then answer
+requests. `harness.worker.messages` has them all, with their answers. In the order a grader sends them:
 
-    open     find the entry point in the sources and execute what it needs
-    decode   decode the weights file                          -> the tensors
-    build    construct the model, look at its state
-    describe torchinfo's view of it                           <- weights
-    logits   forward shared images into shared space          <- weights
-    kd       run the knowledge-distillation loss on probes    <- probes -> values and gradients
-    probe    try what is forbidden                            -> what was possible all the same
+    Decode        a weights file, in a worker of its own        -> the tensors
+    Open          the sources: find and execute the entry point
+    Build         construct the model, look at its state
+    Describe      torchinfo's view of it                        <- weights
 
-About the model itself, in any order after `build`:
+About the model itself, in any order:
 
-    recalibrate     BatchNorm's statistics on shared images   <- weights -> the statistics
-    prune_channels  a copy with fewer channels, as a variant  <- weights -> its state
-    macs            multiply-accumulates of one image
-    latency         seconds of a forward pass               <- weights
+    Logits, Recalibrate, CountMacs, MeasureLatency              <- weights, shared images
+    PruneChannels a copy with fewer channels, as a variant      <- weights -> its state
 
-A worker holds one variant beside the model: what `prune_channels`, or `build` with a name for it, made last. `logits`,
-`recalibrate`, `macs` and `latency` are about it where they name it.
+A worker holds one variant beside the model: what `PruneChannels`, or `Build` with a name for it, made last. Two
+requests go to workers of their own: `AskPlugin` (a plugin's half beside student code, such as the KD loss) and
+`TryForbidden`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Removing channels for real, with Torch-Pruning's dependency graph, from a copy of the student's network.
+"""Remove channels for real, with Torch-Pruning's dependency graph, from a copy of the student's network.
 
 Fang et al. 2023, arXiv:2301.12900. In each group of coupled layers the channels that matter least go; the layers that
 make the output keep theirs.

@@ -1,4 +1,4 @@
-"""What `torch.save` wrote, loaded inside the sandbox without running more of it than needed.
+"""Load what `torch.save` wrote, inside the sandbox and without running more of it than needed.
 
 First with torch's own `weights_only` loader, told about the harmless names that training checkpoints hold. If that
 refuses, with an unpickler that knows torch's and NumPy's classes, asks the submission for the student's, and puts an
@@ -25,7 +25,6 @@ from types import SimpleNamespace
 from typing import Any, ClassVar, Self, cast
 
 import numpy as np
-import torch
 
 from harness.errors import SubmissionError
 from harness.values.networks import RawWeights
@@ -90,6 +89,8 @@ def load_checkpoint(path: Path) -> RawWeights:
     Raises:
         SubmissionError: the file is damaged.
     """
+    import torch
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
@@ -104,6 +105,8 @@ def load_checkpoint(path: Path) -> RawWeights:
 
 
 def _load_whole(path: Path) -> RawWeights:
+    import torch
+
     class Unpickler(_Lenient):  # torch makes instances of its own, so what is met is collected on the class
         unknown: ClassVar[list[str]] = []
         students: ClassVar[list[str]] = []
@@ -154,6 +157,8 @@ class _Lenient(pickle.Unpickler):
         return self._students(module, name)
 
     def _trusted(self, module: str, name: str) -> Any:
+        import torch
+
         try:
             inner = module.removeprefix("numpy.core.").removeprefix("numpy._core.")
             found: Any = numpy_core(inner) if inner != module else importlib.import_module(module)
@@ -182,6 +187,8 @@ class _Lenient(pickle.Unpickler):
 
 
 def _load_from_bytes(data: bytes) -> Any:
+    import torch
+
     return torch.load(io.BytesIO(data), map_location="cpu", weights_only=True)
 
 

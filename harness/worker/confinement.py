@@ -1,4 +1,4 @@
-"""What a freshly forked worker does before it sees anything of a student's, in the order that works.
+"""Confine a freshly forked worker, before it sees anything of a student's, in the order that works.
 
 Descriptors first, because no later lock closes what is open; the system-call filter last, because it forbids the calls
 that set up the rest.

@@ -1,10 +1,10 @@
-"""What one forward pass costs: multiply-accumulates, and seconds on this machine. Claims, like all a worker says."""
+"""Measure what one forward pass costs: multiply-accumulates, and seconds on this machine. Both are claims."""
 
 from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -14,6 +14,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from harness.errors import SubmissionError
+from harness.values.networks import Latency
 from harness.worker.failures import describe, is_out_of_memory
 from harness.worker.model import Model, evaluating
 
@@ -41,20 +42,18 @@ def macs(model: Model) -> int:
         raise SubmissionError("rejected", f"its operations cannot be counted: {describe(error)}") from error
 
 
-def latency(model: Model, facts: Mapping[str, Any]) -> dict[str, float]:
+def latency(run: Callable[[Tensor], object], batch: Tensor, seconds: float) -> Latency:
     """Seconds of one forward pass by torch.utils.benchmark: the median, and the distance of its quartiles.
 
     Args:
-        facts: `batch_size`, and `seconds` to spend at least.
+        batch: what is forwarded.
+        seconds: to spend at least.
     """
     from torch.utils.benchmark import Timer  # a quarter of a second, and most workers never time anything
 
-    image = torch.zeros(facts["batch_size"], *model.input_shape)
-    batch = image.contiguous(memory_format=model.memory_format)
-    evaluating(model.module)
-    timer = Timer("run(batch)", globals={"run": model.run, "batch": batch}, num_threads=1)
-    measured = timer.blocked_autorange(min_run_time=facts["seconds"])
-    return {"median": float(measured.median), "iqr": float(measured.iqr)}
+    timer = Timer("run(batch)", globals={"run": run, "batch": batch}, num_threads=1)
+    measured = timer.blocked_autorange(min_run_time=seconds)
+    return Latency(median=float(measured.median), iqr=float(measured.iqr))
 
 
 def _on_meta(model: Model) -> nn.Module:

@@ -1,4 +1,4 @@
-"""Student code that was written for a GPU, run on the CPU.
+"""Run student code that was written for a GPU on the CPU.
 
 `cpu_only()` makes requests for a GPU mean the CPU while student code runs: `.cuda()` and `.to("cuda")` of tensors and
 modules, `device="cuda"` where tensors are made, and `torch.load` of files saved on a GPU. Nothing else is changed, and

@@ -1,4 +1,4 @@
-"""Decoding a weights file inside the sandbox: whatever was handed in becomes plain, dense tensors on the CPU."""
+"""Decode a weights file inside the sandbox: whatever was handed in becomes plain, dense tensors on the CPU."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.values.networks import RawWeights
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.api.formats import WeightFormat
+    from harness.contracts.formats import WeightFormat
     from harness.worker.checkpoints import ResolveClass
 
 

@@ -1,4 +1,4 @@
-"""Turning what a student's code raised into words: which line of theirs, and what it said."""
+"""Put what a student's code raised into words: which line of theirs, and what it said."""
 
 from __future__ import annotations
 
@@ -64,10 +64,15 @@ def _student_line(error: BaseException) -> str:
     """' at model.py line 12: `x = y`', for the innermost frame outside Python, torch and the harness."""
     for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
         name = frame.f_code.co_filename
-        if _is_students(name):
+        if _is_students(name) and not _is_plugins(frame.f_globals.get("__name__")):
             source = linecache.getline(name, number).strip()
             return f" at {Path(name).name} line {number}" + (f": `{source[:120]}`" if source else "")
     return ""
+
+
+def _is_plugins(module: object) -> bool:
+    """Whether a plugin's worker half goes by that name; where it is developed, it lies in the current folder."""
+    return type(module) is str and module.startswith("harness_")
 
 
 def _is_students(name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What no worker may do, tried by a worker: the sandbox's self-test when grading starts.
+"""Try what no worker may do, as a worker: the sandbox's self-test when grading starts.
 
 Every attempt aims at something the grader made for it, or at the worker itself, and undoes nothing because a lock that
 holds lets nothing happen.
@@ -13,9 +13,10 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+
+from harness.worker.messages import TryForbidden
 
 FILTERED = frozenset(
     ("start a process", "run a program", "make a socket", "make a memory file", "signal its parent", "write scratch")
@@ -23,22 +24,21 @@ FILTERED = frozenset(
 """Attempts that Landlock or the system-call filter stop, and namespaces alone do not."""
 
 
-def succeeded(targets: Mapping[str, Any]) -> list[str]:
+def succeeded(targets: TryForbidden) -> list[str]:
     """The attempts that were possible.
 
     Args:
-        targets: `file`, `folder` (paths outside the room), `port` (a TCP port that listens on the loopback), `abstract`
-            (the name of an abstract socket that listens).
+        targets: what the grader made to be attacked, outside the box.
     """
     attempts: dict[str, Callable[[], object]] = {
-        "read a file outside": lambda: Path(targets["file"]).read_bytes(),
-        "list a folder outside": lambda: list(Path(targets["folder"]).iterdir()),
-        "write outside": lambda: Path(targets["folder"], "written").write_bytes(b"x"),
-        "write to its own room": lambda: Path("written").write_bytes(b"x"),
+        "read a file outside": lambda: Path(targets.file).read_bytes(),
+        "list a folder outside": lambda: list(Path(targets.folder).iterdir()),
+        "write outside": lambda: Path(targets.folder, "written").write_bytes(b"x"),
+        "write to its own box": lambda: Path("written").write_bytes(b"x"),
         "write scratch": lambda: tempfile.TemporaryFile().close(),
         "write beside Python's libraries": lambda: Path(os.__file__).with_name("written").write_bytes(b"x"),
-        "connect over TCP": lambda: socket.create_connection(("127.0.0.1", targets["port"]), timeout=2).close(),
-        "connect to an abstract socket": lambda: _connect(targets["abstract"]),
+        "connect over TCP": lambda: socket.create_connection(("127.0.0.1", targets.port), timeout=2).close(),
+        "connect to an abstract socket": lambda: _connect(targets.abstract),
         "make a socket": lambda: socket.socket(socket.AF_UNIX).close(),
         "start a process": _fork,
         "run a program": lambda: subprocess.run([sys.executable, "-V"], check=True, capture_output=True),

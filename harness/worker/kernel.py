@@ -1,4 +1,4 @@
-"""The few Linux calls that Python has no name for: prctl, Landlock, capabilities, a ready-made seccomp program.
+"""Call Linux where Python has no name for it: prctl, Landlock, capabilities, a ready-made seccomp program.
 
 Theory of operation. A worker is forked from a zygote and locks itself before it sees anything of a student's. Every
 lock here is one-way: the kernel offers no call that takes it off, and all threads and children inherit it.

@@ -1,4 +1,4 @@
-"""Building the student's module and running it, always through torch's own base-class methods.
+"""Build the student's module and run it, always through torch's own base-class methods.
 
 A student's class may override `eval`, `load_state_dict` or `named_parameters`, by mistake or on purpose. Here the base
 class decides, so that overriding changes nothing.
@@ -6,7 +6,7 @@ class decides, so that overriding changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,10 +17,13 @@ from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
 from harness.worker.failures import describe, is_out_of_memory
+from harness.worker.messages import Batches, Built, Described
 
 if TYPE_CHECKING:
     from harness.worker.sources.definitions import Located
 
+_MAX_LAYERS = 2000
+_COMPUTING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
 
 
@@ -72,34 +75,36 @@ class Model:
         self.input_shape = input_shape
         self._lazy = any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in self._tensors())
         evaluating(module)
+        self.dtype = own_dtype(module)
         if self._lazy:
             self.run(torch.zeros(1, *input_shape))
-        nn.Module.float(module)
+            self.dtype = own_dtype(module)
         self.memory_format = self._fastest_format()
 
-    def outline(self) -> dict[str, Any]:
+    def outline(self) -> Built:
         """Names and shapes of the state, and which of them are parameters."""
         state = nn.Module.state_dict(self.module)
         parameters = [name for name, _ in nn.Module.named_parameters(self.module, remove_duplicate=False)]
-        return {
-            "state": {name: list(each.shape) for name, each in state.items() if isinstance(each, Tensor)},
-            "parameters": [name for name in parameters if name in state],
-            "lazy": self._lazy,
-            "scripted_or_quantised": any(_uncountable(each) for each in modules_of(self.module)),
-            "notes": sorted(self.notes),
-        }
+        return Built(
+            state={name: tuple(each.shape) for name, each in state.items() if isinstance(each, Tensor)},
+            parameters=tuple(name for name in parameters if name in state),
+            lazy=self._lazy,
+            scripted_or_quantised=any(_uncountable(each) for each in modules_of(self.module)),
+            notes=tuple(sorted(self.notes)),
+        )
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Put the grader's weights in. Names and shapes were matched by the grader."""
         nn.Module.load_state_dict(self.module, dict(tensors), strict=False)
 
-    def describe(self, tensors: Mapping[str, Tensor], facts: Mapping[str, Any]) -> dict[str, Any]:
+    def describe(self, tensors: Mapping[str, Tensor], masked: Sequence[str]) -> Described:
         """Torchinfo's view of the network with the given weights in it, pruning masks live.
 
         Args:
-            facts: `masks` lists names of parameters; `tensors` holds their masks as `<name>_mask`.
+            tensors: the weights, and the masks as `<name>_mask`.
+            masked: names of the parameters that have masks.
         """
-        masks = {name: tensors[f"{name}_mask"] for name in facts["masks"]}
+        masks = {name: tensors[f"{name}_mask"] for name in masked}
         state = nn.Module.state_dict(self.module)
         self.load({name: each for name, each in tensors.items() if name in state})
         for name, mask in masks.items():
@@ -108,36 +113,32 @@ class Model:
         try:
             return self._summary()
         except Exception as error:  # noqa: BLE001 - torchinfo is advisory: without it the counts are ours alone
-            return {"torchinfo": None, "torchinfo_error": describe(error), "mult_adds": None, "layers": []}
+            return Described(torchinfo=None, torchinfo_error=describe(error), mult_adds=None, layers=())
         finally:
             for name in masks:
                 prune.remove(*self._owner(name))  # type: ignore[no-untyped-call]
             evaluating(self.module)
 
-    def forward(self, pixels: Tensor, logits: Tensor, facts: Mapping[str, Any]) -> None:
+    def forward(self, pixels: Tensor, logits: Tensor, images: Batches) -> None:
         """Fill `logits` [N, classes] with the network's answers for uint8 `pixels` [N, c, H, W].
 
         Raises:
             SubmissionError: the output is not one row of `classes` numbers per image.
         """
         evaluating(self.module)
-        start = 0
-        for batch in self.batches(torch.split(pixels, facts["batch_size"]), facts):
-            logits[start : start + len(batch)] = self.rows(self.run(batch), len(batch), facts["classes"])
+        start, classes = 0, logits.shape[1]
+        for batch in self.batches(torch.split(pixels, images.batch_size), images):
+            logits[start : start + len(batch)] = self.rows(self.run(batch), len(batch), classes)
             start += len(batch)
 
-    def batches(self, parts: Iterable[Tensor], facts: Mapping[str, Any]) -> Iterator[Tensor]:
-        """The network's inputs, normalised and in its fastest layout, for uint8 parts [n, c, H, W]."""
-        shape = (1, -1, 1, 1)
-        mean, std = torch.tensor(facts["mean"]).view(shape), torch.tensor(facts["std"]).view(shape)
-        for part in parts:
-            batch = part.to(torch.float32).div_(255)
-            yield (batch - mean).div_(std).contiguous(memory_format=self.memory_format)
+    def batches(self, parts: Iterable[Tensor], images: Batches) -> Iterator[Tensor]:
+        """The network's inputs in its fastest layout for uint8 parts [n, c, H, W]."""
+        return normalised(parts, images, self.memory_format)
 
     def run(self, batch: Tensor) -> Any:
         """What the module returns."""
         with torch.inference_mode():
-            return self.module(batch)
+            return self.module(batch.to(self.dtype))
 
     @staticmethod
     def candidates(output: Any) -> list[Tensor]:
@@ -165,21 +166,21 @@ class Model:
             f"the last layer must give {classes} numbers per image",
         )
 
-    def _summary(self) -> dict[str, Any]:
+    def _summary(self) -> Described:
         statistics = torchinfo.summary(
             self.module, input_size=(1, *self.input_shape), device="cpu", mode="eval", verbose=0, depth=100
         )
         layers = [
-            [info.var_name, info.class_name, list(info.output_size or ()), int(info.num_params)]
+            (info.var_name, info.class_name, tuple(info.output_size or ()), int(info.num_params))
             for info in statistics.summary_list
             if info.is_leaf_layer
         ]
-        return {
-            "torchinfo": int(statistics.total_params),
-            "torchinfo_error": None,
-            "mult_adds": int(statistics.total_mult_adds),
-            "layers": layers[:2000],
-        }
+        return Described(
+            torchinfo=int(statistics.total_params),
+            torchinfo_error=None,
+            mult_adds=int(statistics.total_mult_adds),
+            layers=tuple(layers[:_MAX_LAYERS]),
+        )
 
     def _owner(self, name: str) -> tuple[nn.Module, str]:
         path, _, parameter = name.rpartition(".")
@@ -199,6 +200,24 @@ class Model:
                 raise
             return torch.contiguous_format
         return torch.channels_last
+
+
+def normalised(parts: Iterable[Tensor], images: Batches, layout: torch.memory_format) -> Iterator[Tensor]:
+    """uint8 parts [n, c, H, W] as float32 `(pixels / 255 - mean) / std`."""
+    shape = (1, -1, 1, 1)
+    mean, std = torch.tensor(images.mean).view(shape), torch.tensor(images.std).view(shape)
+    for part in parts:
+        batch = part.to(torch.float32).div_(255)
+        yield (batch - mean).div_(std).contiguous(memory_format=layout)
+
+
+def own_dtype(module: nn.Module) -> torch.dtype:
+    """The dtype that images arrive in: that of the first floating parameter, else buffer; float32 without either."""
+    owners = modules_of(module)
+    kept: list[Mapping[str, Tensor | None]] = [each._parameters for each in owners]  # noqa: SLF001
+    kept += [each._buffers for each in owners]  # noqa: SLF001
+    known = (tensor.dtype for tensors in kept for tensor in tensors.values() if tensor is not None)
+    return next((dtype for dtype in known if dtype in _COMPUTING), torch.float32)
 
 
 def evaluating(module: nn.Module) -> None:

@@ -1,4 +1,4 @@
-"""What weight formats share: the value they return when plain tensors do not say everything, and safe unpickling.
+"""Unpickle safely, and define what weight formats return when plain tensors do not say everything.
 
 Importing this module imports neither torch nor NumPy.
 """

@@ -1,4 +1,4 @@
-"""Frames between the grader and a worker, over one UNIX stream socket.
+"""Send and receive frames between the grader and a worker, over one UNIX stream socket.
 
 A frame is two lengths, a JSON header and a safetensors payload; file descriptors (shared images, space for logits)
 ride along with the first byte. Both sides use this module, but only the grader's side is under attack: it bounds every

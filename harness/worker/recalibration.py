@@ -1,18 +1,16 @@
-"""New running statistics for BatchNorm: what a network's changed weights really produce on training images."""
+"""Recalibrate BatchNorm: new running statistics, as the changed weights produce them on training images."""
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from harness.worker.messages import Batches
 from harness.worker.model import Model, evaluating, modules_of
 
 
-def recalibrated(model: Model, pixels: Tensor, facts: Mapping[str, Any]) -> dict[str, Tensor]:
+def recalibrated(model: Model, pixels: Tensor, images: Batches) -> dict[str, Tensor]:
     """The statistics that BatchNorm layers gather over `pixels` from nothing, with the weights that are loaded.
 
     The cumulative average of all batches (`momentum=None`), as in Izmailov et al. 2018, arXiv:1803.05407, section 3.2;
@@ -20,8 +18,7 @@ def recalibrated(model: Model, pixels: Tensor, facts: Mapping[str, Any]) -> dict
 
     Args:
         pixels: uint8 [N, c, H, W].
-        facts: `mean`, `std` and `batch_size`: images per batch at most; batches differ by one image at most, so that
-            they weigh the same.
+        images: how to cut and normalise them. Batches differ by one image at most, so that they weigh the same.
 
     Returns:
         `running_mean`, `running_var` and `num_batches_tracked` by their names in the state; empty without BatchNorm.
@@ -37,7 +34,7 @@ def recalibrated(model: Model, pixels: Tensor, facts: Mapping[str, Any]) -> dict
     before = {name: each.clone() for name, each in named.items()}
     momenta = [layer.momentum for layer in layers]
     try:
-        _gather(model, layers, pixels, facts)
+        _gather(model, layers, pixels, images)
         return {name: each.clone() for name, each in named.items()}
     finally:
         evaluating(model.module)
@@ -47,14 +44,14 @@ def recalibrated(model: Model, pixels: Tensor, facts: Mapping[str, Any]) -> dict
             each.copy_(before[name])
 
 
-def _gather(model: Model, layers: list[_BatchNorm], pixels: Tensor, facts: Mapping[str, Any]) -> None:
+def _gather(model: Model, layers: list[_BatchNorm], pixels: Tensor, images: Batches) -> None:
     evaluating(model.module)
     for layer in layers:
         _BatchNorm.reset_running_stats(layer)
         layer.momentum = None
         layer.training = True
-    parts = max(1, -(-len(pixels) // facts["batch_size"]))
-    for batch in model.batches(torch.tensor_split(pixels, parts), facts):
+    parts = max(1, -(-len(pixels) // images.batch_size))
+    for batch in model.batches(torch.tensor_split(pixels, parts), images):
         model.run(batch)
 
 

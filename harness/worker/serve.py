@@ -1,4 +1,4 @@
-"""The worker's loop: one request after the other, each answered or refused with the reason."""
+"""Serve requests, one after the other: each is answered, or refused with the reason."""
 
 from __future__ import annotations
 

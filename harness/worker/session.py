@@ -1,10 +1,13 @@
-"""The worker's memory between requests: sources, model, and how to run it."""
+"""Remember between requests: sources, model, and how to run it."""
 
 from __future__ import annotations
 
 import importlib
+import json
+import pkgutil
 import random
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,25 +15,61 @@ import numpy as np
 import torch
 
 from harness.errors import SubmissionError
+from harness.graph.refusal import GraphRefused
+from harness.graph.verification import probes
 from harness.plugins import Plugins
-from harness.worker import channel_pruning as channels
-from harness.worker import cost as speed
+from harness.values.base import Value
+from harness.values.graph import Graph
+from harness.values.networks import Latency
+from harness.worker import cost
+from harness.worker.channel_pruning import without_channels
 from harness.worker.cpu_only import cpu_only
 from harness.worker.decoding import decode_weights
 from harness.worker.forbidden import succeeded
-from harness.worker.kd import answer as kd
-from harness.worker.model import Model, build
+from harness.worker.messages import (
+    REQUESTS,
+    Answered,
+    AnswerProbes,
+    AskPlugin,
+    Build,
+    Built,
+    Compare,
+    Compared,
+    Counted,
+    CountMacs,
+    Decode,
+    Decoded,
+    Describe,
+    Done,
+    LoadGraph,
+    Logits,
+    MeasureLatency,
+    Open,
+    Opened,
+    PruneChannels,
+    Ran,
+    Recalibrate,
+    Request,
+    Trace,
+    Traced,
+    Tried,
+    TryForbidden,
+)
+from harness.worker.model import Model, build, evaluating
+from harness.worker.random_numbers import other_random_numbers
 from harness.worker.recalibration import recalibrated
+from harness.worker.replayed import ReplayedModel
 from harness.worker.shared_memory import mapped
 from harness.worker.sources.definitions import Located, Sources, find_entry_point
+from harness.worker.trace import trace
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
-    from harness.api.formats import WeightFormat
+    from harness.contracts.formats import WeightFormat
+    from harness.contracts.sources import WorkerHalf
     from harness.worker.protocol import Frame
 
-Answer = tuple[dict[str, Any], dict[str, "Tensor"]]
+Tensors = dict[str, torch.Tensor]
+Answer = tuple[dict[str, Any], Tensors]
 
 
 class Session:
@@ -47,6 +86,7 @@ class Session:
         self._entry: Located | None = None
         self._model: Model | None = None
         self._variant: tuple[str, Model] | None = None
+        self._replayed: ReplayedModel | None = None
 
     def handle(self, frame: Frame) -> Answer:
         """Answer one request.
@@ -55,26 +95,30 @@ class Session:
             SubmissionError: the submission cannot be used.
             BaseException: whatever the student's code raises.
         """
+        request = REQUESTS[frame.kind].model_validate(frame.facts)
         with cpu_only():
-            return self._answer(frame)
+            said, tensors = self._answer(request, frame)
+        return said.model_dump(mode="json"), tensors
 
-    def _answer(self, frame: Frame) -> Answer:
-        handlers: Mapping[str, Callable[[Frame], Answer]] = {
-            "open": lambda frame: (self._open(frame.facts), {}),
-            "decode": lambda frame: self._decode(frame.facts),
-            "build": lambda frame: (self._build(frame.facts), {}),
-            "describe": lambda frame: (self._built.describe(frame.tensors, frame.facts), {}),
-            "logits": lambda frame: (self._logits(frame), {}),
-            "kd": lambda frame: kd.answer(self._opened, frame.facts, frame.tensors),
-            "prune_channels": self._prune_channels,
-            "recalibrate": lambda frame: ({}, self._recalibrate(frame)),
-            "macs": lambda frame: ({"macs": speed.macs(self._asked(frame.facts))}, {}),
-            "probe": lambda frame: ({"possible": succeeded(frame.facts)}, {}),
-            "latency": lambda frame: (self._latency(frame), {}),
+    def _answer(self, request: Request[Any], frame: Frame) -> tuple[Value, Tensors]:
+        handlers: dict[type[Request[Any]], Callable[[Any], tuple[Value, Tensors]]] = {
+            Open: lambda asked: (self._open(asked), {}),
+            Decode: self._decode,
+            Build: lambda asked: (self._build(asked), {}),
+            Describe: lambda asked: (self._built.describe(frame.tensors, asked.masks), {}),
+            Logits: lambda asked: (self._logits(asked, frame), {}),
+            Recalibrate: lambda asked: (Done(), self._recalibrate(asked, frame)),
+            CountMacs: lambda asked: (Counted(macs=cost.macs(self._module(asked.variant))), {}),
+            MeasureLatency: lambda asked: (self._latency(asked, frame.tensors), {}),
+            Trace: lambda asked: self._trace(asked, frame.tensors),
+            LoadGraph: lambda asked: (self._load_graph(asked, frame.tensors), {}),
+            AnswerProbes: lambda asked: (Done(), self._answer_probes(asked, frame.tensors)),
+            Compare: lambda asked: (self._compare(asked, frame.tensors), {}),
+            PruneChannels: lambda asked: (Done(), self._prune_channels(asked, frame.tensors)),
+            AskPlugin: lambda asked: self._ask_plugin(asked, frame.tensors),
+            TryForbidden: lambda asked: (Tried(possible=tuple(succeeded(asked))), {}),
         }
-        if frame.kind not in handlers:
-            raise ValueError(f"unknown request {frame.kind!r}")
-        return handlers[frame.kind](frame)
+        return handlers[type(request)](request)
 
     @property
     def _opened(self) -> Sources:
@@ -86,82 +130,126 @@ class Session:
         assert self._model is not None, "the grader sends 'build' first"
         return self._model
 
-    def _asked(self, facts: Mapping[str, Any]) -> Model:
-        """The network a request is about: the submission's own, or the one variant that is held."""
-        wanted = facts.get("variant")
-        if wanted is None:
+    def _module(self, variant: str | None) -> Model:
+        """The module a request is about: the submission's own, or the one variant that is held."""
+        if variant is None:
             return self._built
         assert self._variant is not None, "the grader makes a variant before it asks for it"
         name, model = self._variant
-        assert name == wanted, f"holds {name}, not {wanted}"
+        assert name == variant, f"holds {name}, not {variant}"
         return model
 
-    def _open(self, facts: dict[str, Any]) -> dict[str, Any]:
-        self._formats = Plugins.of(*map(importlib.import_module, facts["formats"])).weight_formats
-        _seed()
-        self._sources = Sources(self._folder, facts["sources"])
-        if not facts["entry_points"]:
-            return {"source": "", "notes": []}
-        self._entry = find_entry_point(self._sources, facts["entry_points"])
-        return {"source": f"{self._entry.file} line {self._entry.line}", "notes": list(self._entry.notes)}
+    def _asked(self, variant: str | None, weights: Tensors) -> Model | ReplayedModel:
+        """What a request is about, with the weights in it: the graph where there is one, else the module."""
+        model = self._replayed or self._module(variant)
+        model.load(weights)
+        return model
 
-    def _decode(self, facts: dict[str, Any]) -> Answer:
+    def _open(self, request: Open) -> Opened:
+        self._formats = Plugins.of(*map(importlib.import_module, request.formats)).weight_formats
+        _seed()
+        self._sources = Sources(self._folder, request.sources)
+        if not request.entry_points:
+            return Opened(source="")
+        self._entry = find_entry_point(self._sources, request.entry_points)
+        return Opened(source=f"{self._entry.file} line {self._entry.line}", notes=tuple(self._entry.notes))
+
+    def _decode(self, request: Decode) -> tuple[Decoded, Tensors]:
         decoded = decode_weights(
-            self._folder / facts["weights"],
+            self._folder / request.weights,
             self._formats,
             self._sources.resolve if self._sources else None,
-            max_bytes=facts["max_bytes"],
+            max_bytes=request.max_bytes,
         )
-        return {
-            "format": decoded.format,
-            "aliases": [list(group) for group in decoded.aliases],
-            "storage_elements": decoded.storage_elements,
-            "bits": dict(decoded.bits),
-            "notes": list(decoded.notes),
-        }, dict(decoded.tensors)
+        said = Decoded(
+            format=decoded.format,
+            aliases=decoded.aliases,
+            storage_elements=decoded.storage_elements,
+            bits=dict(decoded.bits),
+            notes=tuple(decoded.notes),
+        )
+        return said, dict(decoded.tensors)
 
-    def _build(self, facts: dict[str, Any]) -> dict[str, Any]:
-        entry = find_entry_point(self._opened, facts["entry_points"]) if facts.get("entry_points") else self._entry
+    def _build(self, request: Build) -> Built:
+        entry = find_entry_point(self._opened, request.entry_points) if request.entry_points else self._entry
         if entry is None:
             raise SubmissionError("rejected", "there is no model to build")
         _seed()
-        model = build(entry, facts["model_arguments"], tuple(facts["input_shape"]))
-        if "variant" in facts:
-            self._variant = facts["variant"], model
-        else:
+        with other_random_numbers() if request.other_random_numbers else nullcontext():
+            model = build(entry, request.model_arguments, request.input_shape)
+        if request.variant is None:
             self._model = model
+        else:
+            self._variant = request.variant, model
         return model.outline()
 
-    def _prune_channels(self, frame: Frame) -> Answer:
-        facts = frame.facts
-        model = self._built
-        model.load(frame.tensors)
-        pruned = channels.without_channels(model, facts["method"], facts["keep"], facts["classes"])
-        self._variant = facts["variant"], pruned
-        state = torch.nn.Module.state_dict(pruned.module)
-        return {}, {name: each.detach() for name, each in state.items() if isinstance(each, torch.Tensor)}
-
-    def _recalibrate(self, frame: Frame) -> dict[str, Tensor]:
-        (pixels_descriptor,) = frame.descriptors
-        model = self._asked(frame.facts)
-        model.load(frame.tensors)
-        pixels = mapped(pixels_descriptor, np.uint8, tuple(frame.facts["pixels"]))
-        return recalibrated(model, pixels, frame.facts)
-
-    def _latency(self, frame: Frame) -> dict[str, float]:
-        model = self._asked(frame.facts)
-        model.load(frame.tensors)
-        return speed.latency(model, frame.facts)
-
-    def _logits(self, frame: Frame) -> dict[str, Any]:
+    def _logits(self, request: Logits, frame: Frame) -> Ran:
         pixels_descriptor, logits_descriptor = frame.descriptors
-        facts = frame.facts
-        pixels = mapped(pixels_descriptor, np.uint8, tuple(facts["pixels"]))
-        logits = mapped(logits_descriptor, np.float32, (len(pixels), facts["classes"]))
-        model = self._asked(facts)
-        model.load(frame.tensors)
-        model.forward(pixels, logits, facts)
-        return {"notes": sorted(model.notes)}
+        pixels = mapped(pixels_descriptor, np.uint8, request.images.pixels)
+        logits = mapped(logits_descriptor, np.float32, (len(pixels), request.classes))
+        model = self._asked(request.variant, frame.tensors)
+        model.forward(pixels, logits, request.images)
+        return Ran(notes=tuple(sorted(model.notes)))
+
+    def _recalibrate(self, request: Recalibrate, frame: Frame) -> Tensors:
+        (pixels_descriptor,) = frame.descriptors
+        model = self._asked(request.variant, frame.tensors)
+        pixels = mapped(pixels_descriptor, np.uint8, request.images.pixels)
+        if isinstance(model, ReplayedModel):
+            return model.recalibrated(pixels, request.images)
+        return recalibrated(model, pixels, request.images)
+
+    def _latency(self, request: MeasureLatency, weights: Tensors) -> Latency:
+        model = self._asked(request.variant, weights)
+        batch = torch.zeros(request.batch_size, *model.input_shape).contiguous(memory_format=model.memory_format)
+        if isinstance(model, Model):
+            evaluating(model.module)
+        return cost.latency(model.run, batch, request.seconds)
+
+    def _trace(self, request: Trace, weights: Tensors) -> tuple[Traced, Tensors]:
+        model = self._module(request.variant)
+        model.load(weights)
+        try:
+            traced = trace(model.module, model.input_shape, request.classes, request.batch)
+        except GraphRefused as refused:
+            return Traced(refused=refused.reason, operator=refused.operator, line=refused.line), {}
+        entries = traced.graph["tensors"]
+        unknown = {name for name, entry in entries.items() if not {name, *entry["aliases"]} & set(weights)}
+        return Traced(graph=json.dumps(traced.graph)), {name: traced.tensors[name] for name in sorted(unknown)}
+
+    def _answer_probes(self, request: AnswerProbes, weights: Tensors) -> Tensors:
+        model = self._module(request.variant)
+        model.load(weights)
+        evaluating(model.module)
+        answers = {}
+        for number, batch in enumerate(probes(model.input_shape, request.sizes)):
+            output = model.run(batch.contiguous(memory_format=model.memory_format))
+            answers[f"logits:{number}"] = model.rows(output, len(batch), request.classes)
+        return answers
+
+    def _load_graph(self, request: LoadGraph, constants: Tensors) -> Done:
+        self._replayed = ReplayedModel(Graph.model_validate_json(request.graph), constants)
+        return Done()
+
+    def _compare(self, request: Compare, tensors: Tensors) -> Compared:
+        assert self._replayed is not None, "the grader sends a graph first"
+        weights = {name.removeprefix("weight:"): each for name, each in tensors.items() if name.startswith("weight:")}
+        self._replayed.load(weights)
+        expected = [tensors[f"logits:{number}"] for number in range(len(request.sizes))]
+        return self._replayed.compared(expected, request.sizes)
+
+    def _ask_plugin(self, request: AskPlugin, tensors: Tensors) -> tuple[Answered, Tensors]:
+        # Nothing of the student's has run in this worker, and nothing of theirs is on Python's path.
+        half: WorkerHalf = pkgutil.resolve_name(request.half)
+        facts, answered = half(self._opened, request.facts, tensors)
+        return Answered(facts=facts), answered
+
+    def _prune_channels(self, request: PruneChannels, weights: Tensors) -> Tensors:
+        self._built.load(weights)
+        pruned = without_channels(self._built, request.order, request.keep, request.classes)
+        self._variant = request.variant, pruned
+        state = torch.nn.Module.state_dict(pruned.module)
+        return {name: each.detach() for name, each in state.items() if isinstance(each, torch.Tensor)}
 
 
 def _seed() -> None:

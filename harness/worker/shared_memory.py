@@ -1,4 +1,4 @@
-"""Memory handed to a worker as a file descriptor: images it may only read, and space it may only fill.
+"""Hand memory to a worker as a file descriptor: images it may only read, and space it may only fill.
 
 On Linux these are memfds with seals (`man 2 memfd_create`), so neither side can truncate what the other maps; elsewhere
 an unlinked temporary file has to do.

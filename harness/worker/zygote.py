@@ -1,4 +1,4 @@
-"""The zygote: a process that has imported torch and forks one locked worker for each request.
+"""Fork workers: the zygote has imported torch, and forks one locked worker for each request.
 
 Importing torch takes a second, forking a few milliseconds. Forking is safe because this process has exactly one thread
 (checked), never runs anything of a student's and never differentiates: torch's autograd engine refuses to work in the
@@ -85,6 +85,7 @@ def _prepare() -> None:
     from torch import nn
 
     from harness.torchvision_import import import_torchvision
+    from harness.worker.trace import trace
 
     torch.set_num_threads(1)
     for name in _MODULES:
@@ -98,6 +99,8 @@ def _prepare() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 4)).eval()
     with torch.inference_mode():
         network(torch.zeros(2, 3, 8, 8).contiguous(memory_format=torch.channels_last))
+    # The first trace of a process imports and registers what the others then find: more than a second.
+    trace(network, (3, 8, 8), 4)
     gc.collect()
     gc.freeze()
     threads = len(list(Path("/proc/self/task").glob("*"))) or 1

@@ -1,1 +1,1 @@
-"""Curves: accuracy against size under pruning and quantisation, and as handed in."""
+"""Measure curves: accuracy against size under pruning and quantisation, and as handed in."""

@@ -1,4 +1,4 @@
-"""Which weights are set to zero: `torch.nn.utils.prune`'s masks, bit for bit, all of a method from one sort."""
+"""Mask weights: `torch.nn.utils.prune`'s masks, bit for bit, all of a method from one sort."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from harness.api import Student
-from harness.networks.weights import twins
+from harness.api.weights import twins
 
 if TYPE_CHECKING:
     from torch import Tensor

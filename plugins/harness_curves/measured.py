@@ -1,4 +1,4 @@
-"""Accuracy against parameters of the checkpoints a student hands in: the curves of a report, measured again.
+"""Measure accuracy against parameters of the checkpoints a student hands in: the curves of a report, again.
 
 `submission.toml` lists them, one series per pruning rate or whatever the series are:
 
@@ -24,11 +24,11 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements
-from harness.text import clean
+from harness.api.text import clean
+from harness.api.weights import nonzero_elements
 from harness_curves.points import Point, Ruler, series
 
 _NAME = "measured_curve"

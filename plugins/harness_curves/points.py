@@ -1,18 +1,18 @@
-"""What all measured curves share: which images they are measured on, and what stands beside a point's accuracy."""
+"""Measure a curve's points: on which images, and what stands beside the accuracy."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from harness_accuracy import accuracy
 from harness_sizes.canonical import state_bytes
+from numpy.typing import NDArray
 
-from harness.api import Context, Examples, Images, Metric, Network, Options, Series, Student
-from harness.errors import SubmissionError
-from harness.networks.weights import nonzero_elements, stored_elements
+from harness.api import Context, Examples, Images, Metric, Network, Options, Series, Student, SubmissionError
+from harness.api.weights import nonzero_elements, stored_elements
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -85,13 +85,13 @@ class Ruler:
         return Point(left, self.accuracy(weights, shrunk.network), beside | ({} if macs is None else {"macs": macs}))
 
 
-def evenly(total: int, count: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+def evenly(total: int, count: int) -> NDArray[np.int64]:
     """The numbers floor(i · total / count), or all of them where there are no more."""
     count = min(count, total)
     return np.arange(count, dtype=np.int64) * total // count
 
 
-def subset(examples: Examples, chosen: np.ndarray[Any, np.dtype[np.int64]]) -> Examples:
+def subset(examples: Examples, chosen: NDArray[np.int64]) -> Examples:
     """The examples of these numbers, in this order."""
     import torch
 

@@ -1,4 +1,4 @@
-"""Accuracy against the parameters that are left when weights are set to zero or whole channels are removed.
+"""Measure accuracy against the parameters that are left when weights are zero or channels are removed.
 
 Without retraining. Unstructured pruning as `torch.nn.utils.prune` does it: the student's code only runs forward, the
 grader zeroes the weights it sends. Channels are removed in the worker by Torch-Pruning, and the network gets smaller
@@ -28,9 +28,9 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
 from harness_curves.masks import Masks, WeightMethod, prunable, pruned
 from harness_curves.points import Point, Ruler, Shrunk, series
 from harness_curves.summaries import SUMMARIES, summaries

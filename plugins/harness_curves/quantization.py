@@ -1,4 +1,4 @@
-"""Accuracy against size when weights are rounded to fewer bits, without retraining.
+"""Measure accuracy against size when weights are rounded to fewer bits, without retraining.
 
 Min-max quantisation as HW7 of NTU's Machine Learning 2020 has it, and fp16. The student's code only runs forward; the
 grader rounds the weights it sends.
@@ -24,9 +24,9 @@ from harness.api import (
     PositiveInt,
     Series,
     Student,
+    SubmissionError,
     hookimpl,
 )
-from harness.errors import SubmissionError
 from harness_curves.points import Point, Ruler, series
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""A curve of accuracy against size, in a few numbers."""
+"""Summarise a curve of accuracy against size in a few numbers."""
 
 from __future__ import annotations
 

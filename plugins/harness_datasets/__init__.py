@@ -1,1 +1,1 @@
-"""Kinds of data folders: IDX files, and folders of images."""
+"""Read data folders: IDX files, and folders of images."""

@@ -1,4 +1,4 @@
-"""IDX files, the format of MNIST and Fashion-MNIST (http://yann.lecun.com/exdb/mnist/, section "file formats")."""
+"""Read IDX files, the format of MNIST and Fashion-MNIST (http://yann.lecun.com/exdb/mnist/, "file formats")."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import overload
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
-from harness.api import Dataset, RawExamples, hookimpl
-from harness.errors import UsageError
+from harness.api import Dataset, RawExamples, UsageError, hookimpl
 
 
 class IdxDataset:
@@ -30,7 +30,7 @@ class IdxDataset:
         return RawExamples(_Pictures(images), labels.astype(np.int64), names)
 
 
-def read_idx(path: Path, *, dimensions: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def read_idx(path: Path, *, dimensions: int) -> NDArray[np.uint8]:
     """The array of one IDX file of unsigned bytes.
 
     Raises:
@@ -61,7 +61,7 @@ def _only(folder: Path, kind: str) -> Path:
 
 @dataclass(frozen=True)
 class _Pictures(Sequence[Image.Image]):
-    pixels: np.ndarray[Any, np.dtype[np.uint8]]
+    pixels: NDArray[np.uint8]
 
     def __len__(self) -> int:
         return len(self.pixels)

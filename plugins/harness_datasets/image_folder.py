@@ -1,4 +1,4 @@
-"""Folders of image files: one sub-folder per class, or Food-11's `{class}_{id}.jpg` names."""
+"""Read folders of image files: one sub-folder per class, or Food-11's `{class}_{id}.jpg` names."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from typing import overload
 import numpy as np
 from PIL import Image
 
-from harness.api import Dataset, RawExamples, hookimpl
-from harness.errors import UsageError
-from harness.torchvision_import import import_torchvision
+from harness.api import Dataset, RawExamples, UsageError, hookimpl
+from harness.api.files import import_torchvision
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _FOOD11 = re.compile(r"(\d+)_(\d+)")

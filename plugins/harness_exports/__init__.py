@@ -1,1 +1,1 @@
-"""Points for other systems: CSV, Canvas, Moodle, Gradescope."""
+"""Export points to other systems: CSV, Canvas, Moodle, Gradescope."""

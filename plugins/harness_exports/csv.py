@@ -1,4 +1,4 @@
-"""Every point of everyone as CSV, with names: the instructor's own record."""
+"""Export every point of everyone as CSV, with names: the instructor's own record."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.api import Exporter, hookimpl
-from harness.errors import UsageError
-from harness.text import csv_cell
-from harness.values.board import Board, Entry, Person, Standing, Unranked
+from harness.api import Board, Entry, Exporter, Person, Standing, Unranked, UsageError, hookimpl
+from harness.api.text import csv_cell
 
 _WHO = ("id", "name", "email", "team", "submission", "nickname", "members")
 _WHAT = ("status", "rank")

@@ -1,4 +1,4 @@
-"""Points for Gradescope: an autograder that hands out what was graded here, and runs no student's code.
+"""Export to Gradescope: an autograder that hands out what was graded here, and runs no student's code.
 
 Gradescope has no import of points, but runs an uploaded autograder for every submission. This one looks the submission
 up in `points.json`, by its id or by the e-mail addresses of those who handed it in, and writes its `results.json`
@@ -13,11 +13,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.api import Exporter, hookimpl
-from harness.errors import UsageError
-from harness.points.scoring import lines_for_student, total
-from harness.text import clean, first_of
-from harness.values.board import Board, Standing, Unranked
+from harness.api import Board, Exporter, Standing, Unranked, UsageError, hookimpl
+from harness.api.boards import lines_for_student, total
+from harness.api.text import clean, first_of
 
 _SUBMISSION = re.compile(r"submission_\d+")
 _MAX_NAMES_SHOWN = 5

@@ -1,4 +1,4 @@
-"""Scores as Canvas and Moodle import them: their own sheets, downloaded there, with our scores filled in.
+"""Export to Canvas and Moodle: their own sheets, downloaded there, with our scores filled in.
 
 Canvas   the gradebook: `Student,ID,…,SIS Login ID,Section,<title> (<assignment id>)…`, then a line of points possible.
          What is not in the file is not changed, and a blank cell is a change: so only our column is written, and only
@@ -18,10 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.api import Exporter, hookimpl
-from harness.csv_tables import read_lines
-from harness.errors import Problem, TableError, UsageError
-from harness.values.board import Board
+from harness.api import Board, Exporter, UsageError, hookimpl
+from harness.api.files import Problem, TableError, read_lines
 
 _CANVAS_PEOPLE = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
 _CANVAS_TITLE = re.compile(r"(?P<title>.*) \((?P<id>\d+)\)")

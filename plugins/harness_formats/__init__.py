@@ -1,1 +1,1 @@
-"""Weights formats: PyTorch's, safetensors, NumPy's, and HW7's pickles."""
+"""Decode weights formats: PyTorch's, safetensors, NumPy's, and HW7's pickles."""

@@ -1,4 +1,4 @@
-"""The common containers of weights: torch's two, safetensors and npz."""
+"""Decode the common containers of weights: torch's two, safetensors and npz."""
 
 from __future__ import annotations
 
@@ -10,10 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
-from harness.api import WeightFormat, hookimpl
-from harness.errors import SubmissionError
-from harness.submission.archives import zip_directory_bytes
-from harness.worker.pickles import head_and_tail, unpickle_arrays
+from harness.api import SubmissionError, WeightFormat, hookimpl
+from harness.api.worker import head_and_tail, load_checkpoint, unpickle_arrays, zip_directory_bytes
 
 _TORCH_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
 _DIRECTORY_LIMIT_BYTES = 2 << 20
@@ -34,8 +32,6 @@ class TorchZip:
 
     def decode(self, path: Path) -> Any:
         """Whatever was saved, on the CPU."""
-        from harness.worker.checkpoints import load_checkpoint
-
         entries = _entries(path)
         names = {each.filename.split("/", 1)[-1] for each in entries}
         if "constants.pkl" in names:
@@ -61,8 +57,6 @@ class TorchLegacy:
 
     def decode(self, path: Path) -> Any:
         """Whatever was saved, on the CPU."""
-        from harness.worker.checkpoints import load_checkpoint
-
         return load_checkpoint(path)
 
 

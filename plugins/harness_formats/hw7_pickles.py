@@ -1,4 +1,4 @@
-"""Raw pickles of NumPy arrays: HW7's 8-bit and 16-bit weights (NTU ML 2020).
+"""Decode raw pickles of NumPy arrays: HW7's 8-bit and 16-bit weights (NTU ML 2020).
 
 `encode8` stores each tensor as (min, max, uint8 array q), q = round((w - min) / (max - min) · 255), decoded as
 q / 255 · (max - min) + min; 0-dim tensors as a bare float64. `encode16` stores float16 arrays and float64 scalars.
@@ -12,10 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from harness.api import WeightFormat, hookimpl
-from harness.errors import SubmissionError
-from harness.values.networks import RawWeights
-from harness.worker.pickles import head_and_tail, unpickle_arrays
+from harness.api import RawWeights, SubmissionError, WeightFormat, hookimpl
+from harness.api.worker import head_and_tail, unpickle_arrays
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,1 +1,1 @@
-"""Integrity: does the network compute what it is graded for, with the weights that are counted?"""
+"""Probe integrity: does the network compute what it is graded for, with the weights that are counted?"""

@@ -1,4 +1,4 @@
-"""What the weights file says by itself, before the network is asked much: counts, storages, running statistics."""
+"""Examine the weights file before the network is asked much: counts, storages, running statistics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from harness_sizes import parameter_limit as harness_parameter_limit
 
 from harness.api import Check, Student
-from harness.networks.weights import stored_tensors
+from harness.api.weights import stored_tensors
 from harness_integrity.probes import Reference, Sample
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Whether a network's answers come from the weights that are counted, and from the image in front of it.
+"""Probe whether a network's answers come from the counted weights, and from the image in front of it.
 
 The grader owns weights and images, so it may change either and look at what the answers do. Every finding is evidence
 for a person, with what it cannot show; no shipped assignment takes points for one. `docs/integrity.md` says what each
@@ -13,8 +13,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from harness.api import Check, CheckSpec, Context, Evaluation, Evaluator, Fraction, Options, Student, hookimpl
-from harness.errors import SubmissionError
+from harness.api import (
+    Check,
+    CheckSpec,
+    Context,
+    Evaluation,
+    Evaluator,
+    Fraction,
+    Options,
+    Student,
+    SubmissionError,
+    hookimpl,
+)
 from harness_integrity.counts import counts_check, statistics_check, weights_used_check
 from harness_integrity.probes import Reference, Sample, image_noise_check, noise_check, scrub_check, take_sample
 from harness_integrity.processes import batch_check, sample_check, second_process

@@ -1,4 +1,4 @@
-"""The probes that run the network: each is one or two ordinary evaluations with other weights, images or batches.
+"""Probe the network: each probe is one or two ordinary evaluations with other weights, images or batches.
 
 Cost in images of a sample of n: the reference n, scrub n/2, noise n/2, image noise n/2, 7n/16 for
 `harness_integrity.processes` and n/16 for `harness_integrity.counts.weights_used_check`: 3n in all.
@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.api import Check, Examples, Images, Student
-from harness.errors import SubmissionError
-from harness.networks.weights import stored_tensors
+from harness.api import Check, Examples, Images, Student, SubmissionError
+from harness.api.weights import stored_tensors
 
 if TYPE_CHECKING:
     import torch

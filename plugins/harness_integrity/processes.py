@@ -1,4 +1,4 @@
-"""Whether an image's answer depends on anything but the image: on its batch, on what was asked before, on the process.
+"""Probe whether an image's answer depends on more than the image: its batch, what was asked before, the process.
 
 A part of the sample is asked again in a second process that has seen nothing yet, in another order and in other
 batches. Whatever the first process remembers, of the graded images or of the probes, the second cannot know.
@@ -10,8 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harness.api import Check, Metric, Student
-from harness.errors import SubmissionError
+from harness.api import Check, Metric, Student, SubmissionError
 from harness_integrity.probes import SURE, Reference, Sample, broken, generator
 
 if TYPE_CHECKING:

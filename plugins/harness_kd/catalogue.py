@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 
 from harness_kd.factors import HARD_SCALES, POWERS, REDUCTIONS, WEIGHTS, WHOLES, HardScale, Power, Reduction, Weights
+from harness_kd.hard_terms import HARDS, Hard
 from harness_kd.reference import Array, Case
-from harness_kd.terms import DIVERGENCES, HARDS, SOFTENINGS, Choice, Divergence, Hard, Softening
+from harness_kd.terms import DIVERGENCES, SOFTENINGS, Choice, Divergence, Softening
 
 PARTS: dict[str, tuple[Choice[Any], ...]] = {
     "divergence": DIVERGENCES,

@@ -11,13 +11,23 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
-from harness.api import Check, CheckSpec, Context, Evaluation, Evaluator, Options, Student, hookimpl
-from harness.errors import SubmissionError
+from harness.api import (
+    Check,
+    CheckSpec,
+    Context,
+    Evaluation,
+    Evaluator,
+    Options,
+    Student,
+    SubmissionError,
+    hookimpl,
+)
 from harness_kd.catalogue import mistakes
 from harness_kd.judgement import Judgement, JudgingRules
 from harness_kd.reference import Probe, as_json_setting, probes
 from harness_kd.reply import Found, Reading, function, mapping, readings, text, texts
 from harness_kd.verdict import judge
+from harness_kd.worker.answer import answer
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -74,7 +84,9 @@ def _check(student: Student, context: Context[KDLossOptions]) -> Check | None:
         "probes": [as_json_setting(probe) for probe in tried],
     }
     try:
-        reply = student.ask("kd", facts, _tensors(tried), limit_seconds=context.limit_seconds)
+        reply = student.ask(
+            answer, facts, _tensors(tried), doing="running the KD loss", limit_seconds=context.limit_seconds
+        )
     except SubmissionError as error:
         return _failed_to_run(error, context.limit_seconds)
     if "missing" in reply.facts:

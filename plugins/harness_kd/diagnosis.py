@@ -27,8 +27,9 @@ from harness_kd.factors import (
     WEIGHTS,
     WHOLES,
 )
+from harness_kd.hard_terms import HARDS
 from harness_kd.reference import Array, Case, batches, soft_half
-from harness_kd.terms import DIVERGENCES, HARDS, SOFTENINGS, Choice
+from harness_kd.terms import DIVERGENCES, SOFTENINGS, Choice
 
 STRICT, LOOSE = 1e-7, 3e-4
 """Relative residuals: of functions that compute in float64, and of those that cast to float32."""

@@ -1,1 +1,1 @@
-"""Similarity: submissions of a class whose weights have one origin."""
+"""Find submissions of a class whose weights may have one origin."""

@@ -1,4 +1,4 @@
-"""Whether submissions of a class are copies of each other.
+"""Find submissions of a class that may be copies of each other.
 
 Compares the weights themselves: equal files, equal tensors, resemblance as they stand and after their channels were put
 in the best order, whatever the layers are called and however channels are scaled. It is a list for review, with its

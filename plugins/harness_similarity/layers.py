@@ -1,4 +1,4 @@
-"""Layers in a form in which copies look alike: no names, no scales, no BatchNorm.
+"""Normalise layers into a form in which copies look alike: no names, no scales, no BatchNorm.
 
 A network with ReLUs computes the same when one channel is multiplied by c > 0 and the next layer's weights for it are
 divided by c; BatchNorm, folded into the convolution before it or not, multiplies each output channel once more. All of
@@ -19,13 +19,17 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
-    Floats = np.ndarray[Any, np.dtype[np.float32]]
+    Floats = NDArray[np.float32]
 
 MOST_LAYERS = 300
 """Layers looked at, the first of them: what somebody hands in must not decide how long everybody waits."""
-_ROUNDS = 8
+_MAX_ROUNDS = 64
+_EVEN = 0.01
+"""How much columns may still differ, as a share of their mean. A few rounds do, but small layers with numbers near
+zero need dozens: stopped early, scales show through and a rescaled copy looks like another network."""
 _DEAD = 1e-3
 """Columns smaller than this share of the mean are not blown up: they hold rounding, not knowledge."""
 
@@ -53,9 +57,13 @@ def normal_form(weight: Floats) -> Floats:
     """Rows [outputs, inputs, taps] of norm 1 and columns of equal norm; zeros stay zeros."""
     form = _unit_rows(weight.astype(np.float64))
     if form.shape[1] > 1:
-        for _ in range(_ROUNDS):
+        for _ in range(_MAX_ROUNDS):
             columns = np.sqrt(np.square(form).mean(axis=(0, 2), keepdims=True))
-            form = _unit_rows(form / np.maximum(columns, _DEAD * columns.mean() + np.finfo(float).tiny))
+            floor = _DEAD * columns.mean() + np.finfo(float).tiny
+            form = _unit_rows(form / np.maximum(columns, floor))
+            living = columns[columns > floor]
+            if not living.size or np.ptp(living) <= _EVEN * columns.mean():
+                break
     return form.astype(np.float32)
 
 
@@ -86,9 +94,9 @@ def contained(one: tuple[tuple[int, ...], ...], other: tuple[tuple[int, ...], ..
     )
 
 
-def _unit_rows(form: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
+def _unit_rows(form: NDArray[np.float64]) -> NDArray[np.float64]:
     norms = np.sqrt(np.square(form).sum(axis=(1, 2), keepdims=True))
-    unit: np.ndarray[Any, np.dtype[np.float64]] = form / np.maximum(norms, np.finfo(float).tiny)
+    unit: NDArray[np.float64] = form / np.maximum(norms, np.finfo(float).tiny)
     return unit
 
 

@@ -1,19 +1,20 @@
-"""How much two networks resemble each other, in place and after their channels were put in the best order."""
+"""Match two networks: how much they resemble each other, in place and with channels in the best order."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness_similarity.layers import Network
 
 if TYPE_CHECKING:
     from harness_similarity.layers import Floats
 
-    Order = np.ndarray[Any, np.dtype[np.intp]]
+    Order = NDArray[np.intp]
 
 _MAX_ROWS = 1024
 """Wider layers are compared in the order they have: matching takes a time that grows with the cube."""

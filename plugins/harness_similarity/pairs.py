@@ -1,4 +1,4 @@
-"""Which pairs of a class stand out: equal numbers, and resemblances beyond what the class and chance explain."""
+"""Pick the pairs of a class that stand out: equal numbers, and resemblances beyond what class and chance explain."""
 
 from __future__ import annotations
 

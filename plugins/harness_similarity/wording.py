@@ -1,16 +1,16 @@
-"""What is said of a pair: one paragraph that an instructor can forward, and a few figures for a table."""
+"""Put a pair into words: one paragraph that an instructor can forward, and a few figures for a table."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness.api import ClassEntry, Finding
-from harness.text import clean
+from harness.api.text import clean
 from harness_similarity.pairs import Alike, Equal, Pair, Usual
 
 _NAME_CHARACTERS = 60
@@ -70,7 +70,7 @@ def finding(
 class Agreements:
     """How often two submissions put an image into the same class."""
 
-    predictions: Mapping[str, np.ndarray[Any, np.dtype[np.int64]]]
+    predictions: Mapping[str, NDArray[np.int64]]
     median: float | None
     """Of the pairs of the class; None where there are too few to speak of."""
 

@@ -1,1 +1,1 @@
-"""The board as a web site: tables, scatter plots, curves, a page per submission."""
+"""Write the board as a web site: tables, scatter plots, curves, a page per submission."""

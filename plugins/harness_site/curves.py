@@ -1,4 +1,4 @@
-"""Curves of several submissions over each other, for the board's page."""
+"""Draw curves of several submissions over each other, for the board's page."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.api import Curve, Series
-from harness.charts.curve_chart import Axis, Drawn, Size, lines_chart
-from harness.charts.svg import colour, swatch
-from harness.text import clean
-from harness.values.board import Board
-from harness.values.report import ReportView
+from harness.api import Board, Curve, ReportView, Series
+from harness.api.charts import Axis, Drawn, Size, colour, lines_chart, swatch
+from harness.api.text import clean
 
 WIDE = Size(width=640, height=400, left=60, right=20, top=14, bottom=46)
 NARROW = Size(width=380, height=320, left=54, right=14, top=14, bottom=46)

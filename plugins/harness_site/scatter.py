@@ -1,4 +1,4 @@
-"""The picture of the board: its two Pareto metrics, the front, intervals, baselines and the limit."""
+"""Draw the board: its two Pareto metrics, the front, intervals, baselines and the limit."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.charts.curve_chart import Axis, Size, axes, x_axis
-from harness.charts.scales import Scale, spanning
-from harness.charts.svg import Place, element, label, whiskers
-from harness.text import clean, interval_text, metric_text
-from harness.values.board import Axes, Baseline, Board, Standing
+from harness.api import Axes, Baseline, Board, Standing
+from harness.api.charts import Axis, Place, Scale, Size, axes, element, label, spanning, whiskers, x_axis
+from harness.api.text import clean, interval_text, metric_text
 
 WIDE = Size(width=920, height=430, left=62, right=24, top=26, bottom=46)
 NARROW = Size(width=380, height=360, left=54, right=14, top=26, bottom=46)

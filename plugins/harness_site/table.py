@@ -1,4 +1,4 @@
-"""The rows and columns of the board's page."""
+"""Lay out the rows and columns of the board's page."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from harness.api import Metric
-from harness.charts.scales import Scale, spanning
-from harness.charts.svg import element
-from harness.text import clean, interval_text, metric_text, plain_number, score_text
-from harness.values.board import Baseline, Board, Entry, Standing, symbols
+from harness.api import Baseline, Board, Entry, Metric, Standing
+from harness.api.boards import symbols
+from harness.api.charts import Scale, element, spanning
+from harness.api.text import clean, interval_text, metric_text, plain_number, score_text
 
 _DRAWN_ROWS = 1_000
 """Longer boards have no intervals drawn in them: their page is large enough."""

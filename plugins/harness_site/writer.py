@@ -1,4 +1,4 @@
-"""The board as a web site: one folder of pages that work from a disk, without a network and anything to install.
+"""Write the board as a web site: one folder of pages that work from a disk, without a network or installation.
 
 `index.html` is the board: table, picture and curves. Every submission has a page below `submissions/`, named after a
 hash of the name that the board has for it, so that a link stays what it is when ranks change.
@@ -13,11 +13,9 @@ from pathlib import Path
 
 from jinja2 import Environment
 
-from harness.api import Writer, hookimpl
-from harness.parallel import mapped
-from harness.values.board import Board, used_symbols
-from harness.values.report import ReportView
-from harness.web import page, report_page, templates
+from harness.api import Board, ReportView, Writer, hookimpl
+from harness.api.boards import used_symbols
+from harness.api.web import mapped, page, report_page, templates
 from harness_site.curves import overlays
 from harness_site.scatter import scatter
 from harness_site.table import SiteTable, page_facts, people

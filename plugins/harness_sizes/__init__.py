@@ -1,1 +1,1 @@
-"""Sizes: parameters, stored bytes, canonical bytes, and their limits."""
+"""Measure sizes: parameters, stored bytes, canonical bytes, and their limits."""

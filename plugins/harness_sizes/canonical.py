@@ -1,4 +1,4 @@
-"""What weights need at the least, written plainly: the same bytes for the same weights, whatever file they came in.
+"""Write weights plainly, as the least they need: the same bytes for the same weights, whatever their file.
 
 The tensors follow one another in the order of the file; nothing stands between them, since names, shapes and widths
 are the network's, not the weights'. A tensor is either all its values, or, where that is shorter, a mask of one bit per
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Protocol
 
 from harness.api import ModelFacts
-from harness.networks.weights import live_masks, twins
+from harness.api.weights import live_masks, twins
 
 if TYPE_CHECKING:
     from torch import Tensor

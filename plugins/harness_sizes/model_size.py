@@ -1,4 +1,4 @@
-"""The size of what was handed in, in bytes: as the file it is, and as the least its weights need."""
+"""Measure the size of what was handed in, in bytes: as the file it is, and as the least its weights need."""
 
 from __future__ import annotations
 

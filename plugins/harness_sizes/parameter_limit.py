@@ -1,4 +1,4 @@
-"""How many parameters a network has, by the count the assignment judges, and whether the counts agree.
+"""Count a network's parameters, by the count the assignment judges, and whether the counts agree.
 
 Courses differ, so there are three: what torchinfo reports (`total_params`), what is stored in the file, and what of
 that is not zero. torchinfo looks at a live module beside student code and can be wrong for honest reasons (tied weights
@@ -24,7 +24,7 @@ from harness.api import (
     Student,
     hookimpl,
 )
-from harness.networks.weights import nonzero_elements, stored_elements, stored_tensors
+from harness.api.weights import nonzero_elements, stored_elements, stored_tensors
 
 PARAMETERS = MetricSpec("parameters", unit="parameters", higher_is_better=False, about="weights", on_board="always")
 KINDS = tuple(

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from requirements import lacking
 from site_fakes import hostile_class, site_of
 
 
@@ -19,10 +19,7 @@ def browser() -> Iterator[Any]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
     if chromium is None or driver is None:
-        missing = "no chromium and chromedriver on PATH (Debian: apt install chromium chromium-driver)"
-        if os.environ.get("HARNESS_REQUIRE_ALL") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        lacking("no chromium and chromedriver on PATH (Debian: apt install chromium chromium-driver)")
     from selenium import webdriver
 
     options = webdriver.ChromeOptions()

@@ -9,13 +9,19 @@ import pytest
 from hostile_arena import ARENAS, Arena
 
 
-@pytest.fixture(scope="session", params=ARENAS, ids="-".join)
-def arena(request: pytest.FixtureRequest) -> Iterator[Arena]:
-    arena = Arena(*request.param)
-    yield arena
-    arena.close()
+@pytest.fixture(scope="session")
+def arenas() -> Iterator[dict[tuple[str, str], Arena]]:
+    made = {each: Arena(*each) for each in ARENAS}
+    yield made
+    for arena in made.values():
+        arena.close()
+
+
+@pytest.fixture(params=ARENAS, ids="-".join)
+def arena(arenas: dict[tuple[str, str], Arena], request: pytest.FixtureRequest) -> Arena:
+    return arenas[request.param]
 
 
 @pytest.fixture
 def outcome(arena: Arena) -> dict[str, Any]:
-    return arena.run("grade")
+    return arena.graded()

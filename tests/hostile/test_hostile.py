@@ -7,19 +7,25 @@ import re
 from typing import Any
 
 import pytest
-from hostile_class import HONEST, HONEST_ACCURACY, Attack, attacks
+from hostile_arena import ARENAS, Arena
+from hostile_class import HONEST, HONEST_ACCURACY, Attack, attacks, chosen
 from hostile_gaps import KNOWN_GAPS
 
-ATTACKS = attacks()
+FACED = [
+    pytest.param(place, attack, id=f"{'-'.join(place)}-{attack.name}")
+    for place in ARENAS
+    for attack in Arena(*place).attacks()
+]
 
 pytestmark = pytest.mark.timeout(500)
 
 
 def test_there_are_enough():
-    assert len(ATTACKS) >= 55
+    assert len(attacks()) >= 110
+    assert len(attacks()) / 4 <= len(chosen()) <= len(attacks()) / 2
 
 
-@pytest.mark.parametrize("attack", ATTACKS, ids=lambda each: each.name)
+@pytest.mark.parametrize(("arena", "attack"), FACED, indirect=["arena"])
 def test_attack(attack: Attack, outcome: dict[str, Any], arena, request):
     gap = KNOWN_GAPS.get(arena.backend, {}).get(attack.name)
     if gap is not None:
@@ -62,8 +68,8 @@ def test_honest_neighbours_are_unharmed(outcome):
         assert {check["verdict"] for check in result["checks"]} == {"passed"}, result["checks"]
 
 
-def test_everyone_is_graded_once(outcome):
-    expected = {each.name for each in ATTACKS if each.assignment == "main"} | {*HONEST, "neighbour"}
+def test_everyone_is_graded_once(arena, outcome):
+    expected = {each.name for each in arena.attacks() if each.assignment == "main"} | {*HONEST, "neighbour"}
     assert set(outcome["results"]["main"]) == expected
 
 

@@ -19,17 +19,17 @@ from harness.plugins import Plugins
 from harness.store.store import Store
 from harness.values.results import Result
 
-# What is shown does not depend on the sandbox: one run is enough.
-pytestmark = [pytest.mark.timeout(500), pytest.mark.parametrize("arena", ARENAS[:1], ids="-".join, indirect=True)]
+# What is shown does not depend on the sandbox: the run with all attacks is enough.
+pytestmark = pytest.mark.timeout(500)
 
 EVIL = ["terminal_text", "evil_names", "giant_error", "print_gigabytes"]
 
 
 @pytest.fixture(scope="module")
-def shown(arena, tmp_path_factory):
+def shown(arenas, tmp_path_factory):
     """Runs a command on a store of everything that was graded."""
-    outcome = arena.run("grade")
-    path = str(outcome["folder"] / "main.toml")
+    outcome = arenas[ARENAS[0]].graded()
+    path = str(outcome["folder"] / "hostile-main.toml")
     assignment = load(path, Plugins.installed())
     url = f"sqlite:///{tmp_path_factory.mktemp('store')}/h.db"
     with closing(Store.open(url)) as store:
@@ -49,8 +49,8 @@ def _strange(text: str) -> set[str]:
     return {each for each in text if unicodedata.category(each) in {"Cc", "Cf", "Cs", "Co"} and each != "\n"}
 
 
-def test_it_was_evil(outcome):
-    results = outcome["results"]["main"]
+def test_it_was_evil(arenas):
+    results = arenas[ARENAS[0]].graded()["results"]["main"]
     assert "\x1b]0;pwned\x07" in results["terminal_text"]["printed"]
     assert results["evil_names"]["nickname"] == EVIL_NAME
 

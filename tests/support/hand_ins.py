@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import psutil
-import pytest
 import torch
+from builders import SIZE, limits, noise, write_assignment, write_idx
+from requirements import lacking
 from torch import nn
 
 from harness.assignment.loading import Assignment, load
@@ -27,9 +26,8 @@ from harness.submission.discovery import discover
 from harness.submission.reading import Submission, read_submission
 from harness.values.results import Result
 
-REPOSITORY = Path(__file__).parents[2]
 PLUGINS = Plugins.installed()
-CLASSES, SIZE, IMAGES = 4, 8, 40
+IMAGES = 40
 
 HONEST = """
 import torch
@@ -44,56 +42,20 @@ class StudentNet(nn.Module):
         return self.fc(x.flatten(1))
 """
 
-_ASSIGNMENT = """
-id = "small"
-title = "Small"
-{evaluators}
-[submission]
-entry_points = ["StudentNet"]
-input_sizes = [8]
-[data.test]
-id = "noise"
-dataset = "idx"
-path = "data"
-[images]
-classes = 4
-resize = "none"
-mean = [0.5, 0.5, 0.5]
-std = [0.5, 0.5, 0.5]
-[limits]
-{limits}
-[[ranking]]
-metric = "accuracy"
-higher_is_better = true
-"""
-
 
 def sandbox_called(name: str) -> Sandbox:
     """The sandbox, or a skipped test where it does not work (HARNESS_REQUIRE_ALL=1 makes that a failure)."""
     try:
         return choose(name)
     except SandboxUnavailable as error:
-        if os.environ.get("HARNESS_REQUIRE_ALL") == "1":
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        lacking(str(error))
 
 
-def small_assignment(folder: Path, evaluators: Iterable[str] = ("accuracy",), **limits: float) -> Assignment:
-    """28x28 would be slow: 40 images of 8x8 random pixels in 4 classes."""
-    (folder / "data").mkdir(parents=True)
-    generator = np.random.default_rng(0)
-    pixels = generator.integers(0, 256, (IMAGES, SIZE, SIZE), dtype=np.uint8)
-    labels = generator.integers(0, CLASSES, IMAGES, dtype=np.uint8)
-    for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
-        header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-        (folder / "data" / f"test-{kind}-ubyte").write_bytes(header + array.tobytes())
-    generous = {"import_seconds": 40, "build_seconds": 40, "forward_seconds": 40, "request_seconds": 40}
-    text = _ASSIGNMENT.format(
-        evaluators="\n".join(f"[evaluators.{name}]" for name in evaluators),
-        limits="\n".join(f"{name} = {value}" for name, value in {**generous, **limits}.items()),
-    )
-    (folder / "small.toml").write_text(text)
-    return load(str(folder / "small.toml"), PLUGINS)
+def small_assignment(folder: Path, evaluators: Iterable[str] = ("accuracy",), **changed: float) -> Assignment:
+    """40 images of 8x8 random pixels in 4 classes; limits that only an endless loop reaches, or those given."""
+    write_idx(folder / "data", *noise(IMAGES))
+    path = write_assignment(folder, evaluators={name: {} for name in evaluators}, limits={**limits(40), **changed})
+    return load(str(path), PLUGINS)
 
 
 def linear(seed: int = 0) -> nn.Module:
@@ -134,7 +96,7 @@ def opened(path: Path, assignment: Assignment, sandbox: Sandbox, size: int = SIZ
         submission = staged(path, box.path)
         shared = SharedImages("a test's secret")
         formats = PLUGINS.weight_format_modules
-        with SandboxedStudent(submission, assignment, box, shared, formats, size) as student:
+        with SandboxedStudent(submission, assignment, box, shared, format_modules=formats, input_size=size) as student:
             student.open()
             yield student
 

@@ -3,58 +3,33 @@
 from __future__ import annotations
 
 import re
-import struct
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from builders import CLASSES, SIZE, limits, write_assignment, write_idx
 from hostile_crafted import CRAFTED
 
 HAND_INS = Path(__file__).parents[1] / "hostile" / "hand_ins"
 COMMON = HAND_INS.parent / "common" / "attack.py"
 OUTLIVES = HAND_INS.parent / "common" / "outlives.py"
 VICTIMS = ("outlives_1", "outlives_2")
-CLASSES, SIZE, IMAGES = 4, 8, 64
+IMAGES = 64
 HONEST_ACCURACY = 56 / 64
 HONEST = ("aaa_honest", "i_honest", "m_honest", "zzz_honest")
 LIMIT_SECONDS, MEMORY_BYTES = 5, 640 << 20
-_HEADER = re.compile(r"^# (assignment|expect|reason|check|accuracy|silent|weights): (.+)$", re.MULTILINE)
-_ASSIGNMENT = """
-id = "hostile-{name}"
-title = "Hostile"
-{evaluators}
-[submission]
-entry_points = ["StudentNet"]
-input_sizes = [8]
-[data.test]
-id = "noise"
-dataset = "idx"
-path = "data"
-[images]
-classes = 4
-resize = "none"
-mean = [0.5, 0.5, 0.5]
-std = [0.5, 0.5, 0.5]
-[limits]
-import_seconds = {seconds}
-build_seconds = {seconds}
-forward_seconds = {seconds}
-request_seconds = {seconds}
-memory_bytes = {memory}
-tensor_bytes = 67_108_864
-submission_bytes = 67_108_864
-[[ranking]]
-metric = "accuracy"
-higher_is_better = true
-"""
-_EVALUATORS = {
-    "main": '[evaluators.accuracy]\n[evaluators.parameter_limit]\nlimit = 1000\ncount = "torchinfo"\n'
-    "[evaluators.integrity]\nimages = 64",
-    "kd": "[evaluators.accuracy]\n[evaluators.kd_loss]",
-    "victims": "[evaluators.accuracy]",
+_HEADER = re.compile(r"^# (assignment|expect|reason|check|accuracy|silent|weights|everywhere): (.+)$", re.MULTILINE)
+_EVALUATORS: Mapping[str, Mapping[str, Any]] = {
+    "main": {
+        "accuracy": {},
+        "parameter_limit": {"limit": 1000, "count": "torchinfo"},
+        "integrity": {"images": IMAGES},
+    },
+    "kd": {"accuracy": {}, "kd_loss": {}},
+    "victims": {"accuracy": {}},
 }
 
 
@@ -69,6 +44,7 @@ class Attack:
         accuracy: "honest", "any", or the most it may reach.
         says_so: whether the hand-in prints "attacked" once its attack was carried out.
         more_weights: (name, elements) of a tensor that its weights hold beside the honest ones.
+        everywhere: whether its outcome is the level's or the user's doing, so that every combination must show it.
     """
 
     name: str
@@ -79,6 +55,7 @@ class Attack:
     accuracy: str | float
     says_so: bool
     more_weights: tuple[str, int] | None = None
+    everywhere: bool = False
 
 
 def attacks() -> list[Attack]:
@@ -88,6 +65,13 @@ def attacks() -> list[Attack]:
         Attack(name, "main", (each.status,), each.reason, (), "honest", says_so=False) for name, each in CRAFTED.items()
     ]
     return written + crafted
+
+
+def chosen() -> list[Attack]:
+    """Those that differ by level or user, and every fourth of the others: always the same, from all over."""
+    every = attacks()
+    others = [each for each in every if not each.everywhere]
+    return [each for each in every if each.everywhere or each in others[::4]]
 
 
 def _of_headers(path: Path) -> Attack:
@@ -106,6 +90,7 @@ def _of_headers(path: Path) -> Attack:
         accuracy=float(accuracy.removeprefix("at most ")) if accuracy.startswith("at most") else accuracy,
         says_so="silent" not in found and ("(Attack)" in text or 'say("attacked")' in text),
         more_weights=_named_size(found["weights"][0]) if "weights" in found else None,
+        everywhere="everywhere" in found,
     )
 
 
@@ -114,17 +99,18 @@ def _named_size(text: str) -> tuple[str, int]:
     return name, int(size)
 
 
-def write_class(folder: Path, targets: Mapping[str, Any]) -> dict[str, Path]:
+def write_class(folder: Path, targets: Mapping[str, Any], hostile: Sequence[Attack]) -> dict[str, Path]:
     """Write data, assignments and hand-ins below `folder`; the assignment files by name.
 
     Args:
         targets: what attacks aim at, by the name of a constant.
+        hostile: those that are handed in.
     """
     state = _write_data(folder / "data")
     labels = np.frombuffer((folder / "data" / "test-labels-idx1-ubyte").read_bytes()[8:], np.uint8)
     constants = "".join(f"{name} = {value!r}\n" for name, value in {**targets, "LABELS": labels.tolist()}.items())
     files = {"attack.py": COMMON.read_text(), "targets.py": constants}
-    for each in attacks():
+    for each in hostile:
         if each.name not in CRAFTED:
             place = folder / "class" / each.assignment / each.name
             more = {each.more_weights[0]: torch.zeros(each.more_weights[1])} if each.more_weights else {}
@@ -133,13 +119,14 @@ def write_class(folder: Path, targets: Mapping[str, Any]) -> dict[str, Path]:
     for name in (*HONEST, "neighbour"):
         _hand_in(folder / "class" / "main" / name, honest, state)
     _hand_in(folder / "class" / "kd" / "kd_honest", {**files, "model.py": _HONEST_KD}, state)
-    for name, crafted in CRAFTED.items():
-        crafted.make(folder / "class" / "main" / name, honest, state, targets["OUTSIDE"])
+    for each in hostile:
+        if each.name in CRAFTED:
+            CRAFTED[each.name].make(folder / "class" / "main" / each.name, honest, state, targets["OUTSIDE"])
     return {name: _write_assignment(folder, name) for name in ("main", "kd")}
 
 
 def write_victims(folder: Path) -> None:
-    """A class of hand-ins that try to outlive the grader, and `victims.toml`, whose limits do not end them."""
+    """A class of hand-ins that try to outlive the grader, and their assignment, whose limits do not end them."""
     state = _write_data(folder / "data")
     for name in VICTIMS:
         _hand_in(
@@ -174,20 +161,16 @@ def _hand_in(folder: Path, files: Mapping[str, str], state: dict[str, Any]) -> N
 
 def _write_data(folder: Path) -> dict[str, Any]:
     """Noise, labelled by a network that is right about seven images of eight; that network's weights."""
-    folder.mkdir()
     generator = np.random.default_rng(0)
     pixels = generator.integers(0, 256, (IMAGES, SIZE, SIZE), dtype=np.uint8)
     weight = generator.normal(size=(CLASSES, 3 * SIZE * SIZE)).astype(np.float32)
     seen = np.repeat((pixels.reshape(IMAGES, 1, -1) / 255 - 0.5) / 0.5, 3, axis=1).reshape(IMAGES, -1)
     labels = (seen @ weight.T).argmax(1).astype(np.uint8)
     labels[::8] = (labels[::8] + 1) % CLASSES
-    for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
-        header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-        (folder / f"test-{kind}-ubyte").write_bytes(header + array.tobytes())
+    write_idx(folder, pixels, labels)
     return {"fc.weight": torch.from_numpy(weight), "fc.bias": torch.zeros(CLASSES)}
 
 
 def _write_assignment(folder: Path, name: str, seconds: int = LIMIT_SECONDS) -> Path:
-    path = folder / f"{name}.toml"
-    path.write_text(_ASSIGNMENT.format(name=name, evaluators=_EVALUATORS[name], seconds=seconds, memory=MEMORY_BYTES))
-    return path
+    small = {"memory_bytes": MEMORY_BYTES, "tensor_bytes": 64 << 20, "submission_bytes": 64 << 20}
+    return write_assignment(folder, id=f"hostile-{name}", evaluators=_EVALUATORS[name], limits=limits(seconds, **small))

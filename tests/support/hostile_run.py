@@ -1,7 +1,8 @@
 """Grades the hostile class in a process of its own, as whatever user starts it, and writes down what happened.
 
-    python hostile_run.py grade FOLDER SANDBOX    everything; FOLDER/outcome.json holds the outcome
-    python hostile_run.py kill FOLDER SANDBOX     kills the grader in mid-run; FOLDER/outcome.json lists survivors
+    python hostile_run.py grade FOLDER SANDBOX     everything; FOLDER/outcome.json holds the outcome
+    python hostile_run.py sample FOLDER SANDBOX    the same with a quarter of the attacks
+    python hostile_run.py kill FOLDER SANDBOX      kills the grader in mid-run; FOLDER/outcome.json lists survivors
 
 Exit code 3: the sandbox does not work here; the reason is on standard error.
 """
@@ -14,6 +15,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import psutil
 from hostile_canaries import Canaries
-from hostile_class import LIMIT_SECONDS, VICTIMS, write_class, write_victims
+from hostile_class import LIMIT_SECONDS, VICTIMS, Attack, attacks, chosen, write_class, write_victims
 
 from harness.assignment.loading import load
 from harness.errors import SandboxUnavailable
@@ -49,21 +51,23 @@ def main() -> None:
         sys.exit(3)
     match mode:
         case "grade":
-            _write(folder, _grade(folder, sandbox))
+            _write(folder, _grade(folder, sandbox, attacks()))
+        case "sample":
+            _write(folder, _grade(folder, sandbox, chosen()))
         case "victim":
-            _report(folder / "victims.toml", folder / "class" / "victims", sandbox, _Telling())
+            _report(folder / "hostile-victims.toml", folder / "class" / "victims", sandbox, _Telling())
 
 
 def _write(folder: Path, outcome: dict[str, Any]) -> None:
     (folder / "outcome.json").write_text(json.dumps(outcome))
 
 
-def _grade(folder: Path, sandbox: Sandbox) -> dict[str, Any]:
+def _grade(folder: Path, sandbox: Sandbox, hostile: Sequence[Attack]) -> dict[str, Any]:
     started = time.monotonic()
     with Canaries(folder) as canaries:
         os.environ |= {"HOME": str(canaries.home), "TMPDIR": str(canaries.temporary)}
         os.environ["HOSTILE_GRADER"] = canaries.secret("environment")
-        assignments = write_class(folder, {**canaries.targets(), "LIMIT_SECONDS": LIMIT_SECONDS})
+        assignments = write_class(folder, {**canaries.targets(), "LIMIT_SECONDS": LIMIT_SECONDS}, hostile)
         (folder / "class" / "main" / "neighbour" / "notes.txt").write_text(canaries.secret("neighbour"))
         before = canaries.state()
         results = {name: _report(path, folder / "class" / name, sandbox) for name, path in assignments.items()}
@@ -99,7 +103,7 @@ def _report(path: Path, submissions: Path, sandbox: Sandbox, events: GradingEven
         sandbox=sandbox,
         jobs=2,
         events=events,
-        image_seed=os.urandom(8).hex(),
+        image_seed="known to nobody who hands in",
     )
     return {result.submission: json.loads(result.to_json()) for result in results}
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import pickle
-import struct
 import tarfile
 import zipfile
 from collections.abc import Callable, Mapping
@@ -15,48 +14,17 @@ from typing import Any
 
 import numpy as np
 import torch
+from builders import CLASSES, SIZE, limits, noise, write_assignment, write_idx
 from safetensors.torch import save as save_safetensors
 from torch import nn
 
-CLASSES, SIZE, IMAGES = 4, 8, 60
+IMAGES = 60
 PARAMETERS = 192 * CLASSES + CLASSES
-
-ASSIGNMENT = """
-id = "messy"
-title = "Messy hand-ins"
-[submission]
-entry_points = ["StudentNet", "get_student_model"]
-input_sizes = [8]
-predictions = true
-[data.test]
-id = "noise"
-dataset = "idx"
-path = "data"
-[images]
-classes = 4
-resize = "none"
-mean = [0.5, 0.5, 0.5]
-std = [0.5, 0.5, 0.5]
-[limits]
-import_seconds = 90
-build_seconds = 90
-forward_seconds = 90
-[evaluators.parameter_limit]
-limit = 1000
-[evaluators.accuracy]
-[evaluators.model_size]
-limit_bytes = 20_000
-[evaluators.claims]
-[rubric]
-gates = ["parameter_limit"]
-[[rubric.points]]
-name = "size"
-check = "weights_size"
-points = 1
-[[ranking]]
-metric = "accuracy"
-higher_is_better = true
-"""
+SUBMISSION = {
+    "entry_points": ["StudentNet", "get_student_model"],
+    "input_sizes": [SIZE],
+    "predictions": True,
+}
 
 HEAD = "import torch\nimport torch.nn as nn\n"
 NET = """
@@ -93,14 +61,26 @@ class Case:
     loose: bool = False
 
 
-def write_assignment(folder: Path) -> Path:
-    (folder / "data").mkdir(parents=True)
-    pixels, labels = images()
-    for kind, array in (("images-idx3", pixels), ("labels-idx1", labels)):
-        header = struct.pack(f">4B{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-        (folder / "data" / f"test-{kind}-ubyte").write_bytes(header + array.tobytes())
-    (folder / "messy.toml").write_text(ASSIGNMENT)
-    return folder / "messy.toml"
+def write_messy_assignment(folder: Path, **changed: Any) -> Path:
+    """The assignment, with these tables in the place of its own."""
+    write_idx(folder / "data", *images())
+    tables = {
+        "id": "messy",
+        "title": "Messy hand-ins",
+        "submission": SUBMISSION,
+        "limits": limits(90),
+        "evaluators": {
+            "parameter_limit": {"limit": 1000},
+            "accuracy": {},
+            "model_size": {"limit_bytes": 20_000},
+            "claims": {},
+        },
+        "rubric": {
+            "gates": ["parameter_limit"],
+            "points": [{"name": "size", "check": "weights_size", "points": 1}],
+        },
+    }
+    return write_assignment(folder, **{**tables, **changed})
 
 
 def write_class(folder: Path) -> None:
@@ -114,9 +94,7 @@ def write_class(folder: Path) -> None:
 
 
 def images() -> tuple[Any, Any]:
-    generator = np.random.default_rng(0)
-    pixels = generator.integers(0, 256, (IMAGES, SIZE, SIZE), dtype=np.uint8)
-    return pixels, generator.integers(0, CLASSES, IMAGES, dtype=np.uint8)
+    return noise(IMAGES)
 
 
 def reference() -> dict[str, Any]:

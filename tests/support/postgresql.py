@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
+from requirements import lacking
 
 _START_SECONDS = 60
 
@@ -38,10 +38,7 @@ def running() -> Iterator[Cluster]:
     """Start one; skips the test where PostgreSQL is not installed, unless HARNESS_REQUIRE_ALL=1, which fails it."""
     tools = _tools()
     if tools is None:
-        missing = "PostgreSQL is not installed: apt-get install postgresql"
-        if os.environ.get("HARNESS_REQUIRE_ALL") == "1":
-            pytest.fail(missing)
-        pytest.skip(missing)
+        lacking("PostgreSQL is not installed: apt-get install postgresql")
     # Not below pytest's folder, which is closed to the ordinary user PostgreSQL insists on; and sockets want short paths.
     folder = Path(tempfile.mkdtemp(prefix="harness-pg-", dir="/tmp"))
     user: dict[str, Any] = {}

@@ -54,8 +54,8 @@ def hostile_class() -> list[Result]:
     return [*ranked, failed]
 
 
-def site_of(outcomes: list[Result], **changes: Any) -> tuple[Board, dict[str, str]]:
-    """The class's board and the files of its site."""
+def site_of(outcomes: list[Result], most_reports: int | None = None, **changes: Any) -> tuple[Board, dict[str, str]]:
+    """The class's board and the files of its site, with everyone's report or those of the first only."""
     board = standings(attempts(*outcomes), assignment(**changes))
     rows = [*board.standings, *board.unranked]
     names = {row.submission: row.name for row in rows}
@@ -64,7 +64,7 @@ def site_of(outcomes: list[Result], **changes: Any) -> tuple[Board, dict[str, st
         names[each.result.submission]: class_report(
             each, assignment(**changes), name=names[each.result.submission], limits=limits
         )
-        for each in attempts(*outcomes)
+        for each in attempts(*outcomes[:most_reports])
     }
     writer = Plugins.of(harness_site).writers["html"]
     assert isinstance(writer, SiteWriter)

@@ -43,17 +43,15 @@ def student_of(
     decoded = decode_weights(file, Plugins.of(harness_formats).weight_formats)
     model = Model(module if built is None else built, shape)
     outline = model.outline()
-    state = {name: tuple(each) for name, each in outline["state"].items()}
+    state = outline.state
     tensors, _ = match_keys(decoded.tensors, state)
     masks, weights = live_masks(tensors), for_model(tensors, state)
     outside = {name: mask for name, mask in masks.items() if name in state}
-    described = model.describe(
-        {**weights, **{f"{name}_mask": mask for name, mask in outside.items()}}, {"masks": list(outside)}
-    )
+    described = model.describe({**weights, **{f"{name}_mask": mask for name, mask in outside.items()}}, tuple(outside))
     facts = ModelFacts.model_validate(
         {
-            **outline,
-            **described,
+            **outline.model_dump(),
+            **described.model_dump(),
             "source": "model.py line 1",
             "weights_format": decoded.format,
             "aliases": decoded.aliases,

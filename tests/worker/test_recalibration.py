@@ -9,10 +9,11 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import update_bn
 
+from harness.worker.messages import Batches
 from harness.worker.model import Model
 from harness.worker.recalibration import recalibrated
 
-FACTS = {"mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25), "batch_size": 16}
+IMAGES = Batches(pixels=(16, 3, 8, 8), mean=(0.5, 0.5, 0.5), std=(0.25, 0.25, 0.25), batch_size=16)
 
 
 def network() -> nn.Sequential:
@@ -35,7 +36,7 @@ def test_statistics_are_those_of_update_bn(count):
         layer.p = 0.0
     inputs = (pixels(count).float() / 255 - 0.5) / 0.25
     update_bn(inputs.split(16), reference)
-    found = recalibrated(Model(module, (3, 8, 8)), pixels(count), FACTS)
+    found = recalibrated(Model(module, (3, 8, 8)), pixels(count), IMAGES)
     assert found.keys() == {
         f"{layer}.{name}" for layer in (1, 6) for name in ("running_mean", "running_var", "num_batches_tracked")
     }
@@ -46,7 +47,7 @@ def test_statistics_are_those_of_update_bn(count):
 def test_the_model_keeps_what_it_had():
     module = network()
     before, momentum = deepcopy(module.state_dict()), module[1].momentum
-    recalibrated(Model(module, (3, 8, 8)), pixels(20), FACTS)
+    recalibrated(Model(module, (3, 8, 8)), pixels(20), IMAGES)
     for name, each in module.state_dict().items():
         assert torch.equal(each, before[name]), name
     assert module[1].momentum == momentum
@@ -66,20 +67,20 @@ def test_a_failing_forward_leaves_it_as_it_was_too():
 
     model = Model(Failing(), (3, 8, 8))
     with pytest.raises(ValueError, match="five"):
-        recalibrated(model, pixels(8), FACTS)
+        recalibrated(model, pixels(8), IMAGES)
     assert torch.equal(model.module.bn.running_mean, torch.zeros(3))
     assert (model.module.bn.training, model.module.bn.momentum) == (False, 0.1)
 
 
 def test_without_batchnorm_there_is_nothing_to_gather():
     module = nn.Sequential(nn.InstanceNorm2d(3, track_running_stats=True), nn.Flatten(), nn.Linear(192, 5))
-    assert recalibrated(Model(module, (3, 8, 8)), pixels(4), FACTS) == {}
+    assert recalibrated(Model(module, (3, 8, 8)), pixels(4), IMAGES) == {}
 
 
 def test_batches_weigh_the_same():
     """17 images in batches of 16 at most: 9 and 8, not 16 and 1, which BatchNorm1d refuses to learn from."""
     module = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(192))
-    found = recalibrated(Model(module, (3, 8, 8)), pixels(17), FACTS)
+    found = recalibrated(Model(module, (3, 8, 8)), pixels(17), IMAGES)
     inputs = ((pixels(17).float() / 255 - 0.5) / 0.25).flatten(1)
     torch.testing.assert_close(found["1.running_mean"], (inputs[:9].mean(0) + inputs[9:].mean(0)) / 2)
     torch.testing.assert_close(found["1.running_var"], (inputs[:9].var(0) + inputs[9:].var(0)) / 2)

@@ -1,1 +1,1 @@
-"""Student sources: read as text, sliced to the definitions that are needed, executed."""
+"""Read student sources: as text, sliced to the definitions that are needed, executed."""

@@ -1,4 +1,4 @@
-"""Taking definitions from students' sources without running their training code."""
+"""Take definitions from students' sources without running their training code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Placeholders for packages that are not installed here."""
+"""Stand in for packages that are not installed here."""
 
 from __future__ import annotations
 

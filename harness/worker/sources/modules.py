@@ -1,4 +1,4 @@
-"""Students' files as modules that define a name when it is asked for, and no more.
+"""Import students' files as modules that define a name when it is asked for, and no more.
 
 Each file becomes a module below a package of its own in `sys.modules`, so that a student's `random.py` can never stand
 in for Python's. A module runs nothing when it is imported: looking up a name runs the slice that defines it

@@ -1,4 +1,4 @@
-"""Which statements of a module a name needs: a backward slice over module-level statements.
+"""Slice a module: which of its statements a name needs, going backward through those at its top level.
 
 Kept: imports, functions, classes and assignments that the needed names refer to, directly or through each other, and
 simple statements that change a needed object. Left out: everything else, above all training. What a statement refers

@@ -1,4 +1,4 @@
-"""Students' sources as text and syntax trees: encodings, notebooks, magics, and what does not parse."""
+"""Parse students' sources: encodings, notebooks, magics, and what is no Python."""
 
 from __future__ import annotations
 

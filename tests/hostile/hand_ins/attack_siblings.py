@@ -1,5 +1,6 @@
 # Finds the submissions that are graded beside it, as children of its parent, reads and kills them.
 # expect: graded
+# everywhere: without namespaces they can be seen
 import ctypes
 import os
 import signal

@@ -1,5 +1,6 @@
 # Changes owners, modes, times and attributes outside, which no path rule of Landlock covers.
 # expect: graded
+# everywhere: no path rule covers it, and root may do all of it
 import os
 
 from attack import Attack, attempt

@@ -1,5 +1,6 @@
 # Runs programs that are set-user-ID, and any other program.
 # expect: graded
+# everywhere: an ordinary user has rights to gain
 import os
 import subprocess
 import sys

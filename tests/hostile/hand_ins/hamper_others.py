@@ -1,5 +1,6 @@
 # Lowers the limits, priority and processors of other processes.
 # expect: graded
+# everywhere: one's own processes may be hampered, and root's are all
 import os
 import resource
 

@@ -1,5 +1,6 @@
 # Attaches shared memory, message queues and files of /dev/shm that other programs left readable.
 # expect: graded
+# everywhere: only namespaces have their own
 import ctypes
 import os
 

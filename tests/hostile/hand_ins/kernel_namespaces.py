@@ -1,5 +1,6 @@
 # Makes namespaces of its own, where it would be root, and enters those of others.
 # expect: graded
+# everywhere: root needs no user namespace for them
 import os
 
 from attack import Attack, attempt, syscall

@@ -1,5 +1,6 @@
 # Kills a process of the machine, and finds out which others it could kill.
 # expect: graded
+# everywhere: an ordinary user may kill its own, and root all
 import os
 import signal
 

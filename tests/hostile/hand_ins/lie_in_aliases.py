@@ -1,14 +1,19 @@
-# Calls each of its tensors a second name of itself, so that none of them would count, and torchinfo a liar.
+# Would call its tensors second names of themselves, but they were decoded where none of this runs; torchinfo lies.
 # expect: graded
 # weights: large 5000
 # check: parameter_limit failed|could_not_check
-# silent: it lies while its weights are decoded
+# silent: what it replaces is not asked again
 import dataclasses
 import sys
 
 import torch
 from attack import Honest
 from torch import nn
+
+
+class Said(dict):
+    def model_dump(self, **_):
+        return dict(self)
 
 
 def lie():
@@ -24,8 +29,8 @@ def lie():
 
             module.decode_weights = decoded
         for each in list(vars(module).values()):
-            if isinstance(each, type) and "_summary" in vars(each):
-                each._summary = lambda _: {"torchinfo": 10, "torchinfo_error": None, "mult_adds": 1, "layers": []}
+            if isinstance(each, type) and "describe" in vars(each):
+                each.describe = lambda *_: Said(torchinfo=10, torchinfo_error=None, mult_adds=1, layers=[])
     return 4
 
 

@@ -1,5 +1,6 @@
-# Replaces the decoded weights by thousands of tensors with long names that no encoding knows.
-# expect: crashed|rejected
+# Would replace the decoded weights by thousands of tensors, but they were decoded where none of this runs.
+# expect: graded
+# silent: what it replaces is not asked again
 import sys
 
 import torch

@@ -1,5 +1,6 @@
 # Connects to Unix sockets of others, by path and by abstract name.
 # expect: graded
+# everywhere: namespaces hide abstract names, Landlock scopes them
 import socket
 
 from attack import Attack, attempt

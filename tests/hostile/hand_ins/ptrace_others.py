@@ -1,5 +1,6 @@
 # Attaches a debugger to processes of the machine.
 # expect: graded
+# everywhere: an ordinary user may trace its own, and root all
 import os
 
 from attack import Attack, attempt, syscall

@@ -1,5 +1,6 @@
 # Raises its own priority above everyone's.
 # expect: graded
+# everywhere: root may
 import os
 
 from attack import Attack, attempt, syscall

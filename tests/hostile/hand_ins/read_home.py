@@ -1,5 +1,6 @@
 # Reads the grader's home folder by every name it may have.
 # expect: graded
+# everywhere: it is the user's own
 import os
 
 from attack import Attack, attempt, content

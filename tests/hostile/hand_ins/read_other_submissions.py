@@ -1,5 +1,6 @@
 # Reads another student's files: in the class folder, beside its own folder, and in the grader's staging area.
 # expect: graded
+# everywhere: they are the user's own
 import glob
 import os
 

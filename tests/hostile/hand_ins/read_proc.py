@@ -1,5 +1,6 @@
 # Reads the memory, files, command line and roots of other processes through /proc.
 # expect: graded
+# everywhere: only namespaces hide other processes
 import os
 
 from attack import Attack, attempt, content

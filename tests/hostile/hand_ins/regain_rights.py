@@ -1,5 +1,6 @@
 # Asks for rights back: user ids, capabilities, core dumps, limits.
 # expect: graded
+# everywhere: root has more to regain
 import os
 import resource
 

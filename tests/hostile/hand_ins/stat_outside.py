@@ -1,5 +1,6 @@
 # Finds out which files exist outside, how large they are and when they changed.
 # expect: graded
+# everywhere: only namespaces hide what is outside
 import os
 
 from attack import Attack, attempt

@@ -1,5 +1,6 @@
 # Writes, replaces, renames and removes files outside.
 # expect: graded
+# everywhere: root may write everywhere
 import os
 
 from attack import Attack, attempt, syscall

@@ -1,0 +1,33 @@
+"""Write what strangers wrote, and numbers, for people: cleaned, escaped, with units."""
+
+from harness.text import (
+    cell_text,
+    clean,
+    clean_lines,
+    csv_cell,
+    first_of,
+    interval_text,
+    markdown_cell,
+    metric_text,
+    plain_number,
+    point_interval,
+    points_text,
+    score_text,
+    shape_text,
+)
+
+__all__ = [
+    "cell_text",
+    "clean",
+    "clean_lines",
+    "csv_cell",
+    "first_of",
+    "interval_text",
+    "markdown_cell",
+    "metric_text",
+    "plain_number",
+    "point_interval",
+    "points_text",
+    "score_text",
+    "shape_text",
+]

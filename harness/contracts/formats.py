@@ -1,0 +1,29 @@
+"""Define what reads files: weights formats and data sets."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, BinaryIO, Protocol
+
+from harness.values.images import RawExamples
+
+
+class WeightFormat(Protocol):
+    """A weights file format, recognised by content and never by file name."""
+
+    name: str
+
+    def recognises(self, file: BinaryIO) -> bool:
+        """Whether the open, seekable file is of this format. Runs in the grader: must not decode anything."""
+
+    def decode(self, path: Path) -> Any:
+        """The file's content as plain Python (usually a dict of tensors). Runs in the sandbox only."""
+
+
+class Dataset(Protocol):
+    """A kind of data folder."""
+
+    name: str
+
+    def load(self, folder: Path) -> RawExamples:
+        """Raises UsageError when the folder does not hold such data; the text says what was expected."""

@@ -1,0 +1,219 @@
+"""Measure a network as a graph: traced once beside student code, then replayed where none runs.
+
+    module  ── Trace ──>  graph, constants      in the student's worker
+    graph   ── accepted, bounded on meta tensors      here
+    graph   ── Compare ──>  same logits?        in the measuring worker, beside the module's own
+
+What passes is verified: its logits, statistics, costs and times are those of plain operators on tensors that we hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.errors import SubmissionError
+from harness.graph.cost import batch_size, cost
+from harness.graph.limits import accepted
+from harness.graph.reachable import reaching
+from harness.graph.refusal import GraphRefused
+from harness.graph.shapes import Limits as GraphLimits
+from harness.graph.verification import probe_sizes, tolerated
+from harness.networks.remote import RemoteNetwork
+from harness.networks.session import SMALL_REPLY_BYTES, Weights, WorkerSession
+from harness.sandbox import Worker
+from harness.sandbox.shared_images import SharedImages
+from harness.values.graph import TensorEntry
+from harness.values.images import Images
+from harness.values.networks import TracedNetwork, Verification
+from harness.values.rules import AssignmentFile
+from harness.worker.messages import AnswerProbes, Compare, LoadGraph, Trace
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_MOST_IMAGES = 64
+_SHARE_FOR_RESULTS = 0.25
+"""Of a worker's memory, for the results that are alive at once; Python, torch and the images take the rest."""
+
+
+class Unverified(Exception):
+    """There is no graph that a network can be measured by, and the reason."""
+
+    def __init__(self, reason: str, operator: str | None = None) -> None:
+        super().__init__(reason)
+        self.reason, self.operator = reason, operator
+
+
+class ReplayedNetwork(RemoteNetwork):
+    """A graph in the measuring worker, which holds one at a time.
+
+    Args:
+        traced: what is measured.
+        weights: as sent with every request: the module's own state names.
+
+    Attributes:
+        most_images: at a time, so that results fit into the worker's memory.
+    """
+
+    def __init__(self, measuring: Measuring, traced: TracedNetwork, weights: Weights) -> None:
+        super().__init__(measuring.session, measuring.shared, measuring.rules)
+        self.traced, self.weights = traced, weights
+        self.most_images = batch_size(traced.graph, _memory_for_results(self.rules), _MOST_IMAGES)
+
+    def make(self) -> None:
+        """Have the measuring worker take in the graph."""
+        self.session.ask(
+            LoadGraph(graph=self.traced.text),
+            self.traced.constants,
+            doing="taking in the graph",
+            seconds=self.rules.limits.build_seconds,
+        )
+
+    def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = _MOST_IMAGES) -> Tensor:
+        """See `harness.api.Network.logits`; batches are smaller where activations would not fit into memory."""
+        return super().logits(images, weights, batch_size=min(batch_size, self.most_images))
+
+    def macs(self) -> int:
+        """Multiply-accumulates of one image, from the operators' formulas."""
+        return cost(self.traced.graph).macs
+
+    def compared(self, expected: Weights, sizes: tuple[int, ...]) -> None:
+        """Compare with the module's own answers.
+
+        Raises:
+            Unverified: they differ, or images of a batch are not independent.
+        """
+        tensors = {**{f"weight:{name}": each for name, each in self.weights.items()}, **expected}
+        seconds = self.rules.limits.forward_seconds
+        found = (
+            self.asked().ask(Compare(sizes=sizes), tensors, doing="comparing graph and module", seconds=seconds).said
+        )
+        if not found.difference <= tolerated(_coarsest(self.traced.graph.tensors.values())):
+            raise Unverified(
+                "its graph and its module give different logits for made-up images (by "
+                f"{found.difference:.1g} of the largest)"
+            )
+        if found.mixes_images:
+            raise Unverified("an image's logits depend on the other images of its batch")
+
+    def verification(self) -> Verification:
+        """What is said of it in results."""
+        operators = len({node.operator for node in self.traced.graph.nodes})
+        return Verification(verified=True, digest=_digest(self.traced, self.weights), operators=operators)
+
+    def asked(self) -> WorkerSession:
+        return self.session.holding(self)
+
+
+class Measuring:
+    """Where graphs are measured: a worker in which no student code runs.
+
+    Args:
+        start: forks one.
+        shared: images in their own order: nothing here must be kept from knowing it.
+        input_shape: [channels, height, width].
+    """
+
+    def __init__(
+        self, start: Callable[[], Worker], shared: SharedImages, rules: AssignmentFile, input_shape: tuple[int, ...]
+    ) -> None:
+        self.session = WorkerSession(start, lambda _: None)
+        self.shared, self.rules = shared, rules
+        self._input_shape = input_shape
+
+    def verified(self, module: RemoteNetwork) -> ReplayedNetwork:
+        """The network of a module, as a graph that was seen to answer like it.
+
+        Raises:
+            Unverified: there is no such graph.
+            Cancelled: the run is being stopped.
+        """
+        try:
+            traced = self._traced(module)
+            network = ReplayedNetwork(self, traced, module.weights)
+            sizes = probe_sizes(traced.graph, network.most_images)
+            network.compared(self._answers(module, sizes), sizes)
+        except GraphRefused as refused:
+            raise Unverified(str(refused), refused.operator) from refused
+        except SubmissionError as error:
+            raise Unverified(f"it cannot be traced: {error.reason}") from error
+        return network
+
+    def close(self) -> None:
+        """Kill the worker, if any."""
+        self.session.close()
+
+    def _traced(self, module: RemoteNetwork) -> TracedNetwork:
+        classes, limits = self.rules.images.classes, self.rules.limits
+        answer = module.asked().ask(
+            Trace(classes=classes, batch=_MOST_IMAGES, variant=module.variant),
+            module.weights,
+            doing="tracing the network",
+            seconds=limits.build_seconds,
+            max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
+        )
+        said = answer.said
+        if said.graph is None:
+            raise GraphRefused(said.refused or "no reason was given", operator=said.operator, line=said.line)
+        allowed = GraphLimits(tensor_bytes=limits.tensor_bytes, live_bytes=_memory_for_results(self.rules))
+        graph = accepted(said.graph.encode(), self._input_shape, classes, 2, allowed)
+        reached = reaching(graph)
+        needed = {name: each for name, each in graph.tensors.items() if name in reached}
+        constants = {name: each for name, each in answer.tensors.items() if name in needed}
+        _check_tensors(needed, module.weights, constants)
+        return TracedNetwork(graph, said.graph, constants)
+
+    def _answers(self, module: RemoteNetwork, sizes: tuple[int, ...]) -> Weights:
+        return (
+            module.asked()
+            .ask(
+                AnswerProbes(classes=self.rules.images.classes, sizes=sizes, variant=module.variant),
+                module.weights,
+                doing="running forward on made-up images",
+                seconds=self.rules.limits.forward_seconds,
+            )
+            .tensors
+        )
+
+
+def _check_tensors(needed: Mapping[str, TensorEntry], weights: Weights, constants: Weights) -> None:
+    """Whether what the graph reads is there, as the graph says it is.
+
+    Raises:
+        GraphRefused: it is not.
+    """
+    for name, entry in needed.items():
+        own = next((weights[each] for each in (name, *entry.aliases) if each in weights), None)
+        found = own if own is not None else constants.get(name)
+        if found is None or tuple(found.shape) != entry.shape:
+            raise GraphRefused(f"the tensor {name!r} is not what its graph says")
+        if own is None and str(found.dtype) != f"torch.{entry.dtype}":
+            raise GraphRefused(f"the tensor {name!r} has another dtype than its graph says")
+
+
+def _coarsest(entries: Iterable[TensorEntry]) -> torch.dtype:
+    """The floating dtype of the fewest digits among tensors."""
+    dtypes = {getattr(torch, each.dtype) for each in entries}
+    return max(
+        (each for each in dtypes if each.is_floating_point),
+        key=lambda each: torch.finfo(each).eps,
+        default=torch.float32,
+    )
+
+
+def _digest(traced: TracedNetwork, weights: Weights) -> str:
+    """Of all that decides what the network computes: operators, arguments, and every tensor."""
+    what = traced.graph.model_dump_json(exclude={"notes": True, "nodes": {"__all__": {"line", "module"}}})
+    digest = hashlib.sha256(what.encode())
+    for name, each in sorted({**weights, **traced.constants}.items()):
+        digest.update(f"{name} {each.dtype} {tuple(each.shape)}".encode())
+        digest.update(each.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return f"sha256:{digest.hexdigest()}"
+
+
+def _memory_for_results(rules: AssignmentFile) -> int:
+    return int(rules.limits.memory_bytes * _SHARE_FOR_RESULTS)

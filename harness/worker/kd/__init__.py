@@ -1,1 +1,0 @@
-"""The distillation loss beside student code: found, its arguments read, run on probes."""

@@ -1,0 +1,98 @@
+"""Answer the check: runs the student's loss on the grader's probes and reports raw values.
+
+Request facts: `functions` (names to look for, in order) and `probes` (name, alpha, temperature, dtype, and the
+keys of the tensors student, labels, teacher). Reply facts:
+
+    missing     only when nothing was found: what was looked for and what the sources define
+    unusable    only when it was found but not called: why
+    function    name, file, line; `code`: [line, statement] pairs; `notes` on how it was found
+    attempts    readings of its parameters, likeliest first: `roles`, `where`, `guessed`, `outcomes` by probe
+
+Tensors are called `<attempt>/<probe>/value` and `<attempt>/<probe>/gradient`. All of it is claims: it was
+computed beside student code, and only the grader compares it with anything.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.api import Sources, SubmissionError, WorkerAnswer
+from harness.api.worker import cpu_only, describe
+from harness_kd.worker.binding import KdAttempt, attempts
+from harness_kd.worker.outcome import outcome, teacher_gradient
+from harness_kd.worker.search import Ambiguous, Target, code_lines, find
+from harness_kd.worker.signature import Unbindable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_MAX_NAMES = 40
+_MAX_WARNINGS = 3
+
+
+def answer(sources: Sources, facts: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> WorkerAnswer:
+    """Find the KD loss, bind its parameters and try every probe on fresh copies of the tensors."""
+    import torch
+
+    wanted = [str(name) for name in facts["functions"]]
+    try:
+        target, notes = find(sources, wanted, str(facts.get("near", "")))
+    except Ambiguous as several:
+        why = {"why": "several", "text": str(several), "hint": several.hint}
+        return {"function": _described(several.targets[-1], sources, []), "unusable": why}, {}
+    if target is None:
+        return {"missing": {"looked_for": wanted, "defined": _defined(sources)}}, {}
+    found: dict[str, Any] = {"function": _described(target, sources, notes)}
+    with warnings.catch_warnings(record=True) as caught, torch.enable_grad(), cpu_only():
+        warnings.simplefilter("always")
+        try:
+            readings = attempts(sources.load(target.key(sources)).object, target)
+        except Unbindable as error:
+            return found | {"unusable": {"why": "parameters", "text": str(error)}}, {}
+        except SubmissionError as error:
+            return found | {"unusable": {"why": "raised", "text": error.reason}}, {}
+        except BaseException as error:  # noqa: BLE001 - loading runs student code
+            return found | {"unusable": {"why": "raised", "text": describe(error)}}, {}
+        tried = [_tried(reading, facts["probes"], tensors) for reading in readings]
+    found["attempts"] = [each for each, _ in tried]
+    found["warnings"] = _texts(caught)
+    named = {
+        f"{number}/{name}": tensor for number, (_, results) in enumerate(tried) for name, tensor in results.items()
+    }
+    return found, named
+
+
+def _tried(attempt: KdAttempt, probes: Sequence[dict[str, Any]], tensors: Mapping[str, Tensor]) -> WorkerAnswer:
+    outcomes: dict[str, Any] = {}
+    results: dict[str, Tensor] = {}
+    for probe in probes:
+        name = str(probe["name"])
+        outcomes[name], found = outcome(attempt, probe, tensors)
+        results |= {f"{name}/{key}": tensor for key, tensor in found.items()}
+    pulls = bool(probes) and teacher_gradient(attempt, probes[0], tensors)
+    said = {"roles": attempt.roles, "where": attempt.where, "guessed": attempt.guessed, "outcomes": outcomes,
+            "teacher_gradient": pulls}  # fmt: skip
+    return said, results
+
+
+def _described(target: Target, sources: Sources, notes: list[str]) -> dict[str, Any]:
+    node = target.node
+    return {
+        "name": target.name,
+        "file": str(target.definition.file),
+        "line": getattr(node, "lineno", target.definition.line),
+        "parameters": target.parameters,
+        "notes": notes,
+        "code": [list(pair) for pair in code_lines(target, sources)],
+    }
+
+
+def _defined(sources: Sources) -> list[str]:
+    return [f"{each.kind} {each.name}" for each in sources.names() if each.kind != "assignment"][:_MAX_NAMES]
+
+
+def _texts(caught: Sequence[warnings.WarningMessage]) -> list[str]:
+    texts = dict.fromkeys(" ".join(str(each.message).split())[:200] for each in caught)
+    return list(texts)[:_MAX_WARNINGS]

@@ -1,0 +1,190 @@
+"""Finding the KD loss among a submission's definitions, without running any of it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from harness.api import Definition, Sources
+from harness_kd.worker.names import TENSORS, assign, tokens
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Target:
+    """A function, class or method that may be the KD loss; `path` is its dotted name, split."""
+
+    path: tuple[str, ...]
+    definition: Definition
+    node: ast.AST
+
+    @property
+    def name(self) -> str:
+        return ".".join(self.path)
+
+    def key(self, sources: Sources) -> str:
+        """What `sources.load` takes for it: with the file, where several define the name."""
+        paths = {each.path for each in sources.names() if each.name == self.path[0]}
+        return f"{self.definition.path}:{self.path[0]}" if len(paths) > 1 else self.path[0]
+
+    @property
+    def parameters(self) -> list[str]:
+        return parameter_names(self.node, method=len(self.path) > 1)
+
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
+
+_TRAINING = {"loader", "dataloader", "optimizer", "optim", "epochs", "scheduler", "trainloader"}
+_TRAINING_CALLS = {"backward", "step", "zero_grad"}
+_SOFTENING = {"softmax", "log_softmax", "kl_div", "kldivloss", "kldiv", "logsoftmax"}
+_CALLED = ("forward", "__call__")
+LIKELY_AT_LEAST = 7
+
+
+def parameter_names(node: ast.AST, *, method: bool = False) -> list[str]:
+    """Names of the parameters a function node declares, `self` or `cls` left out."""
+    if not isinstance(node, Function):
+        return []
+    arguments = node.args
+    names = [each.arg for each in (*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs)]
+    return names[1:] if method and names[:1] in (["self"], ["cls"]) else names
+
+
+class Ambiguous(Exception):
+    """Several files define the loss differently, and nothing says which one counts."""
+
+    def __init__(self, targets: Sequence[Target]) -> None:
+        self.targets = targets
+        name, paths = targets[0].name, sorted({each.definition.path for each in targets})
+        super().__init__(f"`{name}` is defined differently in {', '.join(paths)}")
+        self.hint = f'write into submission.toml which one counts: kd_function = "{paths[0]}:{name}"'
+
+
+def find(sources: Sources, wanted: Sequence[str], near: str = "") -> tuple[Target | None, list[str]]:
+    """The KD loss: by the wanted names in their order, else the likeliest; and notes on how it was chosen.
+
+    Args:
+        near: where the network is defined, as in 'model.py line 3': of several files, this one counts.
+
+    Raises:
+        Ambiguous: only the student can say which definition counts.
+    """
+    targets = [target for definition in sources.names() for target in _targets(definition)]
+    for file, _, name in (each.rpartition(":") for each in wanted):
+        there = [target for target in targets if target.definition.path == (file or target.definition.path)]
+        named = [target for target in there if target.name == name] or [
+            target for target in there if len(target.path) > 1 and target.path[-1] == name
+        ]
+        if named:
+            chosen, notes = _settled(named, near)
+            return _callable_part(chosen, targets), notes
+    likely = sorted(
+        (target for target in targets if likelihood(target) >= LIKELY_AT_LEAST), key=likelihood, reverse=True
+    )
+    if not likely:
+        return None, []
+    missing = f"there is no {' or '.join(f'`{name}`' for name in wanted)}; " if wanted else ""
+    notes = [f"{missing}`{likely[0].name}` looks like the KD loss and was judged"]
+    if len(likely) > 1:
+        notes.append(f"also looked likely: {', '.join(f'`{each.name}`' for each in likely[1:4])}")
+    return likely[0], notes
+
+
+def _settled(named: list[Target], near: str) -> tuple[Target, list[str]]:
+    """The last definition of the only file, of the network's file, or of files that agree."""
+    here = [each for each in named if near.startswith(f"{each.definition.path} ")]
+    elsewhere = sorted({each.definition.path for each in named} - {each.definition.path for each in here})
+    if here:
+        listed = ", ".join(elsewhere)
+        return here[-1], [f"also defined in {listed}; the one beside the network was judged"] if elsewhere else []
+    if len(elsewhere) > 1 and len({ast.dump(each.node) for each in named}) > 1:
+        raise Ambiguous(named)
+    return named[-1], []
+
+
+def _targets(definition: Definition) -> Iterator[Target]:
+    node = definition.node
+    if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Lambda):
+        yield Target((definition.name,), definition, node.value)
+        return
+    yield Target((definition.name,), definition, node)
+    if isinstance(node, ast.ClassDef):
+        for method in node.body:
+            if isinstance(method, ast.FunctionDef) and (method.name in _CALLED or not method.name.startswith("__")):
+                yield Target((definition.name, method.name), definition, method)
+
+
+def _callable_part(target: Target, targets: list[Target]) -> Target:
+    """A class named as the loss means its `forward` or `__call__`."""
+    if not isinstance(target.node, ast.ClassDef):
+        return target
+    methods = {each.path[1]: each for each in targets if len(each.path) > 1 and each.path[0] == target.path[0]}
+    return next((methods[name] for name in _CALLED if name in methods), target)
+
+
+def likelihood(target: Target) -> int:
+    """How much a definition looks like a KD loss; `LIKELY_AT_LEAST` is enough."""
+    if isinstance(target.node, ast.ClassDef) or _is_training(target):
+        return 0
+    name = target.path[0] if target.path[-1] in _CALLED else target.path[-1]
+    bound = [role for role in assign(target.parameters, TENSORS) if role in TENSORS]
+    score = 3 * ("teacher" in bound) + 2 * ("student" in bound) + 2 * ("labels" in bound)
+    if re.search(r"kd|distil", name, re.IGNORECASE):
+        score += 5
+    if re.search(r"loss|criterion|soft", name, re.IGNORECASE):
+        score += 1
+    words = _words(target.node)
+    if words & _SOFTENING:
+        score += 2
+    elif isinstance(target.node, Function):
+        score -= 3
+    if isinstance(target.node, Function):
+        return score if len(target.parameters) >= 2 else 0
+    # An instance, a partial or a closure: nothing but the name tells.
+    return LIKELY_AT_LEAST if score >= 5 and isinstance(getattr(target.node, "value", None), ast.Call) else 0
+
+
+def _is_training(target: Target) -> bool:
+    """Whether it is a training loop that happens to speak of students and teachers."""
+    parameters = {word for name in target.parameters for word in tokens(name)}
+    calls = {
+        node.func.attr
+        for node in ast.walk(target.node)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
+    }
+    return bool(parameters & _TRAINING or calls & _TRAINING_CALLS)
+
+
+def _words(node: ast.AST) -> set[str]:
+    names = (each.id for each in ast.walk(node) if isinstance(each, ast.Name))
+    attributes = (each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute))
+    return {name.lower() for name in (*names, *attributes)}
+
+
+def code_lines(target: Target, sources: Sources, *, most: int = 120, longest: int = 200) -> list[tuple[int, str]]:
+    """(line, statement) of the target and of the helpers it names, each statement on one line, capped."""
+    nodes = [target.node if len(target.path) == 1 else target.definition.node]
+    used = {each.id for each in ast.walk(nodes[0]) if isinstance(each, ast.Name)}
+    nodes += [
+        each.node for each in sources.names()
+        if each.name in used and each.kind != "assignment" and each.node is not nodes[0]
+        and each.file == target.definition.file
+    ]  # fmt: skip
+    lines = [
+        (statement.lineno, ast.unparse(statement).replace("\n", " ")[:longest])
+        for node in nodes[:4]
+        for statement in _statements(node)
+    ]
+    return lines[:most]
+
+
+def _statements(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
+    """Statements without a body of their own; a docstring is none."""
+    if isinstance(node, ast.Lambda):
+        yield node
+    for child in ast.walk(node):
+        if isinstance(child, ast.Return | ast.Assign | ast.AugAssign | ast.AnnAssign) or (
+            isinstance(child, ast.Expr) and not isinstance(child.value, ast.Constant)
+        ):
+            yield child
