@@ -126,10 +126,10 @@ def _verified(models: Any, name: str) -> bool:
     meta = models.get_model_weights(name).DEFAULT.meta
     size = max(meta["min_size"][0], 299 if name == "inception_v3" else 224)
     size = models.get_model_weights(name).DEFAULT.transforms.keywords.get("crop_size", size)
-    options = {"init_weights": False} if name in ("googlenet", "inception_v3") else {}
+    options = {"googlenet": {"init_weights": False, "aux_logits": False}, "inception_v3": {"init_weights": False}}
     started = time.perf_counter()
     with without_values():
-        module = models.get_model(name, weights=None, **options)
+        module = models.get_model(name, weights=None, **options.get(name, {}))
     try:
         traced = trace(module, (3, size, size), 1000)
         graph = accepted(json.dumps(traced.graph).encode(), (3, size, size), 1000, batch=4)

@@ -156,8 +156,8 @@ def _table() -> Iterator[Operator]:
                      "upsample_nearest1d.vec upsample_nearest2d.vec upsample_nearest3d.vec "
                      "_upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec upsample_linear1d.vec "
                      "upsample_bilinear2d.vec upsample_trilinear3d.vec upsample_bicubic2d.vec "
-                     "_upsample_bilinear2d_aa.vec _upsample_bicubic2d_aa.vec grid_sampler.default "
-                     "affine_grid_generator.default")
+                     "_upsample_bilinear2d_aa.vec _upsample_bicubic2d_aa.vec affine_grid_generator.default")
+    yield from _rows("Padding and resizing", "grid_sampler.default", rule=rules.known_modes)
 
     yield from _rows("Views", "view.default _unsafe_view.default reshape.default _reshape_alias.default",
                      runs=torch.ops.aten.reshape.default)

@@ -81,6 +81,11 @@ def known_classes(arguments: Sequence[Any]) -> str | None:
     return "the size of its result depends on values" if told <= 0 else None
 
 
+def known_modes(arguments: Sequence[Any]) -> str | None:
+    """`grid_sampler(x, grid, interpolation, padding, …)`: with other numbers the result is never written."""
+    return "has an unknown mode" if not set(arguments[2:4]) <= {0, 1, 2} else None
+
+
 def integer_shift(arguments: Sequence[Any]) -> str | None:
     """`x >> n`: within the width of the widest integer; the rest is undefined."""
     amount = arguments[1]

@@ -109,6 +109,7 @@ HOSTILE: dict[str, tuple[Any, str]] = {
             node("x", "aten.instance_norm.default", INPUT, None, None, {"node": "m"}, {"node": "m"}, True, 0.1, 1e-5, False),
         ), "running statistics",
     ),
+    "unwritten memory": (graph(node("x", "aten.grid_sampler.default", INPUT, INPUT, 7, 9, False)), "unknown mode"),
     "dropout": (graph(node("x", "aten.dropout.default", LOGITS, 0.5, True)), "training"),
     "huge size": (graph(node("x", "aten.select.int", LOGITS, 0, 10**30)), "does not take"),
     "int for a dtype": (graph(node("x", "aten.view.dtype", LOGITS, -1)), "does not take"),

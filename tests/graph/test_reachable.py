@@ -80,6 +80,10 @@ def _by_shifts(self: Any, x: Tensor) -> Tensor:
     return x.flatten(1) @ ((self.packed[..., None] >> shifts) & 255).reshape(192, 10).float()
 
 
+def _by_kept_shifts(self: Any, x: Tensor) -> Tensor:
+    return x.flatten(1) @ ((self.packed[..., None] >> self.shifts) & 255).reshape(192, 10).float()
+
+
 def _by_bytes(self: Any, x: Tensor) -> Tensor:
     return x.flatten(1) @ self.packed.view(torch.int8).reshape(192, 10).float()
 
@@ -105,6 +109,11 @@ def _twice(self: Any, x: Tensor) -> Tensor:
 )
 def test_packed(function: Any, shape: tuple[int, ...], dtype: torch.dtype, expected: float) -> None:
     assert numbers(Of(function, packed=torch.randint(0, 100, shape, dtype=dtype))) == {"packed": expected}
+
+
+def test_the_amounts_of_shifts_are_not_what_is_unpacked() -> None:
+    packed = torch.randint(0, 100, (48, 10), dtype=torch.int32)
+    assert numbers(Of(_by_kept_shifts, packed=packed, shifts=torch.arange(0, 32, 8))) == {"packed": 4}
 
 
 def test_not_packed() -> None:
