@@ -23,9 +23,9 @@ from pydantic import BaseModel
 from schema_words import default_of, nullable, type_of
 
 from harness import api
-from harness.contracts import hooks as hookspecs
 from harness.assignment import loading as assignment
 from harness.cli import COMMANDS, main
+from harness.contracts import hooks as hookspecs
 from harness.plugins import MEMBERS, Plugins
 from harness.submission import settings
 from harness.values import board, results, rules
@@ -69,9 +69,9 @@ def handles() -> str:
 
 
 def door() -> str:
-    """Every name that plugins may import, module by module: `harness.api` and those below it that have `__all__`."""
+    """Every name that plugins may import, module by module: `harness.api` and those below it."""
     names = sorted(each.stem for each in Path(api.__path__[0]).glob("*.py") if each.stem != "__init__")
-    wings = [each for name in names if hasattr(each := import_module(f"harness.api.{name}"), "__all__")]
+    wings = [import_module(f"harness.api.{name}") for name in names]
     parts = ["#### `harness.api`", f"{_listed(api.__all__)}."]
     for wing in wings:
         rows = [(f"`{name}`", _summary(wing, name)) for name in wing.__all__]

@@ -14,9 +14,6 @@ from harness.text import clean
 from harness.values.curves import Curve, Series
 from harness.values.measures import ACCURACY
 
-_LOG_FROM = 5
-"""x spans more than this ratio: logarithmic."""
-
 
 @dataclass(frozen=True, slots=True)
 class Axis:

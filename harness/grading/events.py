@@ -1,4 +1,4 @@
-"""What grading tells whoever started it, and asks them, while it runs."""
+"""Tell whoever started grading what happens while it runs, and ask what they know."""
 
 from __future__ import annotations
 

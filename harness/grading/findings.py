@@ -11,7 +11,7 @@ from harness.networks.student import SandboxedStudent
 from harness.text import clean
 from harness.values.evaluation import Evaluation
 from harness.values.measures import Check
-from harness.values.networks import Layer, ModelFacts
+from harness.values.networks import Layer, ModelFacts, Verification
 from harness.vocabulary import Status
 
 _LAST_TRACEBACK_LINES = 12
@@ -30,6 +30,7 @@ class Findings:
     hint: str | None = None
     evaluation: Evaluation = field(default_factory=Evaluation)
     """What all evaluators so far found out together."""
+    network: Verification | None = None
     layers: tuple[Layer, ...] = ()
     notes: list[str] = field(default_factory=list)
     printed: str = ""

@@ -137,7 +137,7 @@ class Grader:
             )
             with recording(student, found):
                 student.open()
-                found.layers = layers(student.facts)
+                found.network, found.layers = student.verification, layers(student.facts)
                 self._keep_weights(student, name, submission)
                 self._run_evaluators(student, name, size, submission.settings.kd_function, found)
         except SubmissionError as error:
@@ -244,6 +244,7 @@ class Grader:
             score=sum(line.points for line in lines),
             max_score=rubric.max_score(rules),
             points=lines,
+            network=found.network,
             layers=found.layers,
             nickname=submission.settings.nickname if submission else None,
             members=submission.members if submission else (),

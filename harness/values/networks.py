@@ -59,6 +59,7 @@ class Verification(Value):
     """Whether a network was measured as a graph of plain operators, in which no student code runs."""
 
     verified: bool
+    """Whether it was."""
     reason: str | None = None
     """Why not."""
     operator: str | None = None

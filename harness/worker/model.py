@@ -75,9 +75,10 @@ class Model:
         self.input_shape = input_shape
         self._lazy = any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in self._tensors())
         evaluating(module)
+        self.dtype = own_dtype(module)
         if self._lazy:
             self.run(torch.zeros(1, *input_shape))
-        self.dtype = own_dtype(module)
+            self.dtype = own_dtype(module)
         self.memory_format = self._fastest_format()
 
     def outline(self) -> Built:
@@ -212,11 +213,11 @@ def normalised(parts: Iterable[Tensor], images: Batches, layout: torch.memory_fo
 
 def own_dtype(module: nn.Module) -> torch.dtype:
     """The dtype that images arrive in: that of the first floating parameter, else buffer; float32 without either."""
-    for tensors in (nn.Module.parameters(module), nn.Module.buffers(module)):
-        for each in tensors:
-            if each.dtype in _COMPUTING:
-                return each.dtype
-    return torch.float32
+    owners = modules_of(module)
+    kept: list[Mapping[str, Tensor | None]] = [each._parameters for each in owners]  # noqa: SLF001
+    kept += [each._buffers for each in owners]  # noqa: SLF001
+    known = (tensor.dtype for tensors in kept for tensor in tensors.values() if tensor is not None)
+    return next((dtype for dtype in known if dtype in _COMPUTING), torch.float32)
 
 
 def evaluating(module: nn.Module) -> None:

@@ -71,7 +71,7 @@ def test_it_goes_by_module_and_name():
 
 
 def test_a_plugins_line_is_never_shown_as_a_students(monkeypatch):
-    monkeypatch.chdir(hand_ins.REPOSITORY)
+    monkeypatch.chdir(Path(__file__).parents[2])
     with pytest.raises(KeyError) as raised:
         answer(None, {}, {})
     assert "answer.py" not in describe(raised.value)

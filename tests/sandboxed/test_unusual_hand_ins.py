@@ -65,7 +65,7 @@ class StudentNet(nn.Module):
         return self.fc(x.flatten(1))
 """
 
-# name: (files, weights, status, verdict of kd_loss, a phrase of any reason, hint or note)
+# name: (files, weights, status, verdict of kd_loss, a phrase of any reason, hint or note if there must be one)
 HAND_INS = {
     "torchvision": (
         {"model.py": f"{HEAD}from torchvision.ops import Conv2dNormActivation as Block\n{NET}{KD}"},
@@ -129,7 +129,7 @@ def test_outcome(results, name):
         assert checks["kd_loss"].verdict == verdict, checks["kd_loss"].reason
     said = [result.reason, result.hint, *result.notes]
     said += [text for check in result.checks for text in (check.reason, check.hint)]
-    assert any(phrase in text for text in said if text), said
+    assert phrase is None or any(phrase in text for text in said if text), said
 
 
 def test_a_lie_about_the_count_gains_nothing(results):
