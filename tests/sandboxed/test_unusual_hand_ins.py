@@ -53,7 +53,7 @@ def liar(told: int) -> str:
 EATER = """
 import threading, time
 def eat():
-    time.sleep(1)
+    time.sleep(0.3)
     kept = bytearray(1_200_000_000)
     time.sleep(60)
 class StudentNet(nn.Module):
@@ -62,6 +62,7 @@ class StudentNet(nn.Module):
         threading.Thread(target=eat, daemon=True).start()
         self.fc = nn.Linear(3 * 28 * 28, 10)
     def forward(self, x):
+        time.sleep(2)  # so that the process is still there when it has eaten
         return self.fc(x.flatten(1))
 """
 
@@ -101,7 +102,7 @@ HAND_INS = {
     ),
     "told-one": ({"model.py": HEAD + liar(1) + KD}, LINEAR, "graded", "passed", "nothing known explains"),
     "told-less-than-nothing": ({"model.py": HEAD + liar(-5) + KD}, LINEAR, "graded", "passed", None),
-    "eats-between-requests": ({"model.py": HEAD + EATER + KD.replace("    soft =", "    __import__('time').sleep(0.5)\n    soft =")},
+    "eats-between-requests": ({"model.py": HEAD + EATER + KD},
         LINEAR, "out_of_memory", None, "of memory"),
 }  # fmt: skip
 
