@@ -53,7 +53,7 @@ def liar(told: int) -> str:
 EATER = """
 import threading, time
 def eat():
-    time.sleep(1)
+    time.sleep(0.3)
     kept = bytearray(1_200_000_000)
     time.sleep(60)
 class StudentNet(nn.Module):
@@ -62,10 +62,11 @@ class StudentNet(nn.Module):
         threading.Thread(target=eat, daemon=True).start()
         self.fc = nn.Linear(3 * 28 * 28, 10)
     def forward(self, x):
+        time.sleep(2)  # so that the process is still there when it has eaten
         return self.fc(x.flatten(1))
 """
 
-# name: (files, weights, status, verdict of kd_loss, a phrase of any reason, hint or note)
+# name: (files, weights, status, verdict of kd_loss, a phrase of any reason, hint or note if there must be one)
 HAND_INS = {
     "torchvision": (
         {"model.py": f"{HEAD}from torchvision.ops import Conv2dNormActivation as Block\n{NET}{KD}"},
@@ -101,7 +102,7 @@ HAND_INS = {
     ),
     "told-one": ({"model.py": HEAD + liar(1) + KD}, LINEAR, "graded", "passed", "nothing known explains"),
     "told-less-than-nothing": ({"model.py": HEAD + liar(-5) + KD}, LINEAR, "graded", "passed", None),
-    "eats-between-requests": ({"model.py": HEAD + EATER + KD.replace("    soft =", "    __import__('time').sleep(0.5)\n    soft =")},
+    "eats-between-requests": ({"model.py": HEAD + EATER + KD},
         LINEAR, "out_of_memory", None, "of memory"),
 }  # fmt: skip
 
@@ -129,7 +130,7 @@ def test_outcome(results, name):
         assert checks["kd_loss"].verdict == verdict, checks["kd_loss"].reason
     said = [result.reason, result.hint, *result.notes]
     said += [text for check in result.checks for text in (check.reason, check.hint)]
-    assert any(phrase in text for text in said if text), said
+    assert phrase is None or any(phrase in text for text in said if text), said
 
 
 def test_a_lie_about_the_count_gains_nothing(results):
