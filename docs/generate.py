@@ -28,7 +28,7 @@ from harness.cli import COMMANDS, main
 from harness.contracts import hooks as hookspecs
 from harness.plugins import MEMBERS, Plugins
 from harness.submission import settings
-from harness.values import board, results, rules
+from harness.values import board, networks, results, rules
 from harness.values.meanings import meanings
 from harness.values.measures import Measures
 from harness.vocabulary import STATUSES, ExitCode, describe_exit, describe_status
@@ -222,6 +222,7 @@ _RESULT_PLACES: dict[str, tuple[ModuleType, str]] = {
     "Series": (api, "`results[].curves[].series[]`"),
     "Table": (api, "`results[].tables[]`"),
     "Row": (api, "`results[].tables[].rows[]`"),
+    "Verification": (networks, "`results[].network`"),
     "PointLine": (results, "`results[].points[]`"),
 }
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from harness.text import clean
 from harness.values.measures import ACCURACY, Check, Measures
+from harness.values.networks import Verification
 from harness.values.results import Result
 from harness.values.rules import AssignmentFile, PointRule, RankPoints
 from harness.vocabulary import Status, describe_status
@@ -39,7 +41,8 @@ def for_class(result: Result, rules: AssignmentFile, measures: Measures, *, publ
     shown = for_student(result, rules, measures, published=published)
     # The reason of a graded result is what an instructor said of it.
     told = {"reason": None, "hint": None} if result.status == "graded" else _outcome(result, told=False)
-    return shown.model_copy(update={"members": (), "nickname": None, **told})
+    network = None if shown.network is None else _without_reason(shown.network)
+    return shown.model_copy(update={"members": (), "nickname": None, "network": network, **told})
 
 
 def holds_private(rules: AssignmentFile) -> bool:
@@ -105,11 +108,21 @@ def _kept(result: Result) -> Result:
         score=0,
         max_score=0,
         confusion=result.confusion,
+        network=None if result.network is None else _with_clean_reason(result.network),
         nickname=result.nickname,
         members=result.members,
         submitted_at=result.submitted_at,
         seconds=result.seconds,
     )
+
+
+def _with_clean_reason(found: Verification) -> Verification:
+    """The reason comes from tracing, before any image is in reach, but student code may have worded it."""
+    return found.model_copy(update={"reason": None if found.reason is None else clean(found.reason)})
+
+
+def _without_reason(found: Verification) -> Verification:
+    return Verification(verified=found.verified, operators=found.operators)
 
 
 def _outcome(result: Result, *, told: bool) -> dict[str, str | None]:

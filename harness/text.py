@@ -114,9 +114,9 @@ def shape_text(shape: Sequence[int]) -> str:
     return " × ".join(f"{size:,}" for size in shape) if shape else "–"
 
 
-def markdown_cell(text: str) -> str:
+def markdown_cell(text: str, limit_characters: int = 500) -> str:
     """Text as itself in Markdown, also inside a table: no markup, no HTML, no links, one line."""
-    return _MARKDOWN.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), clean(text))
+    return _MARKDOWN.sub(lambda match: _ENTITIES.get(match[0], "\\" + match[0]), clean(text, limit_characters))
 
 
 def csv_cell(value: str | float | None) -> str | float | None:

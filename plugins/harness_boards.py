@@ -14,6 +14,8 @@ from harness.api import Baseline, Board, Standing, Unranked, Writer, hookimpl
 from harness.api.boards import symbols, used_symbols
 from harness.api.text import clean, csv_cell, interval_text, markdown_cell, metric_text, plain_number, score_text
 
+_REASON_CHARACTERS = 4000
+
 
 class Markdown:
     """A table for GitHub, GitLab and course pages."""
@@ -30,6 +32,8 @@ class Markdown:
         rows = [self._row(line, board) for line in board.lines()] if board.standings else []
         parts.append(_table(rows, headers))
         parts += [f"{mark} {markdown_cell(meaning)}" for mark, meaning in used_symbols(board).items()]
+        if unverified := _unverified(board):
+            parts += ["## Not verified", _table(unverified, ["name", "reason"])]
         if board.unranked:
             out = [[markdown_cell(each.name), each.status, markdown_cell(each.reason)] for each in board.unranked]
             parts += ["## Not ranked", _table(out, ["name", "status", "reason"])]
@@ -61,14 +65,15 @@ class Csv:
     def render(self, board: Board) -> dict[str, str]:
         text = io.StringIO()
         ends = [f"{key.metric}{end}" for key in board.ranking for end in ("", "_low", "_high")]
-        tests = ["p_value", "distinguishable", "pareto"]
+        tests = ["p_value", "distinguishable", "pareto", "verified"]
         columns = ["rank", "tie", "name", "submission", "members", *ends, *board.further, *tests]
         columns += ["score", "max_score", "failed_checks", "unchecked", "stand_in", "attempts", "submitted_at"]
-        columns += ["late_days", "status", "reason"]
+        columns += ["late_days", "status", "reason", "unverified_because"]
         writer = csv.DictWriter(text, columns, lineterminator="\n", restval=None)
         writer.writeheader()
         for row in board.standings:
-            writer.writerow({name: csv_cell(value) for name, value in self._standing(row, board).items()})
+            cells = {**self._standing(row, board), "unverified_because": row.unverified_because}
+            writer.writerow({name: csv_cell(value) for name, value in cells.items()})
         for out in board.unranked:
             shared = {name: csv_cell(value) for name, value in _of_both(out).items()}
             writer.writerow({**shared, "status": out.status, "reason": csv_cell(out.reason)})
@@ -82,7 +87,7 @@ class Csv:
             cells |= {key.metric: metric.value, f"{key.metric}_low": metric.low, f"{key.metric}_high": metric.high}
         cells |= {name: row.metrics[name].value for name in board.further if name in row.metrics}
         checks = {"failed_checks": " ".join(row.failed_checks), "unchecked": " ".join(row.unchecked)}
-        plain = ("rank", "tie", "p_value", "distinguishable", "pareto", "score", "max_score", "stand_in")
+        plain = ("rank", "tie", "p_value", "distinguishable", "pareto", "verified", "score", "max_score", "stand_in")
         return cells | checks | {name: getattr(row, name) for name in plain} | {"status": "graded"}
 
 
@@ -94,12 +99,26 @@ class Json:
     def render(self, board: Board) -> dict[str, str]:
         # Names and reasons were written by students. Plain ASCII: pydantic's own JSON leaves characters that reverse or
         # hide text as they are.
-        standings = tuple(row.model_copy(update={"name": clean(row.name)}) for row in board.standings)
+        standings = tuple(row.model_copy(update=_cleaned(row)) for row in board.standings)
         unranked = tuple(
             row.model_copy(update={"name": clean(row.name), "reason": clean(row.reason)}) for row in board.unranked
         )
         cleaned = board.model_copy(update={"standings": standings, "unranked": unranked})
         return {"leaderboard.json": json.dumps(cleaned.model_dump(mode="json"), indent=1, allow_nan=False) + "\n"}
+
+
+def _unverified(board: Board) -> list[list[str]]:
+    """Whose network was not verified and why, as far as the reader may know."""
+    return [
+        [markdown_cell(row.name), markdown_cell(row.unverified_because, _REASON_CHARACTERS)]
+        for row in board.standings
+        if row.unverified_because
+    ]
+
+
+def _cleaned(row: Standing) -> dict[str, str | None]:
+    because = row.unverified_because
+    return {"name": clean(row.name), "unverified_because": because and clean(because, _REASON_CHARACTERS)}
 
 
 def _of_both(row: Standing | Unranked) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from result_fakes import MEASURES, metric, result, rules
+from result_fakes import MEASURES, VERIFIED, metric, result, rules, unverified
 
 from harness.api import Check, Layer
 from harness.audience import for_class, for_student, withheld
+from harness.values.networks import Verification
 from harness.values.results import PointLine, Result
 from harness.values.rules import PointRule, Rubric
 
@@ -123,3 +124,21 @@ def test_no_field_reaches_a_student_unless_it_was_thought_of() -> None:
     shown = set(for_student(loaded(), rules(), MEASURES).model_dump(exclude_defaults=True))
     given = set(loaded().model_dump(exclude_defaults=True))
     assert given - shown <= instructors | split_only
+
+
+@pytest.mark.parametrize("split", [False, True])
+def test_the_student_reads_why_a_network_is_not_verified_and_the_class_that_it_is_not(split: bool) -> None:
+    given = rules(data=SPLIT) if split else rules()
+    found = result(network=unverified(f"WHY\x1b[2J\u202e {'x' * 900}"))
+    network = for_student(found, given, MEASURES).network
+    assert network is not None
+    assert network.reason is not None
+    assert network.reason.startswith("WHY x")
+    assert len(network.reason) == 500
+    assert for_class(found, given, MEASURES).network == Verification(verified=False)
+
+
+def test_everyone_may_know_that_a_network_is_verified() -> None:
+    assert for_student(result(network=VERIFIED), rules(data=SPLIT), MEASURES).network == VERIFIED
+    assert for_class(result(network=VERIFIED), rules(), MEASURES).network == Verification(verified=True, operators=17)
+    assert for_class(result(), rules(), MEASURES).network is None

@@ -148,8 +148,15 @@ class BoardBuilder:
             rank=rank,
             public_rank=self.public_ranks.get(result.submission),
             stand_in=result.submission in self.stand_ins,
+            **self._verification(result),
             **self._entry(result),
         )
+
+    def _verification(self, result: Result) -> dict[str, Any]:
+        """What a row says of its network, where the assignment has that marked."""
+        if result.network is None or self.assignment.rules.submission.unverified == "accept":
+            return {}
+        return {"verified": result.network.verified, "unverified_because": result.network.reason}
 
     def _unranked(self, result: Result, reason: str) -> Unranked:
         return Unranked(reason=reason, **self._entry(result))

@@ -22,12 +22,13 @@ def for_class(board: Board, measures: Measures) -> Board:
     """
     further = tuple(name for name in board.further if _may_see(name, measures, private=board.private))
     shown = [*(key.metric for key in board.ranking), *further]
+    standings = (row.model_copy(update={"unverified_because": None}) for row in board.standings)
     unranked = (row.model_copy(update={"reason": _public_reason(row)}) for row in board.unranked)
     return board.model_copy(
         update={
             "further": further,
             "briefly": tuple(name for name in board.briefly if name in further),
-            "standings": tuple(_for_class(row, shown, measures, private=board.private) for row in board.standings),
+            "standings": tuple(_for_class(row, shown, measures, private=board.private) for row in standings),
             # A figure of someone who has no place may be the reason for it.
             "unranked": tuple(_for_class(row, (), measures, private=board.private) for row in unranked),
             "missing": (),

@@ -99,7 +99,7 @@ def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out:
     """The score to expect and what to do next."""
     from rich.text import Text
 
-    from harness.report.view import next_steps
+    from harness.report.view import is_flagged, next_steps
     from harness.terminal.console import safe
 
     out.print()
@@ -114,6 +114,11 @@ def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out:
         steps.append("check again on the real images: --data test=FOLDER")
     if not steps:
         steps = ["everything passes: hand it in"]
+    if is_flagged(result, assignment):
+        steps.append(
+            "to have the network verified as well, write forward with plain tensor operators, without decisions that "
+            "depend on values"
+        )
     out.print(Text("Next", "bold"))
     for step in steps:
         out.print(Text("  • ") + safe(step))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from harness.report.view import STAND_IN, VERDICT_SYMBOLS, outcome, standing
+from harness.report.view import STAND_IN, VERDICT_SYMBOLS, network_line, outcome, standing
 from harness.text import (
     cell_text,
     clean_lines,
@@ -22,6 +22,7 @@ from harness.values.curves import Curve
 from harness.values.measures import Check
 from harness.values.report import ReportView
 
+_NETWORK_CHARACTERS = 4000
 _INSTRUCTOR = "(for the instructor)"
 
 
@@ -37,6 +38,8 @@ def markdown(view: ReportView) -> str:
         parts.append(f"by {markdown_cell(', '.join(result.members))}")
     if result.hint:
         parts.append(f"Next: {markdown_cell(result.hint)}")
+    if network := network_line(result, flagged=view.flagged):
+        parts.append(markdown_cell(network, _NETWORK_CHARACTERS))
     if view.override:
         parts.append(f"> {markdown_cell(view.override.said)}")
     if view.assignment.data.stand_in:

@@ -9,7 +9,7 @@ from harness.assignment.loading import Assignment
 from harness.points.scoring import DECIDED, lines_for_student, most, total
 from harness.text import clean
 from harness.values.base import Audience, Verdict
-from harness.values.board import Entry
+from harness.values.board import UNVERIFIED, UNVERIFIED_SIGN, Entry
 from harness.values.measures import ACCURACY, Check
 from harness.values.report import MetricLine, ReportView
 from harness.values.results import Attempt, PointLine, Result
@@ -117,6 +117,26 @@ def outcome(result: Result) -> str:
     return f"{words}: {result.reason}" if result.reason and result.reason != words else words
 
 
+def is_flagged(result: Result, assignment: Assignment) -> bool:
+    """Whether to mark that its network was not verified."""
+    unverified = result.network is not None and not result.network.verified
+    return unverified and result.status == "graded" and assignment.rules.submission.unverified == "flag"
+
+
+def network_line(result: Result, *, flagged: bool) -> str:
+    """'network: verified, 17 operators', or why it is not; nothing where that is not known.
+
+    Student code may have worded the reason.
+    """
+    network = result.network
+    if network is None:
+        return ""
+    if network.verified:
+        return f"network: verified, {network.operators:,} {'operator' if network.operators == 1 else 'operators'}"
+    said = f"{UNVERIFIED_SIGN} {UNVERIFIED}" if flagged else "network: not verified"
+    return f"{said} ({network.reason})" if network.reason else said
+
+
 def next_steps(checks: Iterable[Check]) -> list[str]:
     """Which checks to see to; their own lines say how."""
     names = [check.name for check in checks if check.verdict != "passed"]
@@ -141,6 +161,7 @@ def _view(attempt: Attempt, assignment: Assignment, entry: Entry | None, limits:
         override=entry.override if entry else None,
         metrics=metric_lines(whole, assignment, limits),
         class_names=rules.images.class_names,
+        flagged=is_flagged(whole, assignment),
         evidence=evidence(whole, assignment),
         withheld=(),
     )

@@ -44,6 +44,8 @@ def board_table(board: Board) -> RenderableType:
     if board.frozen_at is not None:
         parts.append(Text(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.", "cyan"))
     parts += _ranking(board) if board.standings else [Text("Nobody is ranked yet.")]
+    if unverified := _unverified(board):
+        parts += [Text(), _listing(("not verified", "reason"), unverified)]
     if board.unranked:
         rows: list[list[Cell]] = [
             [_name(each.name, each.submission), each.status, safe(each.reason, limit_characters=_REASON_CHARACTERS)]
@@ -54,6 +56,15 @@ def board_table(board: Board) -> RenderableType:
         rows = [[safe(person.id), safe(person.name), safe(person.team or "")] for person in board.missing]
         parts += [Text(), _listing(("handed in nothing", "name", "team"), rows)]
     return Group(*parts)
+
+
+def _unverified(board: Board) -> list[list[Cell]]:
+    """Whose network was not verified and why, as far as the reader may know."""
+    return [
+        [_name(row.name, row.submission), safe(row.unverified_because, limit_characters=_REASON_CHARACTERS)]
+        for row in board.standings
+        if row.unverified_because
+    ]
 
 
 def _listing(headers: tuple[str, ...], rows: list[list[Cell]]) -> RenderableType:

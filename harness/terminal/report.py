@@ -11,7 +11,16 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.assignment.loading import Assignment
-from harness.report.view import STAND_IN, VERDICT_SYMBOLS, evidence, metric_lines, outcome, standing
+from harness.report.view import (
+    STAND_IN,
+    VERDICT_SYMBOLS,
+    evidence,
+    is_flagged,
+    metric_lines,
+    network_line,
+    outcome,
+    standing,
+)
 from harness.terminal.console import plain_grid, safe, simple_table
 from harness.terminal.curves import curve_view, table_view
 from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text
@@ -23,18 +32,24 @@ from harness.values.results import PointLine, Result
 
 _COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
 _LAYERS_SHOWN = 60
+_NETWORK_CHARACTERS = 4000
 
 
 def check_view(result: Result, assignment: Assignment) -> RenderableType:
     """One's own submission from top to bottom: outcome, checks, metrics, points, notes."""
-    shown = _Shown(metric_lines(result, assignment, {}), result.points, evidence(result, assignment))
+    shown = _Shown(
+        metric_lines(result, assignment, {}),
+        result.points,
+        evidence(result, assignment),
+        is_flagged(result, assignment),
+    )
     return Group(*_result(result, shown, stand_in=assignment.info.data.stand_in))
 
 
 def report_view(view: ReportView, attempts: int) -> RenderableType:
     """All of the view; `attempts` is the length of the submission's history."""
     result = view.result
-    shown = _Shown(view.metrics, view.points, view.evidence)
+    shown = _Shown(view.metrics, view.points, view.evidence, view.flagged)
     parts = _result(result, shown, stand_in=view.assignment.data.stand_in)
     for curve in result.curves:
         parts += [Text(), curve_view(curve)]
@@ -62,6 +77,7 @@ class _Shown:
     metrics: Sequence[MetricLine]
     points: Sequence[PointLine]
     evidence: Collection[str]
+    flagged: bool
 
 
 def _result(result: Result, shown: _Shown, *, stand_in: bool) -> list[RenderableType]:
@@ -72,6 +88,8 @@ def _result(result: Result, shown: _Shown, *, stand_in: bool) -> list[Renderable
         parts.append(Text.assemble(("by ", "dim"), safe(", ".join(result.members), "dim")))
     if result.hint:
         parts.append(Text.assemble(("  → ", "cyan"), safe(result.hint)))
+    if network := network_line(result, flagged=shown.flagged):
+        parts.append(safe(network, "yellow" if shown.flagged else "dim", limit_characters=_NETWORK_CHARACTERS))
     if stand_in:
         parts.append(Text(STAND_IN, "yellow"))
     if result.checks:

@@ -13,6 +13,9 @@ from harness.values.results import AssignmentInfo, ScoreLine
 from harness.values.rules import RankKey
 from harness.vocabulary import Status, describe_status
 
+UNVERIFIED_SIGN = "○"
+UNVERIFIED = "its code ran on every image: not verified"
+
 
 class Person(Value):
     """A line of the roster."""
@@ -101,6 +104,11 @@ class Standing(Entry):
     """Whether it can be told from the leader: `p_value` is at most 0.05."""
     pareto: bool | None = None
     """Whether no other row is better in one of `Board.pareto` and at least as good in the other; None: not measured."""
+    verified: bool | None = None
+    """Whether its network was measured as a graph of plain operators. None: nothing is known of that, or
+    `[submission] unverified` says that boards shall not tell."""
+    unverified_because: str | None = None
+    """Why it was not; for the instructor only."""
 
 
 class Unranked(Entry):
@@ -210,7 +218,12 @@ class Board(Value):
 
 def symbols(row: Standing) -> str:
     """What is remarkable about a row, in a sign or two; `used_symbols` says what they mean."""
-    return f"{'≈' if row.distinguishable is False else ''}{'◆' if row.pareto else ''}"
+    signs = {
+        "≈": row.distinguishable is False,
+        "◆": bool(row.pareto),
+        UNVERIFIED_SIGN: row.verified is False,
+    }
+    return "".join(sign for sign, applies in signs.items() if applies)
 
 
 def used_symbols(board: Board) -> dict[str, str]:
@@ -219,4 +232,5 @@ def used_symbols(board: Board) -> dict[str, str]:
     meanings = {"≈": "cannot be told from the leader on these images (exact McNemar test, 5 %, Holm over all rows)"}
     if board.pareto is not None:
         meanings["◆"] = f"on the Pareto front of {board.pareto.y} against {board.pareto.x}"
+    meanings[UNVERIFIED_SIGN] = UNVERIFIED
     return {mark: meaning for mark, meaning in meanings.items() if mark in used}

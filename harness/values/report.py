@@ -57,6 +57,8 @@ class ReportView(Value):
     """Every metric that the audience may see."""
     class_names: tuple[str, ...]
     """What the classes of the images are called; empty where they have numbers only."""
+    flagged: bool
+    """Whether to mark that its network was not verified: the assignment may accept that, and then nobody is told."""
     evidence: tuple[str, ...]
     """Checks that only the instructor sees."""
     withheld: tuple[str, ...]

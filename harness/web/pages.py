@@ -16,7 +16,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from harness.report.view import STAND_IN, VERDICT_SYMBOLS, VERDICTS, outcome, standing
+from harness.report.view import STAND_IN, VERDICT_SYMBOLS, VERDICTS, network_line, outcome, standing
 from harness.text import (
     cell_text,
     clean,
@@ -48,6 +48,7 @@ def templates(*folders: Path) -> Environment:
         metric=metric_text,
         interval=interval_text,
         shape=shape_text,
+        network_line=network_line,
         outcome=outcome,
         standing=standing,
         breakable=_breakable,

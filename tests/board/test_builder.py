@@ -6,11 +6,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from result_fakes import INFO, MEASURES, assignment, attempt, attempts, count, metric, result
+from result_fakes import (
+    INFO,
+    MEASURES,
+    VERIFIED,
+    assignment,
+    attempt,
+    attempts,
+    count,
+    metric,
+    result,
+    submission_rules,
+    unverified,
+)
 
 from harness.api import Check, Correct
 from harness.board.builder import BoardInputs, standings
 from harness.board.visibility import for_class
+from harness.values.board import symbols, used_symbols
 from harness.values.results import Attempt, DataInfo, Result
 from harness.values.rules import RankKey
 from harness.vocabulary import STATUSES
@@ -226,3 +239,42 @@ def test_results_on_other_images_than_the_newest_are_not_compared() -> None:
 def test_an_empty_class_has_an_empty_board() -> None:
     board = standings([], assignment())
     assert (board.standings, board.unranked) == ((), ())
+
+
+NETWORKS = (
+    result("seen", 0.9, network=VERIFIED),
+    result("unseen", 0.8, network=unverified("it decides by values")),
+    result("old", 0.7),
+)
+
+
+def test_only_networks_known_to_be_unverified_are_marked() -> None:
+    board = standings(attempts(*NETWORKS), assignment())
+    assert [(row.verified, row.unverified_because) for row in board.standings] == [
+        (True, None),
+        (False, "it decides by values"),
+        (None, None),
+    ]
+    assert ["○" in symbols(row) for row in board.standings] == [False, True, False]
+    assert used_symbols(board)["○"] == "its code ran on every image: not verified"
+    assert "○" not in used_symbols(board.only({"seen", "old"}))
+
+
+def test_the_class_sees_the_mark_and_not_the_reason() -> None:
+    board = for_class(standings(attempts(*NETWORKS), assignment()), MEASURES)
+    assert [row.verified for row in board.standings] == [True, False, None]
+    assert "○" in used_symbols(board)
+    assert "decides by values" not in board.model_dump_json()
+
+
+def test_nothing_is_marked_where_the_assignment_accepts_unverified_networks() -> None:
+    board = standings(attempts(*NETWORKS), assignment(submission=submission_rules("accept")))
+    assert [row.verified for row in board.standings] == [None] * 3
+    assert "○" not in used_symbols(board)
+    assert "decides by values" not in board.model_dump_json()
+
+
+def test_what_has_no_rank_has_no_mark() -> None:
+    board = standings(attempts(result("x", status="crashed", reason="y", network=unverified())), assignment())
+    assert board.standings == ()
+    assert "nonzero" not in board.model_dump_json()

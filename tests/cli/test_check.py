@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from cli_fakes import HW, FakeGrading
 from click.testing import Result as Run
-from result_fakes import metric, result
+from result_fakes import VERIFIED, metric, result, unverified
 
 from harness.api import Check
 
@@ -67,3 +67,18 @@ def test_without_a_sandbox_it_says_so(harness: Harness, fake: FakeGrading) -> No
     run = harness("check", HW, "class/alice")
     assert "Without a sandbox" in run.stdout
     assert harness("check", HW, "class/alice", "--sandbox", "bwrap").exit_code == 3
+
+
+def test_a_verified_network_is_a_line_and_an_unverified_one_says_why_and_what_to_do(
+    harness: Harness, fake: FakeGrading
+) -> None:
+    fake.outcomes["alice"] = result("alice", checks=FINE, network=VERIFIED)
+    fake.outcomes["bob"] = result("bob", checks=FINE, network=unverified("it decides by values"))
+    run = harness("check", HW, "class/alice")
+    assert "network: verified, 17 operators" in run.stdout
+    assert "○" not in run.stdout
+    run = harness("check", HW, "class/bob")
+    assert run.exit_code == 0
+    assert "○ its code ran on every image: not verified (it decides by values)" in run.stdout
+    assert "• everything passes: hand it in" in run.stdout
+    assert "write forward with plain tensor operators" in run.stdout

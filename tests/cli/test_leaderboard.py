@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from cli_fakes import HW, FakeGrading
 from click.testing import Result as Run
-from result_fakes import result
+from result_fakes import VERIFIED, result, unverified
 
 from harness.api import Curve, Series
 from harness.values.report import Document
@@ -214,3 +216,39 @@ def test_a_board_of_hundreds_is_one_line_each(graded: Harness, fake: FakeGrading
     assert sum(line[:1].isdigit() for line in lines) == 402
     assert not any("\x1b" in line for line in lines)
     assert next(line for line in lines if "— baseline —" in line)
+
+
+@pytest.mark.parametrize("size", [0, 400])
+def test_the_table_marks_unverified_networks_and_tells_the_instructor_why(
+    harness: Harness, fake: FakeGrading, size: int
+) -> None:
+    for number in range(size):
+        Path(f"class/s{number:03d}").mkdir()
+    fake.outcomes["alice"] = result("alice", 0.99, checks=(), network=VERIFIED)
+    fake.outcomes["bob"] = result("bob", 0.98, checks=(), network=unverified("it decides by values"))
+    assert harness("grade", HW, "class").exit_code == 0
+    lines = harness("leaderboard", HW).stdout.splitlines()
+    alice, bob = (next(line for line in lines if line.startswith(start)) for start in ("1 ", "2 "))
+    assert ["○" in alice, "○" in bob] == [False, True]
+    assert "○ its code ran on every image: not verified" in lines
+    assert not any("decides by values" in line for line in lines)
+    instructor = harness("leaderboard", HW, "--ids").stdout
+    assert "bob           it decides by values" in instructor.partition("not verified  reason")[2]
+
+
+def test_a_store_from_before_networks_were_verified_is_shown_as_ever(graded: Harness) -> None:
+    with closing(sqlite3.connect("harness.db")) as database, database:
+        for number, text in database.execute("SELECT number, result FROM harness_attempts").fetchall():
+            document = json.loads(text)
+            del document["network"]
+            database.execute("UPDATE harness_attempts SET result = ? WHERE number = ?", (json.dumps(document), number))
+    for name in ("table", "markdown", "csv", "json", "html"):
+        run = graded("leaderboard", HW, "--format", name, "--ids", "--out", f"board-{name}/")
+        assert run.exit_code == 0, run.output
+    for name in ("terminal", "markdown", "html", "json"):
+        run = graded("report", HW, "bob", "--format", name)
+        assert run.exit_code == 0, run.output
+        assert "○" not in run.stdout
+        assert "network:" not in run.stdout
+    board = json.loads(graded("leaderboard", HW, "--format", "json").stdout)
+    assert [row["verified"] for row in board["standings"]] == [None] * len(board["standings"])

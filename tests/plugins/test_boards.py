@@ -8,9 +8,10 @@ import json
 
 import harness_boards as harness_text_boards
 import pytest
-from result_fakes import assignment, attempts, result
+from result_fakes import MEASURES, VERIFIED, assignment, attempts, result, unverified
 
 from harness.board.builder import Board, standings
+from harness.board.visibility import for_class
 from harness.plugins import Plugins
 from harness.text import csv_cell
 
@@ -92,3 +93,50 @@ def test_stand_in_data_is_said(board: Board) -> None:
     info = board.assignment.model_copy(update={"data": board.assignment.data.model_copy(update={"stand_in": True})})
     (text,) = WRITERS["markdown"].render(board.model_copy(update={"assignment": info})).values()
     assert "stand-in" in text
+
+
+@pytest.fixture
+def marked() -> Board:
+    outcomes = (
+        result("alice", 0.9, network=VERIFIED),
+        result("bob", 0.8, network=unverified(f"=HYPERLINK(1)\x1b[31m <b>|{'long ' * 150}end")),
+        result("carol", 0.7),
+    )
+    return standings(attempts(*outcomes), assignment())
+
+
+def test_markdown_marks_unverified_networks_and_tells_the_instructor_why(marked: Board) -> None:
+    (text,) = WRITERS["markdown"].render(marked).values()
+    rows = [line.split("|")[2:4] for line in text.partition("## Not verified")[0].splitlines() if line[:1] == "|"]
+    assert {name.strip(): "○" in sign for name, sign in rows if name.strip() in {"alice", "bob", "carol"}} == {
+        "alice": False,
+        "bob": True,
+        "carol": False,
+    }
+    assert "\n○ its code ran on every image: not verified\n" in text
+    assert "&lt;b&gt;" in text.partition("## Not verified")[2]
+    assert "long end" in text
+    (shown,) = WRITERS["markdown"].render(for_class(marked, MEASURES)).values()
+    assert "○ its code ran" in shown
+    assert "HYPERLINK" not in shown
+    assert "## Not verified" not in shown
+
+
+def test_csv_has_a_column_of_what_is_verified(marked: Board) -> None:
+    (text,) = WRITERS["csv"].render(marked).values()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [row["verified"] for row in rows] == ["yes", "no", ""]
+    assert [row["unverified_because"][:12] for row in rows] == ["", "'=HYPERLINK(", ""]
+    (text,) = WRITERS["csv"].render(for_class(marked, MEASURES)).values()
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert [(row["verified"], row["unverified_because"]) for row in rows] == [("yes", ""), ("no", ""), ("", "")]
+
+
+def test_json_has_a_key_of_what_is_verified(marked: Board) -> None:
+    (text,) = WRITERS["json"].render(marked).values()
+    rows = json.loads(text)["standings"]
+    assert [row["verified"] for row in rows] == [True, False, None]
+    assert rows[1]["unverified_because"].endswith("long end")
+    assert "\\u001b" not in text
+    (text,) = WRITERS["json"].render(for_class(marked, MEASURES)).values()
+    assert [row["unverified_because"] for row in json.loads(text)["standings"]] == [None] * 3

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from result_fakes import assignment, attempt, count, metric, result
+from result_fakes import VERIFIED, assignment, attempt, count, metric, result, submission_rules, unverified
 from rich.console import Console
 
 from harness.api import Audience, Check, Curve, Layer, Series
@@ -189,3 +189,69 @@ def test_no_sum_tells_a_student_about_private_points() -> None:
         == lines("instructor")
         == {"simple": 3, "loss": 0, "demo": 0, "lateness": -0.09}
     )
+
+
+PROSE = sorted(set(FORMATS) - {"json"})
+
+
+@pytest.mark.parametrize("name", PROSE)
+def test_a_verified_network_is_one_quiet_line(name: str) -> None:
+    text = FORMATS[name](view(result(network=VERIFIED)))
+    assert text.count("network: verified, 17 operators") == 1
+    assert "○" not in text
+    one = VERIFIED.model_copy(update={"operators": 1})
+    assert "network: verified, 1 operator" in FORMATS[name](view(result(network=one)))
+    assert "1 operators" not in FORMATS[name](view(result(network=one)))
+
+
+@pytest.mark.parametrize("audience", ["student", "instructor"])
+@pytest.mark.parametrize("name", PROSE)
+def test_an_unverified_network_is_marked_with_the_reason(name: str, audience: Audience) -> None:
+    text = FORMATS[name](view(result(network=unverified("it decides by values")), audience))
+    assert text.count("○ its code ran on every image: not verified (it decides by values)") == 1
+
+
+@pytest.mark.parametrize("audience", ["student", "instructor"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_reason_does_not_act_and_only_the_instructor_sees_all_of_a_long_one(name: str, audience: Audience) -> None:
+    text = FORMATS[name](view(result(network=unverified(f"{EVIL} {'long ' * 150}end")), audience))
+    assert "\x1b" not in text
+    assert "\u202e" not in text
+    assert name not in {"markdown", "html"} or "<script>alert" not in text
+    assert ("long end" in " ".join(text.split())) == (audience == "instructor")
+
+
+@pytest.mark.parametrize("name", PROSE)
+def test_the_class_reads_that_a_network_is_not_verified_and_not_why(name: str) -> None:
+    shown = class_report(attempt(result(network=unverified("WHY"))), assignment(), name="Rabbit")
+    assert "○ its code ran on every image: not verified" in FORMATS[name](shown)
+    assert "WHY" not in FORMATS[name](shown)
+
+
+@pytest.mark.parametrize("name", PROSE)
+def test_there_is_no_mark_where_unverified_networks_are_accepted_or_were_never_run(name: str) -> None:
+    accepting = assignment(submission=submission_rules("accept"))
+    accepted = report(attempt(result(network=unverified("WHY"))), accepting, audience="student")
+    assert "○" not in FORMATS[name](accepted)
+    assert "network: not verified (WHY)" in FORMATS[name](accepted)
+    crashed = result(network=unverified("WHY"), status="crashed", reason="ValueError")
+    assert "○" not in FORMATS[name](view(crashed))
+
+
+@pytest.mark.parametrize("name", PROSE)
+def test_nothing_is_said_of_a_network_that_nothing_is_known_of(name: str) -> None:
+    text = FORMATS[name](view(result()))
+    assert "verified" not in text
+    assert "network:" not in text
+
+
+def test_json_tells_what_is_known_of_the_network() -> None:
+    document = json.loads(view(result(network=unverified("WHY"))).to_json())
+    assert document["results"][0]["network"] == {
+        "verified": False,
+        "reason": "WHY",
+        "operator": "aten.nonzero.default",
+        "digest": None,
+        "operators": 0,
+    }
+    assert json.loads(view(result(network=VERIFIED)).to_json())["results"][0]["network"]["operators"] == 17

@@ -9,6 +9,7 @@ from typing import Any
 from harness.api import Check, Curve, Metric, Series
 from harness.assignment.loading import Assignment
 from harness.plugins import Plugins
+from harness.values.networks import Verification
 from harness.values.results import AssignmentInfo, Attempt, DataInfo, Environment, PointLine, Result
 from harness.values.rules import AssignmentFile, PointRule, RankKey, Rubric
 
@@ -20,6 +21,7 @@ RANKING = (
     RankKey(metric="accuracy", higher_is_better=True),
     RankKey(metric="parameters", higher_is_better=False),
 )
+VERIFIED = Verification(verified=True, digest="sha256:graph", operators=17)
 
 
 def rules(**changes: Any) -> AssignmentFile:
@@ -83,6 +85,15 @@ def result(submission: str = "alice", accuracy: float | None = 0.9, parameters: 
         "seconds": 1.5,
     }
     return Result.model_validate({**fields, **changes})
+
+
+def unverified(reason: str = "aten.nonzero.default, net.py:7: its shape depends on values") -> Verification:
+    return Verification(verified=False, reason=reason, operator="aten.nonzero.default")
+
+
+def submission_rules(unverified: str) -> dict[str, Any]:
+    """`[submission]` with this for networks that are not verified."""
+    return {"entry_points": ["Net"], "input_sizes": [28], "unverified": unverified}
 
 
 def attempt(outcome: Result, number: int = 1, info: AssignmentInfo = INFO) -> Attempt:

@@ -41,3 +41,11 @@ def test_json_moves_no_cursor() -> None:
     text = result(nickname="\x9b31m王\u202e").to_json()
     assert text.isascii()
     assert "\x1b" not in text
+
+
+def test_a_document_from_before_networks_were_verified_is_read() -> None:
+    document = json.loads(Report(assignment=INFO, environment=ENVIRONMENT, results=(result(),)).to_json())
+    del document["results"][0]["network"]
+    (only,) = Report.model_validate(document).results
+    assert only == result()
+    assert only.network is None

@@ -12,7 +12,7 @@ import pytest
 from harness_site import scatter as harness_site_scatter
 from harness_site import table as harness_site_table
 from harness_site import writer as harness_site
-from result_fakes import assignment, attempts, result
+from result_fakes import VERIFIED, assignment, attempts, result, submission_rules, unverified
 from site_fakes import NAMES, hostile_class, plain_class, site_of
 
 from harness.api import Check, Writer
@@ -203,3 +203,20 @@ def test_ten_thousand_rows_take_seconds() -> None:
     assert len(files) == 501
     assert len(files.pop("index.html").encode()) < 5_000_000
     assert max(len(text.encode()) for text in files.values()) < 20_000
+
+
+def test_board_and_pages_mark_unverified_networks_and_do_not_tell_the_class_why() -> None:
+    outcomes = [result("alice", 0.9, network=VERIFIED), result("bob", 0.8, network=unverified("WHY"))]
+    _, files = site_of(outcomes)
+    board, alice, bob = (
+        Page(files[path]).shown for path in ("index.html", *map(harness_site.page_path, ("alice", "bob")))
+    )
+    assert re.search(r"bob\s+≈?○", board)
+    assert board.count("○") == 2
+    assert "○ its code ran on every image: not verified." in board
+    assert "○ its code ran on every image: not verified" in bob
+    assert "○" not in alice
+    assert "network: verified, 17 operators" in alice
+    assert not any("WHY" in text for text in files.values())
+    _, files = site_of(outcomes, submission=submission_rules("accept"))
+    assert not any("○" in text for text in files.values())
