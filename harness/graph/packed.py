@@ -72,7 +72,8 @@ class _Unpacking:
         self._origins[name], self._parts[name] = origins, parts
         if _unpacks(step):
             self._parts[name] = frozenset([key])
-            self._sizes[key] = (math.prod(step.shape), self._taken_apart(taken))
+            self._origins[name] = origins = self._taken_apart(taken)
+            self._sizes[key] = (math.prod(step.shape), origins)
         return frozenset()
 
     def _taken_apart(self, taken: list[Result | Stored]) -> frozenset[str]:
