@@ -26,14 +26,14 @@ from harness.contracts.network import HandedInNetwork
 from harness.contracts.sources import WorkerHalf
 from harness.errors import UsageError
 from harness.grading.grader import Grader
-from harness.networks.in_process import LiveNetwork
+from harness.networks.in_process import LiveNetwork, traced_in_process
 from harness.networks.key_matching import match_keys
 from harness.networks.weights import for_model, live_masks, renamed
 from harness.plugins import Plugins
 from harness.sandbox import choose
 from harness.terminal.console import console
 from harness.terminal.report import check_view
-from harness.values.networks import Checkpoint, ModelFacts, Reply
+from harness.values.networks import Checkpoint, ModelFacts, Reply, Verification
 from harness.worker.decoding import Decoded, decode_weights
 from harness.worker.model import build
 from harness.worker.sources.definitions import Definition, Kind, Located
@@ -107,6 +107,7 @@ class _LiveStudent(LiveNetwork):
     checkpoints: Mapping[str, tuple[Checkpoint, ...]] = field(default_factory=dict)
     methods: Mapping[str, Checkpoint] = field(default_factory=dict)
     teacher: Checkpoint | None = None
+    verification: Verification = field(default=Verification(verified=False, reason="it was not traced"), kw_only=True)
 
     def load(self, checkpoint: Checkpoint) -> HandedInNetwork:
         raise UsageError(f"{checkpoint.file}: further files are measured by 'harness check', not in a notebook")
@@ -179,7 +180,11 @@ def _live(
             "notes": (*decoded.notes, *notes),
         }
     )
-    return _LiveStudent(built, sent, classes, tensors, masks, facts, size, loss)
+    again = None if isinstance(model, nn.Module) else model
+    traced, verification = traced_in_process(built, sent, classes, again)
+    return _LiveStudent(
+        built, sent, classes, tensors, masks, facts, size, loss, traced=traced, verification=verification
+    )
 
 
 def _decoded(weights: str | Path | Mapping[str, Tensor], plugins: Plugins) -> tuple[Decoded, int]:

@@ -23,6 +23,7 @@ from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
     from harness.grading.run import Run
+    from harness.submission.hand_in import HandIn
     from harness.terminal.progress import GradeProgress
 
     Mode = Literal["auto", "class", "single"]
@@ -73,9 +74,7 @@ def command(
     submissions = discover(paths, mode=cast("Mode", mode or "auto"))
     if not submissions:
         raise UsageError(f"no submissions in {', '.join(map(str, paths))}")
-    for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
-        count = sum(each.path == path for each in submissions)
-        click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
+    _say_what_is_a_download(submissions)
     with closing(Store.open(store_url)) as store:
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name)
@@ -97,6 +96,12 @@ def command(
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
     ours = any(result.status == "harness_error" for result in results)
     raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours else ExitCode.DONE)
+
+
+def _say_what_is_a_download(submissions: list[HandIn]) -> None:
+    for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
+        count = sum(each.path == path for each in submissions)
+        click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
 
 
 @dataclass

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 from harness.contracts.sources import WorkerHalf
 from harness.values.images import Images
-from harness.values.networks import ChannelOrder, Checkpoint, Latency, ModelFacts, Reply
+from harness.values.networks import ChannelOrder, Checkpoint, Latency, ModelFacts, Reply, TracedNetwork, Verification
 
 
 class Network(Protocol):
@@ -116,6 +116,14 @@ class Student(Network, Protocol):
         Raises:
             SubmissionError: it cannot be used; the others still can.
         """
+
+    @property
+    def verification(self) -> Verification:
+        """Whether it is measured as a graph, in which no student code runs, and why not."""
+
+    @property
+    def traced(self) -> TracedNetwork | None:
+        """That graph, where there is one; `harness.api.graphs` counts what it holds."""
 
     def again(self) -> AbstractContextManager[Student]:
         """The same network in a process of its own that has seen nothing yet; leaving the context ends it.

@@ -92,6 +92,7 @@ class Grader:
         found = Findings()
         try:
             student = opened()
+            found.network = student.verification
             self._run_evaluators(student, "notebook", input_size, kd_function, found)
             found.notes = list(student.facts.notes)
             found.layers = layers(student.facts)

@@ -54,9 +54,7 @@ def cost(graph: Graph) -> Cost:
     """
     done = measure(graph, 1)
     images = done.batch
-    return Cost(
-        done.macs // images, done.written_bytes // images, done.live_bytes // images, layers(graph, done)
-    )
+    return Cost(done.macs // images, done.written_bytes // images, done.live_bytes // images, layers(graph, done))
 
 
 def batch_size(graph: Graph, memory_bytes: int, most: int = 64) -> int:

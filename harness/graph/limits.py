@@ -20,6 +20,7 @@ from harness.graph.operators import operators, why_not
 from harness.graph.program import references
 from harness.graph.refusal import GraphRefused
 from harness.graph.shapes import Limits, measure
+from harness.graph.signatures import wrong_arguments
 from harness.values.graph import INPUT, Graph, Node, Result
 
 _STANDARD = Limits()
@@ -78,15 +79,17 @@ def check_structure(graph: Graph, limits: Limits = _STANDARD) -> None:
     if len(graph.nodes) > limits.nodes:
         raise GraphRefused(f"it has {len(graph.nodes):,} nodes, more than {limits.nodes:,}")
     _check_tensors(graph, limits)
-    defined = {INPUT}
+    defined: dict[str, bool | None] = {INPUT: False}  # by node: whether it is used as several values, as far as known
     values = 0
     for node in graph.nodes:
-        values += sum(len(each) if isinstance(each, tuple) else 1 for each in (*node.arguments, *node.keywords.values()))
+        values += sum(
+            len(each) if isinstance(each, tuple) else 1 for each in (*node.arguments, *node.keywords.values())
+        )
         if values > limits.values:
             raise GraphRefused(f"its nodes have more than {limits.values:,} arguments")
         _check_node(node, defined, graph)
-        defined.add(node.name)
-    if graph.output.node not in defined or graph.output.node == INPUT:
+        defined[node.name] = None
+    if graph.output.node == INPUT or defined.get(graph.output.node, True) is (graph.output.item is None):
         raise GraphRefused(f"the output {graph.output.node!r} is no node")
 
 
@@ -119,17 +122,20 @@ def _check_tensors(graph: Graph, limits: Limits) -> None:
         raise GraphRefused(f"its tensors have {total:,} bytes, more than {limits.tensor_bytes:,}")
 
 
-def _check_node(node: Node, defined: set[str], graph: Graph) -> None:
+def _check_node(node: Node, defined: dict[str, bool | None], graph: Graph) -> None:
     if node.name in defined:
         raise _refused(node, f"the name {node.name!r} is used twice")
     if node.operator not in operators():
         raise _refused(node, why_not(node.operator))
-    if "device" in node.keywords:
-        raise _refused(node, "it names a device")
+    if wrong := wrong_arguments(node):
+        raise _refused(node, wrong)
     for each in references(node):
         if isinstance(each, Result):
             if each.node not in defined:
                 raise _refused(node, f"it uses {each.node!r}, which is not defined before")
+            if defined[each.node] not in (None, each.item is not None):
+                raise _refused(node, f"it uses {each.node!r} once as one value and once as several")
+            defined[each.node] = each.item is not None
         elif each.tensor not in graph.tensors:
             raise _refused(node, f"it uses the tensor {each.tensor!r}, which does not exist")
 

@@ -105,14 +105,14 @@ def _new_zeros(tensor: Tensor, size: Any, **keywords: Any) -> Tensor:
 # fmt: off
 def _table() -> Iterator[Operator]:
     yield from _rows("Convolutions", "conv1d.default conv2d.default conv3d.default conv1d.padding conv2d.padding "
-                     "conv3d.padding convolution.default", macs=formulas.convolution, fresh=True)
+                     "conv3d.padding", macs=formulas.convolution, fresh=True)
     yield from _rows("Convolutions", "conv_transpose1d.default conv_transpose2d.input conv_transpose3d.input",
                      macs=formulas.transposed_convolution, fresh=True)
     yield from _rows("Convolutions", "im2col.default col2im.default")
 
     yield from _rows("Products", "linear.default matmul.default mm.default bmm.default mv.default dot.default "
                      "vdot.default _cdist_forward.default cdist.default", macs=formulas.product, fresh=True)
-    yield from _rows("Products", "addmm.default baddbmm.default addmv.default addbmm.default",
+    yield from _rows("Products", "addmm.default baddbmm.default addmv.default",
                      macs=formulas.added_product, fresh=True)
     yield from _rows("Products", "bilinear.default", macs=formulas.bilinear)
     yield from _rows("Products", "scaled_dot_product_attention.default", macs=formulas.attention,
@@ -129,16 +129,16 @@ def _table() -> Iterator[Operator]:
     yield from _rows("Normalisation", "_native_batch_norm_legit_no_training.default layer_norm.default "
                      "native_layer_norm.default group_norm.default native_group_norm.default rms_norm.default "
                      "_weight_norm.default", fresh=True)
-    yield from _rows("Normalisation", "batch_norm.default", rule=rules.not_training(5, "training"))
-    yield from _rows("Normalisation", "instance_norm.default")
+    yield from _rows("Normalisation", "batch_norm.default", rule=rules.not_training(5))
+    yield from _rows("Normalisation", "instance_norm.default", rule=rules.running_or_own)
 
     yield from _rows("Activations", "relu.default relu6.default hardtanh.default leaky_relu.default elu.default "
                      "selu.default celu.default silu.default mish.default hardswish.default hardsigmoid.default",
                      overwrites=True)
-    yield from _rows("Activations", "gelu.default softplus.default hardshrink.default softshrink.default threshold.default "
-                     "prelu.default _prelu_kernel.default glu.default sigmoid.default tanh.default "
+    yield from _rows("Activations", "gelu.default softplus.default hardshrink.default softshrink.default "
+                     "threshold.default prelu.default _prelu_kernel.default glu.default sigmoid.default tanh.default "
                      "log_sigmoid.default softmax.int _softmax.default log_softmax.int _log_softmax.default")
-    yield from _rows("Activations", "rrelu.default", rule=rules.not_training(3, "training"))
+    yield from _rows("Activations", "rrelu.default", rule=rules.not_training(3))
     yield from _rows("Activations", "dropout.default alpha_dropout.default feature_dropout.default "
                      "feature_alpha_dropout.default", rule=rules.not_training(2))
 
@@ -156,8 +156,8 @@ def _table() -> Iterator[Operator]:
                      "upsample_nearest1d.vec upsample_nearest2d.vec upsample_nearest3d.vec "
                      "_upsample_nearest_exact1d.vec _upsample_nearest_exact2d.vec upsample_linear1d.vec "
                      "upsample_bilinear2d.vec upsample_trilinear3d.vec upsample_bicubic2d.vec "
-                     "_upsample_bilinear2d_aa.vec _upsample_bicubic2d_aa.vec grid_sampler.default "
-                     "affine_grid_generator.default")
+                     "_upsample_bilinear2d_aa.vec _upsample_bicubic2d_aa.vec affine_grid_generator.default")
+    yield from _rows("Padding and resizing", "grid_sampler.default", rule=rules.known_modes)
 
     yield from _rows("Views", "view.default _unsafe_view.default reshape.default _reshape_alias.default",
                      runs=torch.ops.aten.reshape.default)
@@ -171,9 +171,9 @@ def _table() -> Iterator[Operator]:
                      "unfold.default broadcast_to.default broadcast_tensors.default atleast_2d.default")
 
     yield from _rows("Joining and parting", "cat.default concat.default concatenate.default stack.default "
-                     "hstack.default vstack.default split_with_sizes.default tensor_split.indices "
+                     "hstack.default vstack.default split_with_sizes.default split.sizes tensor_split.indices "
                      "split_with_sizes_copy.default")
-    yield from _rows("Joining and parting", "split.Tensor split_copy.Tensor split.sizes unsafe_split.Tensor",
+    yield from _rows("Joining and parting", "split.Tensor split_copy.Tensor unsafe_split.Tensor",
                      rule=rules.few_parts)
     yield from _rows("Joining and parting", "chunk.default tensor_split.sections unsafe_chunk.default",
                      rule=rules.few_chunks)
@@ -185,8 +185,8 @@ def _table() -> Iterator[Operator]:
                      "repeat.default repeat_interleave.self_int tile.default tril.default triu.default "
                      "select_scatter.default slice_scatter.default diagonal_scatter.default index_put.default "
                      "index_add.default index_copy.default index_fill.int_Scalar scatter.src scatter.value "
-                     "scatter_add.default diag_embed.default diag.default copy.default fill.Scalar fill.Tensor "
-                     "meshgrid.indexing meshgrid.default cartesian_prod.default kron.default")
+                     "scatter_add.default diag_embed.default diag.default copy.default fill.Scalar "
+                     "fill.Tensor zero.default meshgrid.indexing meshgrid.default cartesian_prod.default kron.default")
 
     yield from _rows("Choosing and moving", "index.Tensor", rule=rules.no_mask)
     yield from _rows("Choosing and moving", "one_hot.default", rule=rules.known_classes)
@@ -277,7 +277,8 @@ _REASONS = {
     "poisson": "draws random numbers", "exponential": "draws random numbers",
     "item": "turns a value into a number, so that what follows depends on the image's values",
     "_local_scalar_dense": "turns a value into a number, so that what follows depends on the image's values",
-    "nonzero": "has a result whose size depends on values", "masked_select": "has a result whose size depends on values",
+    "nonzero": "has a result whose size depends on values",
+    "masked_select": "has a result whose size depends on values",
     "unique": "has a result whose size depends on values", "_unique": "has a result whose size depends on values",
     "_native_batch_norm_legit": "normalises with the statistics of the batch: an image's logits depend on the others",
     "as_strided": "reads memory by address", "set": "reads memory by address",
@@ -289,6 +290,8 @@ _REASONS = {
 def why_not(name: str) -> str:
     """What to say of an operator without a row."""
     packet = name.removeprefix("aten.")
-    if name.startswith("aten.") and (found := next((why for key, why in _REASONS.items() if packet.startswith(key)), None)):
+    if name.startswith("aten.") and (
+        found := next((why for key, why in _REASONS.items() if packet.startswith(key)), None)
+    ):
         return f"the operator {found}"
     return "the operator is not one of those that can be verified"

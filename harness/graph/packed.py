@@ -50,7 +50,7 @@ class _Unpacking:
             final |= self._follow(step)
         totals: dict[str, float] = {}
         for size, origins in (self._sizes[each] for each in final):
-            held = {name: math.prod(self._graph.tensors[name].shape) for name in origins}
+            held = {name: self._elements(name) for name in origins}
             for name, own in held.items():
                 totals[name] = totals.get(name, 0) + size * own / max(1, sum(held.values())) / max(1, own)
         return {name: factor for name, factor in totals.items() if factor > 1}
@@ -72,8 +72,19 @@ class _Unpacking:
         self._origins[name], self._parts[name] = origins, parts
         if _unpacks(step):
             self._parts[name] = frozenset([key])
-            self._sizes[key] = (math.prod(step.shape), origins)
+            self._sizes[key] = (math.prod(step.shape), self._taken_apart(taken))
         return frozenset()
+
+    def _taken_apart(self, taken: list[Result | Stored]) -> frozenset[str]:
+        """The origins of the largest operand; the others are amounts of shifts, masks and divisors."""
+        each_origins = [
+            frozenset([each.tensor]) if isinstance(each, Stored) else self._origins.get(each.node, frozenset())
+            for each in taken
+        ]
+        return max(each_origins, key=lambda names: sum(self._elements(name) for name in names), default=frozenset())
+
+    def _elements(self, name: str) -> int:
+        return math.prod(self._graph.tensors[name].shape)
 
     def _key(self, step: Measured) -> Hashable:
         """The same for nodes that compute the same."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 
@@ -192,5 +192,5 @@ def references(node: Node) -> Iterable[Result | Stored]:
         yield from (each for each in parts if isinstance(each, Result | Stored))
 
 
-def _refers(argument: Argument) -> bool:
+def _refers(argument: Argument) -> TypeGuard[Result | Stored]:
     return isinstance(argument, Result | Stored)

@@ -33,12 +33,13 @@ def originals(graph: Graph, tensors: Mapping[str, Tensor]) -> dict[str, str]:
     agree: one is the other, its elements in the same order or with dimensions exchanged (tied and transposed weights).
 
     Args:
-        tensors: all of the graph, by name.
+        tensors: of the graph, by name; what is not among them shares nothing.
     """
-    return {
-        name: entry.storage if _is_view(tensors[name], tensors[entry.storage]) else name
-        for name, entry in graph.tensors.items()
-    }
+    found = {}
+    for name, tensor in tensors.items():
+        other = graph.tensors[name].storage
+        found[name] = other if other in tensors and _is_view(tensor, tensors[other]) else name
+    return found
 
 
 def elements(graph: Graph, tensors: Mapping[str, Tensor], names: Iterable[str]) -> int:
@@ -50,7 +51,11 @@ def elements(graph: Graph, tensors: Mapping[str, Tensor], names: Iterable[str]) 
 def _is_view(tensor: Tensor, other: Tensor) -> bool:
     if tensor.numel() != other.numel() or tensor.dtype != other.dtype:
         return False
-    flat = tensor.reshape(-1)
-    if other.dim() > 4:
-        return torch.equal(flat, other.reshape(-1))
-    return any(torch.equal(flat, other.permute(order).reshape(-1)) for order in permutations(range(other.dim())))
+    # Bytes, not numbers: zeros of either sign are equal, and would be a free bit each.
+    flat = _bytes(tensor)
+    orders = permutations(range(other.dim())) if other.dim() <= 4 else [range(other.dim())]
+    return any(torch.equal(flat, _bytes(other.permute(*order))) for order in orders)
+
+
+def _bytes(tensor: Tensor) -> Tensor:
+    return tensor.reshape(-1).contiguous().view(torch.uint8)

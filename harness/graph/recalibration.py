@@ -66,9 +66,7 @@ class _Statistics:
         names = (mean.tensor, variance.tensor)
         self.names |= set(names)
 
-        def function(
-            images: Tensor, weight: Tensor | None, bias: Tensor | None, *rest: Any
-        ) -> tuple[Tensor]:
+        def function(images: Tensor, weight: Tensor | None, bias: Tensor | None, *rest: Any) -> tuple[Tensor]:
             old_mean, old_variance, _, epsilon = rest
             self._uses[names[0]] = uses = self._uses.get(names[0], 0) + 1
             running_mean = self.found.setdefault(names[0], torch.zeros_like(old_mean))

@@ -53,7 +53,7 @@ def run(program: Program, weights: Mapping[str, Tensor], batch: Tensor) -> Tenso
 def _in_batches(program: Program, weights: Mapping[str, Tensor], images: Tensor, size: int | None) -> Tensor:
     if size is None or len(images) == size:
         return run(program, weights, images)
-    logits = [run(program, weights, padded(each, size))[: len(each)] for each in images.split(size)]
+    logits = [run(program, weights, padded(each, size))[: len(each)] for each in torch.split(images, size)]
     return torch.cat(logits)
 
 
@@ -62,5 +62,3 @@ def padded(images: Tensor, size: int) -> Tensor:
     if len(images) == size:
         return images
     return images[torch.arange(size, device=images.device) % len(images)]
-
-

@@ -5,8 +5,8 @@ Each step is bounded before the next one runs, so a hostile graph ends at its fi
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable, Iterator, Mapping
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,9 @@ class Limits(Value):
     """All results together: the time that is not spent on multiplying."""
     macs: int = 10**14
     """Multiply-accumulates."""
+    dimensions: int = 32
+    seconds: float = 60
+    """Processor time for running on meta tensors; torchvision's largest networks take a few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +106,7 @@ class _Meter:
         self._slots: Slots = self._program.filled(empty_weights(graph), images)
         self._alive = _Alive(self._slots)
         self._written = self._macs = 0
+        self._deadline = time.thread_time() + limits.seconds
 
     def run(self) -> Pass:
         with torch.inference_mode():
@@ -113,8 +117,19 @@ class _Meter:
         return Pass(self._batch, steps, self._alive.peak, tuple(output.shape), output.dtype)
 
     def _measured(self, step: Step) -> Measured:
+        try:
+            return self._one(step)
+        except GraphRefused:
+            raise
+        except Exception as error:
+            said = " ".join(str(error).split())[:300]
+            raise _refused(step.node, f"it does not take what it is given: {said}") from error
+
+    def _one(self, step: Step) -> Measured:
         arguments, keywords = step.taken(self._slots)
-        result = _computed(step, arguments, keywords)
+        if step.operator.rule and (wrong := step.operator.rule(arguments)):
+            raise _refused(step.node, f"it {wrong}")
+        result = step.function(*arguments, **keywords)
         results = _parts(result)
         written = sum(_written_bytes(each) for each in results)
         macs = step.operator.macs(arguments, results[0]) if step.operator.macs and results else 0
@@ -127,11 +142,10 @@ class _Meter:
         return Measured(step.node, shape, dtype, macs, written, operands)
 
     def _kept(self, step: Step, result: Any) -> None:
-        slots = self._slots
-        try:
-            step.keep(result, slots)
-        except (IndexError, TypeError) as error:
-            raise _refused(step.node, "it has no result of that number") from error
+        slots, several = self._slots, isinstance(result, list | tuple)
+        if several != bool(step.items) or any(item >= len(result) for item, _ in step.items):
+            raise _refused(step.node, "it has no such result")
+        step.keep(result, slots)
         self._alive.add(slots[slot] for slot in step.written)
         if self._alive.bytes > self._limits.live_bytes:
             raise _refused(step.node, f"{self._alive.bytes:,} bytes would be alive at once")
@@ -144,6 +158,10 @@ class _Meter:
         self._macs += macs
         if isinstance(result, int | float) and not abs(result) < 2**62:
             raise _refused(node, "a size is too large")
+        if isinstance(result, Tensor) and result.dim() > self._limits.dimensions:
+            raise _refused(node, f"its result would have {result.dim()} dimensions")
+        if time.thread_time() > self._deadline:
+            raise _refused(node, f"after {self._limits.seconds:g} s its shapes are still not known")
         for what, amount, most in (
             ("its result would have {:,} bytes", written, self._limits.result_bytes),
             ("all results together would have {:,} bytes", self._written, self._limits.written_bytes),
@@ -181,23 +199,11 @@ class _Alive:
 
 
 def _identity(block: torch.UntypedStorage) -> int:
-    return block._cdata  # noqa: SLF001 - a meta tensor's memory has no address
+    return int(block._cdata)  # noqa: SLF001 - a meta tensor's memory has no address
 
 
 def _blocks(values: Iterable[Any]) -> Iterator[torch.UntypedStorage]:
     return (each.untyped_storage() for each in values if isinstance(each, Tensor))
-
-
-def _computed(step: Step, arguments: list[Any], keywords: Mapping[str, Any]) -> Any:
-    try:
-        if step.operator.rule and (wrong := step.operator.rule(arguments, keywords)):
-            raise _refused(step.node, wrong)
-        return step.function(*arguments, **keywords)
-    except GraphRefused:
-        raise
-    except Exception as error:
-        said = " ".join(str(error).split())[:300]
-        raise _refused(step.node, f"it does not take what it is given: {said}") from error
 
 
 def empty_weights(graph: Graph) -> dict[str, Tensor]:
@@ -218,7 +224,7 @@ def _tensors(values: list[Any]) -> list[Tensor]:
 
 
 def _written_bytes(value: Any) -> int:
-    return math.prod(value.shape) * value.dtype.itemsize if isinstance(value, Tensor) else 0
+    return int(value.numel() * value.dtype.itemsize) if isinstance(value, Tensor) else 0
 
 
 def _refused(node: Node, reason: str) -> GraphRefused:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from harness.graph.program import references
+from harness.graph.reachable import reaching
 from harness.values.graph import INPUT, Graph, Result, Stored
 
 _STATISTICS = {
@@ -51,3 +52,22 @@ def normalisation_statistics(graph: Graph) -> frozenset[str]:
             (statistics if place in places else otherwise).update(names)
         otherwise.update(each.tensor for each in node.keywords.values() if isinstance(each, Stored))
     return frozenset(statistics - otherwise)
+
+
+def perhaps_constructed(graph: Graph) -> frozenset[str]:
+    """The tensors the logits depend on that may come from the source alone: neither parameters nor statistics."""
+    reached, statistics = reaching(graph), normalisation_statistics(graph)
+    others = (name for name, each in graph.tensors.items() if each.kind != "parameter")
+    return frozenset(name for name in others if name in reached and name not in statistics)
+
+
+def reproduced(names: frozenset[str], tensors: Mapping[str, Tensor], again: Mapping[str, Tensor]) -> frozenset[str]:
+    """Those of `names` that a second instance holds with the same dtype, shape and bytes."""
+    return frozenset(name for name in names if name in again and _same_bytes(tensors[name], again[name]))
+
+
+def _same_bytes(one: Tensor, other: Tensor) -> bool:
+    if one.dtype != other.dtype or one.shape != other.shape:
+        return False
+    flat = [each.contiguous().reshape(-1).view(torch.uint8) for each in (one, other)]
+    return torch.equal(*flat)

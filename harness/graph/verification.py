@@ -20,9 +20,15 @@ _ROUNDINGS = 8
 """Last digits that may differ where a network computes in fewer bits than float32."""
 
 
-def probe_sizes(graph: Graph, most: int) -> tuple[int, ...]:
-    """Numbers of images in the batches to compare on."""
-    return (graph.input.batch,) if graph.input.batch is not None else (*_FEW_IMAGES, most)
+def probe_sizes(graph: Graph, most: int | None) -> tuple[int, ...]:
+    """Numbers of images in the batches to compare on.
+
+    Args:
+        most: in the largest of them; None: a few images are enough.
+    """
+    if graph.input.batch is not None:
+        return (graph.input.batch,)
+    return _FEW_IMAGES if most is None else (*_FEW_IMAGES, most)
 
 
 def probes(shape: Sequence[int], sizes: Sequence[int]) -> Iterator[Tensor]:

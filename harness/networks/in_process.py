@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
+from torch import nn
 
+from harness.graph.cost import cost as graph_cost
+from harness.graph.limits import accepted
+from harness.graph.refusal import GraphRefused
+from harness.graph.tensors import bound, perhaps_constructed, reproduced
 from harness.networks.remote import CALIBRATION_BATCH, batches_of
 from harness.values.images import Images
-from harness.values.networks import ChannelOrder, Latency
+from harness.values.networks import ChannelOrder, Latency, TracedNetwork, Verification
 from harness.worker import cost
 from harness.worker.channel_pruning import without_channels
 from harness.worker.model import Model, evaluating
+from harness.worker.random_numbers import other_random_numbers
 from harness.worker.recalibration import recalibrated
+from harness.worker.trace import trace
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -30,6 +38,7 @@ class LiveNetwork:
     model: Model
     weights: Weights
     classes: int
+    traced: TracedNetwork | None = field(default=None, kw_only=True)
 
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
         logits = torch.empty(len(images.pixels), self.classes)
@@ -41,7 +50,7 @@ class LiveNetwork:
         return {**(self.weights if weights is None else weights), **statistics}
 
     def macs(self) -> int:
-        return cost.macs(self.model)
+        return cost.macs(self.model) if self.traced is None else graph_cost(self.traced.graph).macs
 
     def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
         model = self._loaded(weights)
@@ -58,3 +67,42 @@ class LiveNetwork:
     def _loaded(self, weights: Weights | None) -> Model:
         self.model.load(self.weights if weights is None else weights)
         return self.model
+
+
+def traced_in_process(
+    model: Model, weights: Weights, classes: int, again: Callable[[], nn.Module] | None
+) -> tuple[TracedNetwork | None, Verification]:
+    """The graph of a live module, as the sandbox would make it, and whether there is one.
+
+    Args:
+        again: makes a second instance; without it, buffers and constants are taken as made by its class.
+    """
+    try:
+        network = _traced(model, weights, classes)
+    except GraphRefused as refused:
+        return None, Verification(verified=False, reason=str(refused), operator=refused.operator)
+    asked = perhaps_constructed(network.graph)
+    constructed = asked
+    if asked and again is not None:
+        known = {**network.constants, **bound(network.graph, weights)}
+        constructed = reproduced(asked, known, _tensors_of(again, model, classes))
+    operators = len({node.operator for node in network.graph.nodes})
+    return replace(network, constructed=constructed), Verification(verified=True, operators=operators)
+
+
+def _traced(model: Model, weights: Weights, classes: int) -> TracedNetwork:
+    model.load(weights)
+    traced = trace(model.module, model.input_shape, classes)
+    text = json.dumps(traced.graph)
+    graph = accepted(text.encode(), model.input_shape, classes, 2)
+    own = {name for name, each in graph.tensors.items() if {name, *each.aliases} & set(weights)}
+    return TracedNetwork(graph, text, {name: each for name, each in traced.tensors.items() if name not in own})
+
+
+def _tensors_of(again: Callable[[], nn.Module], model: Model, classes: int) -> Weights:
+    try:
+        with other_random_numbers():
+            other = Model(again(), model.input_shape)
+        return trace(other.module, model.input_shape, classes).tensors
+    except Exception:  # noqa: BLE001 - a class that cannot be built twice has made nothing for sure
+        return {}

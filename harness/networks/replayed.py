@@ -128,6 +128,8 @@ class Measuring:
     def verified(self, module: RemoteNetwork) -> ReplayedNetwork:
         """The network of a module, as a graph that was seen to answer like it.
 
+        A variant of the graded network is tried on few images: its code has been tried on many.
+
         Raises:
             Unverified: there is no such graph.
             Cancelled: the run is being stopped.
@@ -135,7 +137,7 @@ class Measuring:
         try:
             traced = self._traced(module)
             network = ReplayedNetwork(self, traced, module.weights)
-            sizes = probe_sizes(traced.graph, network.most_images)
+            sizes = probe_sizes(traced.graph, network.most_images if module.variant is None else None)
             network.compared(self._answers(module, sizes), sizes)
         except GraphRefused as refused:
             raise Unverified(str(refused), refused.operator) from refused

@@ -18,15 +18,14 @@ from typing import TYPE_CHECKING, Any, Self
 from harness.contracts.network import Network
 from harness.contracts.sources import WorkerHalf
 from harness.errors import SubmissionError
-from harness.graph.reachable import reaching
-from harness.graph.tensors import bound, normalisation_statistics
+from harness.graph.tensors import bound, perhaps_constructed, reproduced
 from harness.networks.checkpoint import CheckpointNetwork, facts_of
 from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
 from harness.networks.replayed import Measuring
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights, WorkerSession
-from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed, same_bytes
+from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed
 from harness.plugins import worker_half_name
 from harness.sandbox import Box, Usage, Worker
 from harness.sandbox.shared_images import SharedImages
@@ -85,6 +84,7 @@ class SandboxedStudent(GradedNetwork):
         self._opened: Opened | None = None
         self._built: Built | None = None
         self._printed = ""
+        self._literal_bytes = 0
         self._measuring = Measuring(self._measuring_worker, shared.in_order, self.rules, self._input_shape)
 
     def __enter__(self) -> Self:
@@ -167,7 +167,9 @@ class SandboxedStudent(GradedNetwork):
         self._on_stage("tracing")
         self.verify(self._measuring)
         if self.traced is not None:
-            self.traced = replace(self.traced, constructed=self._constructed(self.traced))
+            self.traced = replace(
+                self.traced, constructed=self._constructed(self.traced), literal_bytes=self._literal_bytes
+            )
         elif self.rules.submission.unverified == "refuse":
             raise SubmissionError(
                 "rejected",
@@ -257,18 +259,12 @@ class SandboxedStudent(GradedNetwork):
 
     def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
         """The names of tensors that were not learned: see `TracedNetwork`."""
-        reached, statistics = reaching(traced.graph), normalisation_statistics(traced.graph)
-        asked = {
-            name
-            for name, each in traced.graph.tensors.items()
-            if name in reached and each.kind != "parameter" and name not in statistics
-        }
+        asked = perhaps_constructed(traced.graph)
         if not asked:
             return frozenset()
         with self._sources_alone():
             again = self._built_again()
-        known = {**traced.constants, **bound(traced.graph, self.weights)}
-        return frozenset(name for name in asked if name in again and same_bytes(known[name], again[name]))
+        return reproduced(asked, {**traced.constants, **bound(traced.graph, self.weights)}, again)
 
     def _built_again(self) -> Weights:
         """The tensors of a second instance that has no weights in it; none where it cannot be built or traced."""
@@ -336,7 +332,7 @@ class SandboxedStudent(GradedNetwork):
         return opened, session.ask(request, doing=doing, seconds=seconds).said
 
     def _read_only(self, session: WorkerSession) -> None:
-        self._read(session, ())
+        self._literal_bytes = self._read(session, ()).literal_bytes
 
     def _read(self, session: WorkerSession, entry_points: tuple[str, ...]) -> Opened:
         request = Open(

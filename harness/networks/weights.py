@@ -148,15 +148,5 @@ def is_statistic(name: str, decoded: Mapping[str, Tensor]) -> bool:
     )
 
 
-def same_bytes(one: Tensor, other: Tensor) -> bool:
-    """Whether two tensors have one dtype, one shape and equal bytes: zeros of either sign differ, NaN equals itself."""
-    import torch
-
-    if one.dtype != other.dtype or one.shape != other.shape:
-        return False
-    flat = [each.contiguous().reshape(-1).view(torch.uint8) for each in (one, other)]
-    return bool(torch.equal(*flat))
-
-
 def _equal(one: Tensor, other: Tensor) -> bool:
     return one.numel() == other.numel() and bool((one.reshape(-1) == other.reshape(-1)).all())

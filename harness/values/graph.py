@@ -5,7 +5,7 @@
     output    the node whose result are the logits [N, classes]
 
 An argument is a constant, a reference, or a list of those. Sizes that depend on the batch are nodes like all others
-(`aten.sym_size.int` and integer arithmetic); their results are ints. A device stands nowhere: it is the reader's choice.
+(`aten.sym_size.int` and integer arithmetic); their results are ints. A device is nowhere: it is the reader's choice.
 
 JSON has no infinity, so such numbers are written `{"number": "inf"}`.
 """
@@ -18,7 +18,6 @@ from pydantic import Field, StrictBool, StrictFloat, StrictInt, StrictStr
 
 from harness.values.base import Value
 
-GRAPH_VERSION = 1
 INPUT = "input"  # how arguments name the batch of images
 
 Name = Annotated[str, Field(min_length=1, max_length=400)]
@@ -66,7 +65,7 @@ Integer = Annotated[StrictInt, Field(ge=-(2**63), lt=2**63)]
 Finite = Annotated[StrictFloat, Field(allow_inf_nan=False)]
 Text = Annotated[StrictStr, Field(max_length=200)]
 Atom = StrictBool | Integer | Finite | Text | Result | Stored | ElementType | MemoryFormat | Special | None
-Argument = Atom | tuple[Atom, ...]
+Argument = Atom | Annotated[tuple[Atom, ...], Field(max_length=4096)]
 
 
 class Node(Value):
@@ -92,8 +91,8 @@ class TensorEntry(Value):
     """What is known of a tensor without its values.
 
     Args:
-        kind: `parameter` and `buffer` are entries of the state_dict; a `constant` is any other tensor the network reads:
-            an attribute, a closure's variable, a literal in the source, a buffer that is not persistent.
+        kind: `parameter` and `buffer` are entries of the state_dict; a `constant` is any other tensor the network
+            reads: an attribute, a closure's variable, a literal in the source, a buffer that is not persistent.
         aliases: further names of this very tensor in the state_dict (tied weights, modules used under two names).
         storage: the tensor whose memory this one shares, such as the embedding that an output layer uses transposed;
             its own name where it shares none that was named before.
@@ -128,7 +127,7 @@ class Graph(Value):
         notes: what a reader should know of how it was traced.
     """
 
-    version: Literal[1] = GRAPH_VERSION
+    version: Literal[1] = 1
     input: Input
     classes: Annotated[StrictInt, Field(gt=0, le=2**20)]
     tensors: dict[Name, TensorEntry]

@@ -157,14 +157,14 @@ class Measures:
         return tuple(dict.fromkeys((metric, self.under(metric, "public"), self.under(metric, "private"))))
 
     def on_board(self, *, narrow: bool = False) -> tuple[str, ...]:
-        """The metrics that boards show, those about the weights first.
+        """The metrics that boards show: about the weights first, and of these first those that are always shown.
 
         Args:
             narrow: only those for which there is always room.
         """
-        room: set[OnBoard] = {"always"} if narrow else {"always", "wide"}
-        shown = (name for name, each in self.metrics.items() if each.on_board in room)
-        return tuple(sorted(shown, key=lambda name: not self.is_about_weights(name)))
+        always = [name for name, each in self.metrics.items() if each.on_board == "always"]
+        wide = [name for name, each in self.metrics.items() if each.on_board == "wide" and not narrow]
+        return tuple(sorted((*always, *wide), key=lambda name: not self.is_about_weights(name)))
 
     def title(self, metric: str) -> str:
         """What axes call it."""

@@ -82,6 +82,8 @@ class TracedNetwork:
     constructed: frozenset[str] = frozenset()
     """Buffers and constants that a second instance holds with the same values, built in a fresh process from sources
     alone and with other random numbers: they were not learned."""
+    literal_bytes: int = 0
+    """Compressed size of the numbers and texts that stand in the sources."""
 
 
 class Checkpoint(Value):

@@ -40,6 +40,8 @@ class Opened(Value):
 
     source: str
     """File and line; empty where none was asked for."""
+    literal_bytes: Count = 0
+    """Compressed size of all numbers and texts that stand in the sources; what a class can make without its weights."""
     notes: Notes = ()
 
 

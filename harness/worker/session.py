@@ -150,7 +150,7 @@ class Session:
         _seed()
         self._sources = Sources(self._folder, request.sources)
         if not request.entry_points:
-            return Opened(source="")
+            return Opened(source="", literal_bytes=self._sources.literal_bytes())
         self._entry = find_entry_point(self._sources, request.entry_points)
         return Opened(source=f"{self._entry.file} line {self._entry.line}", notes=tuple(self._entry.notes))
 

@@ -1,7 +1,7 @@
 """From a module to a graph: the network as plain data (`harness.values.graph`) and the tensors it reads.
 
-Runs beside student code, so what it returns is a claim; `harness.graph.limits` judges it. Everything is written as plain
-dicts and lists, ready for JSON: no pickle and no `.pt2` file leaves this process.
+Runs beside student code, so what it returns is a claim; `harness.graph.limits` judges it. Everything is written as
+plain dicts and lists, ready for JSON: no pickle and no `.pt2` file leaves this process.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import functools
 import re
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +24,7 @@ from torch.fx import Node
 
 from harness.graph.refusal import GraphRefused
 from harness.worker.failures import describe
-from harness.worker.model import Model, evaluating
+from harness.worker.model import Model, evaluating, modules_of
 
 GRAPH_VERSION = 1
 _ROOT = "network"  # what the wrapper calls the student's module
@@ -61,22 +61,22 @@ def trace(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: 
     if isinstance(module, torch.jit.ScriptModule):
         raise GraphRefused("TorchScript modules cannot be traced")
     evaluating(module)
+    _leave_inference_mode(module)
     wrapper = _Logits(module, classes)
-    exported = _exported(wrapper, torch.zeros(batch, *input_shape))
+    exported = _exported(wrapper, torch.zeros(batch, *input_shape, device=_floating(module).device))
     _refuse_mutation(exported)
-    writer = _Writer(exported, module)
-    nodes, output = writer.nodes()
-    entries, tensors = writer.tensors()
+    tensors = _Tensors(module)
+    nodes, output = _Writer(exported, tensors).nodes()
     graph = {
         "version": GRAPH_VERSION,
         "input": {"shape": list(input_shape), "batch": None if _any_batch(exported) else batch, "dtype": "float32"},
         "classes": classes,
-        "tensors": entries,
+        "tensors": tensors.entries,
         "nodes": nodes,
         "output": output,
         "notes": sorted(wrapper.notes),
     }
-    return Traced(graph, tensors)
+    return Traced(graph, tensors.values)
 
 
 class _Logits(nn.Module):
@@ -87,28 +87,44 @@ class _Logits(nn.Module):
         self.network = network
         self.training = False
         self._classes = classes
-        self._dtype = own_dtype(network)
+        self.dtype = _floating(network).dtype
         self.notes: set[str] = set()
 
     def forward(self, images: Tensor) -> Tensor:
-        output = self.network(images.to(self._dtype))
+        output = self.network(images.to(self.dtype))
         candidates = Model.candidates(output)
         for each in candidates:
             if each.dim() == 2 and each.shape[1] == self._classes and each.shape[0] == images.shape[0]:
                 if each is not output:
-                    self.notes.add(f"forward returns a {type(output).__name__}; its first [N, {self._classes}] tensor is used")
+                    self.notes.add(
+                        f"forward returns a {type(output).__name__}; its first [N, {self._classes}] tensor is used"
+                    )
                 return each
         shapes = " and ".join(_shape(each) for each in candidates) or type(output).__name__
         raise GraphRefused(f"forward returned {shapes}; expected logits of shape [N, {self._classes}]")
 
 
-def own_dtype(module: nn.Module) -> torch.dtype:
-    """The dtype of the first floating parameter, or buffer where there is none; float32 without either."""
+def _floating(module: nn.Module) -> Tensor:
+    """The first floating parameter, or buffer where there is none; something in float32 without either."""
     for tensors in (nn.Module.parameters(module), nn.Module.buffers(module)):
         for each in tensors:
             if each.dtype in _FLOATING:
-                return each.dtype
-    return torch.float32
+                return each
+    return torch.empty(0)
+
+
+def _leave_inference_mode(module: nn.Module) -> None:
+    """Replace what lazy modules made during a pass without autograd; torch.export refuses such tensors."""
+    copies: dict[int, Tensor] = {}
+    for owner in modules_of(module):
+        owned: tuple[dict[str, Any], ...] = (owner._parameters, owner._buffers)  # noqa: SLF001
+        for tensors in owned:
+            for name, each in tensors.items():
+                if each is not None and each.is_inference():
+                    if id(each) not in copies:
+                        copy = each.detach().clone()
+                        copies[id(each)] = nn.Parameter(copy) if isinstance(each, nn.Parameter) else copy
+                    tensors[name] = copies[id(each)]
 
 
 def _exported(wrapper: nn.Module, images: Tensor) -> ExportedProgram:
@@ -116,8 +132,8 @@ def _exported(wrapper: nn.Module, images: Tensor) -> ExportedProgram:
         with _ordinary_operators(), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             dynamic = ({0: torch.export.Dim.AUTO},)
-            exported = torch.export.export(wrapper, (images,), dynamic_shapes=dynamic, strict=False)
-            return exported.run_decompositions(_parts())
+            exported: ExportedProgram = torch.export.export(wrapper, (images,), dynamic_shapes=dynamic, strict=False)
+            return cast("ExportedProgram", exported.run_decompositions(_parts()))
     except GraphRefused:
         raise
     except Exception as error:
@@ -147,7 +163,7 @@ def _refusal(error: Exception) -> GraphRefused:
     said, line = describe(error), _student_line(error)
     if "data-dependent" in said or "DataDependent" in said or "is_nonzero" in said:
         return GraphRefused("which way the forward pass goes depends on the values of the images", line=line)
-    if "numpy()" in said or "FakeTensor" in said and ("data_ptr" in said or "storage" in said):
+    if "numpy()" in said or ("FakeTensor" in said and ("data_ptr" in said or "storage" in said)):
         return GraphRefused("the forward pass takes tensors out of torch (NumPy, pointers)", line=line)
     return GraphRefused(f"torch.export cannot trace the forward pass: {said}", line=line)
 
@@ -166,7 +182,9 @@ def _is_students(file: str) -> bool:
 def _refuse_mutation(exported: ExportedProgram) -> None:
     for output in exported.graph_signature.output_specs:
         if output.kind in _MUTATIONS:
-            raise GraphRefused(f"the forward pass changes {_state_name(output.target or '')}, so batches are not independent")
+            raise GraphRefused(
+                f"the forward pass changes {_state_name(output.target or '')}, so batches are not independent"
+            )
 
 
 def _any_batch(exported: ExportedProgram) -> bool:
@@ -188,16 +206,43 @@ def _state_name(target: str) -> str:
 
 
 def _shape(tensor: Tensor) -> str:
-    return str([each if isinstance(each, int) else "N" for each in tensor.shape])
+    return f"[{', '.join(str(each) if isinstance(each, int) else 'N' for each in tensor.shape)}]"
+
+
+class _Tensors:
+    """The network's tensors by name: all of its state_dict, and what else the graph reads."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.entries: dict[str, dict[str, Any]] = {}
+        self.values: dict[str, Tensor] = {}
+        self._names: dict[tuple[Any, ...], str] = {}
+        self._storages: dict[int, str] = {}
+        for name, each in nn.Module.state_dict(module, keep_vars=True).items():
+            if isinstance(each, Tensor):
+                self.named(name, each, "parameter" if isinstance(each, nn.Parameter) else "buffer")
+
+    def named(self, name: str, tensor: Tensor, kind: str = "constant") -> str:
+        """The name under which a tensor stands; `name` becomes another one of it where it had one before."""
+        address = tensor.untyped_storage().data_ptr()
+        identity = (address or id(tensor), tensor.storage_offset(), tensor.shape, tensor.stride(), tensor.dtype)
+        known = self._names.setdefault(identity, name)
+        if known != name:
+            if kind != "constant" and name not in self.entries[known]["aliases"]:
+                self.entries[known]["aliases"].append(name)
+        elif name not in self.entries:
+            storage = self._storages.setdefault(address, name) if address else name
+            dtype, shape = str(tensor.dtype).removeprefix("torch."), list(tensor.shape)
+            self.entries[name] = {"kind": kind, "dtype": dtype, "shape": shape, "aliases": [], "storage": storage}
+            self.values[name] = tensor.detach()
+        return known
 
 
 class _Writer:
     """Writes an exported program down."""
 
-    def __init__(self, exported: ExportedProgram, module: nn.Module) -> None:
-        self._exported, self._module = exported, module
+    def __init__(self, exported: ExportedProgram, tensors: _Tensors) -> None:
+        self._exported, self._tensors = exported, tensors
         self._references: dict[Node, dict[str, Any]] = {}
-        self._used: dict[str, Tensor] = {}
 
     def nodes(self) -> tuple[list[dict[str, Any]], dict[str, Any]]:
         """The nodes that the logits depend on, in order, and the reference to the logits."""
@@ -216,28 +261,6 @@ class _Writer:
                 written.append(self._node(node))
         return written, self._references[output]
 
-    def tensors(self) -> tuple[dict[str, dict[str, Any]], dict[str, Tensor]]:
-        """All entries of the state_dict, and what else the graph reads. To be called after `nodes`."""
-        state = {
-            name: each for name, each in nn.Module.state_dict(self._module, keep_vars=True).items() if isinstance(each, Tensor)
-        }
-        entries: dict[str, dict[str, Any]] = {}
-        tensors: dict[str, Tensor] = {}
-        same: dict[tuple[Any, ...], str] = {}
-        storages: dict[int, str] = {}
-        # Names that the graph uses come first, so that they are never mere aliases.
-        for name, each in {**self._used, **state}.items():
-            identity = (_address(each) or id(each), each.storage_offset(), each.shape, each.stride(), each.dtype)
-            if (known := same.setdefault(identity, name)) != name:
-                entries[known]["aliases"].append(name)
-                continue
-            kind = "constant" if name not in state else "parameter" if isinstance(each, nn.Parameter) else "buffer"
-            storage = storages.setdefault(_address(each), name) if _address(each) else name
-            dtype, shape = str(each.dtype).removeprefix("torch."), list(each.shape)
-            entries[name] = {"kind": kind, "dtype": dtype, "shape": shape, "aliases": [], "storage": storage}
-            tensors[name] = each.detach()
-        return entries, tensors
-
     def _needed(self) -> tuple[Node, set[Node]]:
         position = [spec.kind for spec in self._exported.graph_signature.output_specs].index(OutputKind.USER_OUTPUT)
         output = next(each for each in self._exported.graph.nodes if each.op == "output").args[0][position]
@@ -254,10 +277,8 @@ class _Writer:
             return {"node": "input"}
         if spec.kind not in (InputKind.PARAMETER, InputKind.BUFFER, InputKind.CONSTANT_TENSOR):
             raise GraphRefused(f"the forward pass uses an object that is no tensor: {spec.target}")
-        name = _state_name(spec.target)
         source = self._exported.state_dict if spec.target in self._exported.state_dict else self._exported.constants
-        self._used[name] = source[spec.target]
-        return {"tensor": name}
+        return {"tensor": self._tensors.named(_state_name(spec.target), source[spec.target])}
 
     def _node(self, node: Node) -> dict[str, Any]:
         operator, line = _operator(node), _line(node)
@@ -303,8 +324,8 @@ def _operator(node: Node) -> str:
 
 
 def _module_path(node: Node) -> str:
-    stack: Mapping[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
-    path = str(next(reversed(stack.values()))[0]) if stack else ""
+    stack: dict[str, tuple[str, Any]] = node.meta.get("nn_module_stack") or {}
+    path = str(list(stack.values())[-1][0]) if stack else ""
     if not path.startswith(_ROOT):
         return ""
     return re.sub(r"@\d+", "", path.removeprefix(_ROOT).removeprefix("."))
@@ -315,7 +336,3 @@ def _line(node: Node) -> str | None:
     frames = re.findall(r'File "([^"]+)", line (\d+)', node.meta.get("stack_trace") or "")
     own = [(file, number) for file, number in frames if _is_students(file) and Path(file).parts[:1] != ("torch",)]
     return f"{Path(own[-1][0]).name}:{own[-1][1]}" if own else None
-
-
-def _address(tensor: Tensor) -> int:
-    return tensor.untyped_storage().data_ptr()

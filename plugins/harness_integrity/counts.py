@@ -28,7 +28,7 @@ def counts_check(student: Student) -> Check:
     """The count by torchinfo, the grader's own, and the memory behind the tensors."""
     name = "integrity_counts"
     counts = harness_parameter_limit.count(student)
-    findings = [*_padding(student), *_wide_integers(student)]
+    findings = [*padding(student), *_wide_integers(student)]
     if counts.torchinfo is None and not findings:
         return Check.could_not_check(name, f"the grader counts {counts.stored:,}; {'; '.join(counts.suspicious)}")
     findings = [*_disagreement(counts), *findings]
@@ -52,7 +52,7 @@ def _disagreement(counts: harness_parameter_limit.Counts) -> Iterator[str]:
         )
 
 
-def _padding(student: Student) -> Iterator[str]:
+def padding(student: Student) -> Iterator[str]:
     """Storages larger than the tensors that are views of them."""
     doubled = {name for group in student.facts.aliases for name in group[1:]}
     seen = sum(each.numel() for name, each in student.decoded.items() if name not in doubled)

@@ -28,6 +28,8 @@ from harness.api import (
 from harness_integrity.counts import counts_check, statistics_check, weights_used_check
 from harness_integrity.probes import Reference, Sample, image_noise_check, noise_check, scrub_check, take_sample
 from harness_integrity.processes import batch_check, sample_check, second_process
+from harness_integrity.verified import NAME as VERIFIED
+from harness_integrity.verified import verified_check
 
 _FEWEST_IMAGES = 64
 _TOLD = ("integrity_counts", "integrity_statistics")
@@ -57,18 +59,22 @@ class IntegrityOptions(Options):
 
 
 class Integrity:
-    """Probes on a sample of the images; together they run the network on three times as many images as the sample has.
+    """What is known of a network beyond its numbers.
 
-    A finding is a failed check. Where the network cannot be run under a probe, or there are fewer than 64 images, the
+    Of a verified network one check says what was verified and what stands outside; it costs nothing. Any other network
+    is probed on a sample of the images; together the probes run it on three times as many images as the sample has. A
+    finding is a failed check. Where the network cannot be run under a probe, or there are fewer than 64 images, the
     check could not be made.
     """
 
     name = "integrity"
     Options = IntegrityOptions
     metrics = ()
-    checks = tuple(CheckSpec(name, evidence=True) for name in (*_TOLD, *_RUNNING))
+    checks = tuple(CheckSpec(name, evidence=True) for name in (VERIFIED, *_TOLD, *_RUNNING))
 
     def evaluate(self, student: Student, context: Context[IntegrityOptions]) -> Evaluation:
+        if student.traced is not None:
+            return Evaluation(checks=(verified_check(student, student.traced),))
         options = context.options
         told = (counts_check(student), statistics_check(student))
         if len(context.examples.labels) < _FEWEST_IMAGES:

@@ -22,8 +22,11 @@ from harness.api import (
     Options,
     PositiveInt,
     Student,
+    TracedNetwork,
     hookimpl,
 )
+from harness.api.graphs import GraphCounts
+from harness.api.graphs import counts as graph_counts
 from harness.api.weights import nonzero_elements, stored_elements, stored_tensors
 
 PARAMETERS = MetricSpec("parameters", unit="parameters", higher_is_better=False, about="weights", on_board="always")
@@ -31,6 +34,8 @@ KINDS = tuple(
     MetricSpec(f"parameters_{kind}", unit="parameters", higher_is_better=False, about="weights")
     for kind in ("torchinfo", "stored", "nonzero")
 )
+_MAX_LITERAL_BYTES = 8192
+"""Literals in the source, compressed, that are too few to be a network's weights."""
 LIMIT = CheckSpec("parameter_limit", about="weights")
 
 
@@ -48,12 +53,19 @@ class Counts:
     """The three counts and what is known about their difference."""
 
     torchinfo: int | None
+    """As torchinfo reports it."""
+    corrected: int | None
+    """What torchinfo would report without its known errors; what is judged where a course goes by torchinfo."""
     stored: int
     nonzero: int
-    benign: tuple[str, ...]
+    benign: tuple[str, ...] = ()
     """Causes that fully explain why torchinfo and stored differ; empty when they agree or nothing explains it."""
-    suspicious: tuple[str, ...]
+    suspicious: tuple[str, ...] = ()
     """What else may explain the difference, or that nothing does."""
+    doubt: str | None = None
+    """Why what was not counted may have been learned all the same."""
+    made: int = 0
+    """Numbers that the source makes, which do not count."""
 
     @property
     def trustworthy(self) -> bool:
@@ -84,18 +96,59 @@ class ParameterLimit:
 
 
 def count(student: Student) -> Counts:
-    """Count three ways and look for what explains a difference, combinations included."""
+    """Count three ways and look for what explains a difference."""
+    return _by_file(student) if student.traced is None else _by_graph(student, student.traced)
+
+
+def _by_graph(student: Student, traced: TracedNetwork) -> Counts:
+    """What a verified network holds; torchinfo's figure is a remark beside it."""
+    found = graph_counts(traced, student.weights, student.masks)
+    reported, corrected = student.facts.torchinfo, found.registered - found.masked
+    hidden, made = sum(found.hidden.values()), sum(found.constructed.values())
+    benign = _errors_of_torchinfo(student, found, corrected)
+    doubt = (
+        f"{made:,} more numbers come from the source alone, which holds {traced.literal_bytes:,} bytes of literals"
+        if made and traced.literal_bytes > _MAX_LITERAL_BYTES
+        else None
+    )
+    suspicious: tuple[str, ...] = ()
+    if hidden:
+        where = f"{hidden:,} learned numbers lie in buffers and constants"
+        suspicious = (f"{where}, which torchinfo does not see ({_named(found.hidden)})",)
+    return Counts(reported, corrected, found.stored, found.nonzero, benign, suspicious, doubt, made)
+
+
+def _errors_of_torchinfo(student: Student, found: GraphCounts, corrected: int) -> tuple[str, ...]:
+    """Why its figure differs from what it should be."""
+    facts, causes = student.facts, []
+    if found.masked:
+        causes.append(f"weights under a live pruning mask are not counted by torchinfo ({found.masked:,})")
+    if facts.torchinfo is None:
+        causes.append(f"torchinfo could not describe the network ({facts.torchinfo_error})")
+    elif facts.torchinfo > corrected:
+        causes.append("torchinfo counts tied weights and modules that are used several times more than once")
+    elif facts.torchinfo < corrected:
+        causes.append("torchinfo does not see every parameter of the modules")
+    return tuple(causes)
+
+
+def _named(tensors: Mapping[str, int]) -> str:
+    return ", ".join(sorted(tensors, key=lambda name: -tensors[name])[:3])
+
+
+def _by_file(student: Student) -> Counts:
+    """What the file holds, where student code computes with it; combinations of causes included."""
     facts = student.facts
     stored = stored_elements(student.decoded, facts.aliases)
     nonzero = nonzero_elements(student.decoded, facts.aliases)
     if facts.torchinfo is None:
         reason = f"torchinfo could not describe the network ({facts.torchinfo_error})"
-        return Counts(None, stored, nonzero, (), (reason,))
+        return Counts(None, None, stored, nonzero, suspicious=(reason,))
     if facts.torchinfo == stored:
-        return Counts(stored, stored, nonzero, (), ())
+        return Counts(stored, stored, stored, nonzero)
     benign = _benign_causes(student, facts.torchinfo - stored)
     suspicious = () if benign else _suspicious_causes(student, facts.torchinfo, stored)
-    return Counts(facts.torchinfo, stored, nonzero, benign, suspicious)
+    return Counts(facts.torchinfo, facts.torchinfo, stored, nonzero, benign, suspicious)
 
 
 def _benign_causes(student: Student, difference: int) -> tuple[str, ...]:
@@ -135,9 +188,9 @@ def _judged(counts: Counts, which: str) -> int:
     match which:
         case "nonzero":
             return counts.nonzero
-        case "torchinfo" if counts.torchinfo is not None:
-            # torchinfo's figure was computed beside student code: unexplained, it may only make things worse.
-            return counts.torchinfo if counts.trustworthy else max(counts.torchinfo, counts.stored)
+        case "torchinfo" if counts.corrected is not None:
+            # Unexplained, torchinfo's figure may only make things worse.
+            return counts.corrected if counts.trustworthy else max(counts.corrected, counts.stored)
         case _:
             return counts.stored
 
@@ -150,9 +203,15 @@ def _check(counts: Counts, judged: int, options: LimitOptions, student: Student)
     if options.count == "torchinfo" and _disputed(counts, limit):
         return Check.could_not_check(
             name,
-            f"{counts.torchinfo:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of "
+            f"{counts.corrected:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of "
             f"{limit:,}{explained}",
             "a person has to look: register every weight as an nn.Parameter of an ordinary module",
+        )
+    if counts.doubt is not None and judged <= limit < judged + counts.made:
+        return Check.could_not_check(
+            name,
+            f"{judged:,} parameters were learned for sure, of at most {limit:,}; {counts.doubt}",
+            "a person has to look",
         )
     if judged > limit:
         reason = f"{judged:,} parameters, over the limit of {limit:,}{explained}"
@@ -161,8 +220,8 @@ def _check(counts: Counts, judged: int, options: LimitOptions, student: Student)
 
 
 def _disputed(counts: Counts, limit: int) -> bool:
-    """Whether torchinfo and the file disagree about the limit for no honest reason."""
-    told = counts.torchinfo
+    """Whether torchinfo and what is stored disagree about the limit for no honest reason."""
+    told = counts.corrected
     return told is not None and not counts.trustworthy and (told > limit) != (counts.stored > limit)
 
 

@@ -12,7 +12,7 @@ import torch
 from harness_formats import containers as harness_formats
 from torch import Tensor, nn
 
-from harness.api import Context, Examples, Images, Metric, ModelFacts, Options
+from harness.api import Context, Examples, Images, Metric, ModelFacts, Options, TracedNetwork, Verification
 from harness.networks.key_matching import match_keys
 from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
@@ -29,6 +29,8 @@ class FakeStudent:
     weights_bytes: int = 0
     claims: Mapping[str, float] = field(default_factory=dict)
     claimed_curves: Mapping[str, Any] = field(default_factory=dict)
+    traced: TracedNetwork | None = None
+    verification: Verification = field(default_factory=lambda: Verification(verified=False))
     answer: Callable[[Images], Tensor] | None = None
 
     def logits(self, images: Images, weights: Any = None, *, batch_size: int = 64) -> Tensor:

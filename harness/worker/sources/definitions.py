@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import sys
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -82,6 +83,12 @@ class Sources:
     def errors(self) -> list[str]:
         """What does not parse: file, line, reason and text."""
         return [error for text in self._texts for error in text.errors]
+
+    def literal_bytes(self) -> int:
+        """Compressed size of all numbers and texts in the sources, docstrings among them."""
+        statements = (each for text in self._texts for chunk in text.chunks for each in chunk.body)
+        literals = (node.value for each in statements for node in ast.walk(each) if isinstance(node, ast.Constant))
+        return len(zlib.compress(" ".join(map(repr, literals)).encode(errors="replace"), 9))
 
     def has(self, name: str) -> bool:
         """Whether `load(name)` would find something to load."""

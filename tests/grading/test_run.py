@@ -1,0 +1,73 @@
+"""A run keeps each result at once and does what is left of it the next time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from cli_fakes import FakeDataSets, FakeGrading, install
+from result_fakes import ENVIRONMENT, assignment, result
+
+from harness.grading.events import GradingEvents, Progress
+from harness.grading.run import Run
+from harness.store.store import Store
+from harness.submission.hand_in import HandIn
+
+
+@pytest.fixture
+def fake(monkeypatch: pytest.MonkeyPatch) -> FakeGrading:
+    made = FakeGrading()
+    install(monkeypatch, made)
+    return made
+
+
+@pytest.fixture
+def store(tmp_path: Any) -> Iterator[Store]:
+    with closing(Store.open(f"sqlite:///{tmp_path}/harness.db")) as opened:
+        yield opened
+
+
+def run_of(store: Store, tmp_path: Any) -> Run:
+    rules = assignment()
+    submissions = [HandIn(name, tmp_path / name) for name in ("alice", "bob", "carol")]
+    images: Any = FakeDataSets(rules, "sha256:images")
+    nothing: Any = None
+    return Run(rules, nothing, nothing, submissions, images, store, ENVIRONMENT, jobs=1)
+
+
+class Watching(GradingEvents):
+    def __init__(self) -> None:
+        self.seen: list[Progress] = []
+
+    def on_progress(self, progress: Progress) -> None:
+        self.seen.append(progress)
+
+
+def test_a_run_that_was_stopped_goes_on_where_it_was(fake: FakeGrading, store: Store, tmp_path: Any) -> None:
+    first, watching = run_of(store, tmp_path), Watching()
+    with closing(first.grade(watching)) as results:
+        assert next(results).submission == "alice"
+    assert fake.closed
+    assert watching.seen[:2] == [Progress("alice", "reading"), Progress("alice", "accuracy")]
+    assert [each.result.submission for each in first.attempts()] == ["alice"]
+    second = run_of(store, tmp_path)
+    assert [each.submission for each in second.grade()] == ["bob", "carol"]
+    assert (second.fresh, second.unchanged) == ({"bob", "carol"}, {"alice"})
+    assert [each.result.submission for each in second.attempts()] == ["alice", "bob", "carol"]
+
+
+def test_everything_is_graded_again_when_asked(fake: FakeGrading, store: Store, tmp_path: Any) -> None:
+    for _ in range(2):
+        assert len(list(run_of(store, tmp_path).grade(regrade=True))) == 3
+    assert len(fake.graded) == 6
+
+
+def test_what_went_before_an_accident_is_kept(fake: FakeGrading, store: Store, tmp_path: Any) -> None:
+    fake.outcomes = {"bob": KeyboardInterrupt(), "alice": result("alice", 0.5)}
+    run = run_of(store, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        list(run.grade())
+    (kept,) = run.attempts()
+    assert kept.result.metrics["accuracy"].value == 0.5
