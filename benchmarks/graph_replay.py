@@ -126,7 +126,11 @@ def _verified(models: Any, name: str) -> bool:
     meta = models.get_model_weights(name).DEFAULT.meta
     size = max(meta["min_size"][0], 299 if name == "inception_v3" else 224)
     size = models.get_model_weights(name).DEFAULT.transforms.keywords.get("crop_size", size)
-    options = {"googlenet": {"init_weights": False, "aux_logits": False}, "inception_v3": {"init_weights": False}}
+    options = {
+        "googlenet": {"init_weights": False, "aux_logits": False},
+        "inception_v3": {"init_weights": False},
+        "vit_h_14": {"image_size": 518},
+    }
     started = time.perf_counter()
     with without_values():
         module = models.get_model(name, weights=None, **options.get(name, {}))

@@ -26,7 +26,7 @@ class Limits(Value):
     nodes: int = 20_000
     values: int = 400_000
     """Arguments of all nodes, entries of lists among them."""
-    tensor_bytes: int = 2 * 2**30
+    tensor_bytes: int = 4 * 2**30
     result_bytes: int = 2 * 2**30
     """The largest result, written out (a number that is expanded to a thousand counts a thousand times)."""
     live_bytes: int = 3 * 2**30
