@@ -52,9 +52,7 @@ def counts(traced: TracedNetwork, weights: Mapping[str, Tensor], masks: Mapping[
         masks: live pruning masks, by the name of the parameter they belong to.
     """
     # Late, for they import torch, and plugins import this module at once.
-    from harness.graph.packed import unpacked
     from harness.graph.reachable import reaching
-    from harness.graph.shapes import measure
     from harness.graph.tensors import bound, normalisation_statistics
 
     graph = traced.graph
@@ -63,7 +61,7 @@ def counts(traced: TracedNetwork, weights: Mapping[str, Tensor], masks: Mapping[
     apart = statistics | traced.constructed | {f"{name}_mask" for name in masks}
     registered = {name for name, each in graph.tensors.items() if each.kind == "parameter" and name in tensors}
     counted = (registered | (reached & tensors.keys())) - apart
-    packed = unpacked(graph, measure(graph, 1)) if any(_whole(tensors[name]) for name in counted) else {}
+    packed = {name: each for name, each in traced.packed.items() if name in counted}
     one_each = _one_each(traced, {name: tensors[name] for name in counted})
 
     def elements(names: Iterable[str]) -> int:
@@ -91,7 +89,3 @@ def _one_each(traced: TracedNetwork, tensors: Mapping[str, Tensor]) -> set[str]:
     for name in order:
         first.setdefault(original[name], name)
     return set(first.values())
-
-
-def _whole(tensor: Tensor) -> bool:
-    return not tensor.is_floating_point()

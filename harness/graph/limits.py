@@ -40,6 +40,17 @@ def accepted(
     Raises:
         GraphRefused: something does.
     """
+    graph = well_formed(text, input_shape, classes, limits)
+    check_shapes(graph, batch, limits)
+    return graph
+
+
+def well_formed(text: bytes, input_shape: tuple[int, ...], classes: int, limits: Limits = _STANDARD) -> Graph:
+    """The graph that a worker wrote, as far as can be told without running any operator, on meta tensors neither.
+
+    Raises:
+        GraphRefused: something speaks against it.
+    """
     graph = read(text, limits)
     if graph.input.shape != input_shape or graph.classes != classes:
         raise GraphRefused(
@@ -47,7 +58,6 @@ def accepted(
             f"not {list(input_shape)} and {classes}"
         )
     check_structure(graph, limits)
-    check_shapes(graph, batch, limits)
     return graph
 
 

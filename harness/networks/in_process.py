@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from harness.graph.cost import cost as graph_cost
-from harness.graph.limits import accepted
+from harness.graph.limits import well_formed
 from harness.graph.refusal import GraphRefused
 from harness.graph.tensors import bound, perhaps_constructed, reproduced
 from harness.networks.remote import CALIBRATION_BATCH, batches_of
@@ -20,15 +19,20 @@ from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Latency, TracedNetwork, Verification
 from harness.worker import cost
 from harness.worker.channel_pruning import without_channels
+from harness.worker.messages import LoadGraph
 from harness.worker.model import Model, evaluating
 from harness.worker.random_numbers import other_random_numbers
 from harness.worker.recalibration import recalibrated
+from harness.worker.replayed import measured
 from harness.worker.trace import trace
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Weights = Mapping[str, "Tensor"]
+
+_AS_MUCH_AS_IT_TAKES = LoadGraph(graph="", most_images=64, tensor_bytes=2**40, live_bytes=2**40)
+"""The student's own machine sets the limits."""
 
 
 @dataclass
@@ -50,7 +54,7 @@ class LiveNetwork:
         return {**(self.weights if weights is None else weights), **statistics}
 
     def macs(self) -> int:
-        return cost.macs(self.model) if self.traced is None else graph_cost(self.traced.graph).macs
+        return cost.macs(self.model) if self.traced is None else self.traced.macs
 
     def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
         model = self._loaded(weights)
@@ -94,9 +98,11 @@ def _traced(model: Model, weights: Weights, classes: int) -> TracedNetwork:
     model.load(weights)
     traced = trace(model.module, model.input_shape, classes)
     text = json.dumps(traced.graph)
-    graph = accepted(text.encode(), model.input_shape, classes, 2)
+    graph = well_formed(text.encode(), model.input_shape, classes)
+    found = measured(graph, _AS_MUCH_AS_IT_TAKES.model_copy(update={"graph": text}))
     own = {name for name, each in graph.tensors.items() if {name, *each.aliases} & set(weights)}
-    return TracedNetwork(graph, text, {name: each for name, each in traced.tensors.items() if name not in own})
+    constants = {name: each for name, each in traced.tensors.items() if name not in own}
+    return TracedNetwork(graph, text, constants, macs=found.macs, packed=found.packed)
 
 
 def _tensors_of(again: Callable[[], nn.Module], model: Model, classes: int) -> Weights:

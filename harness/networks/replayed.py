@@ -1,8 +1,9 @@
 """Measure a network as a graph: traced once beside student code, then replayed where none runs.
 
     module  ── Trace ──>  graph, constants      in the student's worker
-    graph   ── accepted, bounded on meta tensors      here
-    graph   ── Compare ──>  same logits?        in the measuring worker, beside the module's own
+    graph   ── well formed?                     here; no operator runs
+    graph   ── LoadGraph ──>  bounded on meta tensors   in the measuring worker
+    graph   ── Compare ──>  same logits?        there too, beside the module's own
 
 What passes is verified: its logits, statistics, costs and times are those of plain operators on tensors that we hold.
 """
@@ -11,13 +12,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
 
 from harness.errors import SubmissionError
-from harness.graph.cost import batch_size, cost
-from harness.graph.limits import accepted
+from harness.graph.limits import well_formed
 from harness.graph.reachable import reaching
 from harness.graph.refusal import GraphRefused
 from harness.graph.shapes import Limits as GraphLimits
@@ -62,16 +63,28 @@ class ReplayedNetwork(RemoteNetwork):
     def __init__(self, measuring: Measuring, traced: TracedNetwork, weights: Weights) -> None:
         super().__init__(measuring.session, measuring.shared, measuring.rules)
         self.traced, self.weights = traced, weights
-        self.most_images = batch_size(traced.graph, _memory_for_results(self.rules), _MOST_IMAGES)
+        self.most_images = _MOST_IMAGES
+        self.asked()
 
     def make(self) -> None:
-        """Have the measuring worker take in the graph."""
-        self.session.ask(
-            LoadGraph(graph=self.traced.text),
-            self.traced.constants,
-            doing="taking in the graph",
-            seconds=self.rules.limits.build_seconds,
+        """Have the measuring worker take in the graph, and learn what it asks for.
+
+        Raises:
+            GraphRefused: it asks for too much, or its operators do not fit.
+        """
+        limits = self.rules.limits
+        request = LoadGraph(
+            graph=self.traced.text,
+            most_images=_MOST_IMAGES,
+            tensor_bytes=limits.tensor_bytes,
+            live_bytes=int(limits.memory_bytes * _SHARE_FOR_RESULTS),
         )
+        constants, seconds = self.traced.constants, limits.build_seconds
+        found = self.session.ask(request, constants, doing="taking in the graph", seconds=seconds).said
+        if found.refused is not None:
+            raise GraphRefused(found.refused, operator=found.operator, line=found.line)
+        self.traced = replace(self.traced, macs=found.macs, packed=found.packed)
+        self.most_images = max(1, found.most_images)
 
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = _MOST_IMAGES) -> Tensor:
         """See `harness.api.Network.logits`; batches are smaller where activations would not fit into memory."""
@@ -79,7 +92,7 @@ class ReplayedNetwork(RemoteNetwork):
 
     def macs(self) -> int:
         """Multiply-accumulates of one image, from the operators' formulas."""
-        return cost(self.traced.graph).macs
+        return self.traced.macs
 
     def compared(self, expected: Weights, sizes: tuple[int, ...]) -> None:
         """Compare with the module's own answers.
@@ -137,7 +150,7 @@ class Measuring:
         try:
             traced = self._traced(module)
             network = ReplayedNetwork(self, traced, module.weights)
-            sizes = probe_sizes(traced.graph, network.most_images if module.variant is None else None)
+            sizes = probe_sizes(network.traced.graph, network.most_images if module.variant is None else None)
             network.compared(self._answers(module, sizes), sizes)
         except GraphRefused as refused:
             raise Unverified(str(refused), refused.operator) from refused
@@ -161,8 +174,9 @@ class Measuring:
         said = answer.said
         if said.graph is None:
             raise GraphRefused(said.refused or "no reason was given", operator=said.operator, line=said.line)
-        allowed = GraphLimits(tensor_bytes=limits.tensor_bytes, live_bytes=_memory_for_results(self.rules))
-        graph = accepted(said.graph.encode(), self._input_shape, classes, 2, allowed)
+        graph = well_formed(
+            said.graph.encode(), self._input_shape, classes, GraphLimits(tensor_bytes=limits.tensor_bytes)
+        )
         reached = reaching(graph)
         needed = {name: each for name, each in graph.tensors.items() if name in reached}
         constants = {name: each for name, each in answer.tensors.items() if name in needed}
@@ -215,7 +229,3 @@ def _digest(traced: TracedNetwork, weights: Weights) -> str:
         digest.update(f"{name} {each.dtype} {tuple(each.shape)}".encode())
         digest.update(each.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return f"sha256:{digest.hexdigest()}"
-
-
-def _memory_for_results(rules: AssignmentFile) -> int:
-    return int(rules.limits.memory_bytes * _SHARE_FOR_RESULTS)

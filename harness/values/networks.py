@@ -79,6 +79,10 @@ class TracedNetwork:
     """Its JSON."""
     constants: Mapping[str, Tensor]
     """By the graph's names: literals, tables, what a closure holds."""
+    macs: int = 0
+    """Multiply-accumulates of one image."""
+    packed: Mapping[str, float] = field(default_factory=dict)
+    """Numbers per element of integer tensors that hold several, by the graph's names."""
     constructed: frozenset[str] = frozenset()
     """Buffers and constants that a second instance holds with the same values, built in a fresh process from sources
     alone and with other random numbers: they were not learned."""

@@ -104,6 +104,20 @@ class Traced(Value):
     line: Annotated[str, AfterValidator(lambda text: text[:200])] | None = None
 
 
+class GraphLoaded(Value):
+    """What a graph asks for, found on tensors without values; or why it is refused."""
+
+    refused: str | None = None
+    operator: str | None = None
+    line: str | None = None
+    macs: Count = 0
+    """Multiply-accumulates of one image."""
+    most_images: Count = 0
+    """At a time, so that results fit into the memory that was allowed."""
+    packed: dict[str, float] = Field(default_factory=dict)
+    """Numbers per element of integer tensors that hold several."""
+
+
 class Compared(Value):
     """How far a graph's logits are from the module's own."""
 
@@ -275,16 +289,22 @@ class Trace(Request[Traced]):
     variant: str | None = None
 
 
-class LoadGraph(Request[Done]):
+class LoadGraph(Request[GraphLoaded]):
     """Take in a graph, to be asked in place of a module. Only for workers in which no student code runs.
 
+    Its operators run here alone, those on meta tensors among them: torch's shape code is not made for hostile numbers.
     Its constants come along.
     """
 
     kind = "load_graph"
-    reply = Done
+    reply = GraphLoaded
 
     graph: str
+    most_images: int
+    """To be fed at a time."""
+    tensor_bytes: int
+    live_bytes: int
+    """Results alive at one time."""
 
 
 class AnswerProbes(Request[Done]):

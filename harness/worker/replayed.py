@@ -7,14 +7,33 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from harness.graph.cost import batch_size, cost
 from harness.graph.independence import mixes_images
+from harness.graph.limits import check_shapes
+from harness.graph.packed import unpacked
 from harness.graph.recalibration import recalibrated
 from harness.graph.replay import Replay
+from harness.graph.shapes import Limits, measure
 from harness.graph.tensors import bound
 from harness.graph.verification import difference
 from harness.values.graph import Graph
-from harness.worker.messages import Batches, Compared
+from harness.worker.messages import Batches, Compared, GraphLoaded, LoadGraph
 from harness.worker.model import normalised
+
+
+def measured(graph: Graph, allowed: LoadGraph) -> GraphLoaded:
+    """What a graph asks for.
+
+    Raises:
+        GraphRefused: an operator does not fit, or more than is allowed.
+    """
+    limits = Limits(tensor_bytes=allowed.tensor_bytes, live_bytes=allowed.live_bytes)
+    check_shapes(graph, 2, limits)
+    return GraphLoaded(
+        macs=cost(graph).macs,
+        most_images=batch_size(graph, allowed.live_bytes, allowed.most_images),
+        packed=unpacked(graph, measure(graph, 1)),
+    )
 
 
 class ReplayedModel:

@@ -41,6 +41,7 @@ from harness.worker.messages import (
     Decoded,
     Describe,
     Done,
+    GraphLoaded,
     LoadGraph,
     Logits,
     MeasureLatency,
@@ -58,7 +59,7 @@ from harness.worker.messages import (
 from harness.worker.model import Model, build, evaluating
 from harness.worker.random_numbers import other_random_numbers
 from harness.worker.recalibration import recalibrated
-from harness.worker.replayed import ReplayedModel
+from harness.worker.replayed import ReplayedModel, measured
 from harness.worker.shared_memory import mapped
 from harness.worker.sources.definitions import Located, Sources, find_entry_point
 from harness.worker.trace import trace
@@ -227,9 +228,15 @@ class Session:
             answers[f"logits:{number}"] = model.rows(output, len(batch), request.classes)
         return answers
 
-    def _load_graph(self, request: LoadGraph, constants: Tensors) -> Done:
-        self._replayed = ReplayedModel(Graph.model_validate_json(request.graph), constants)
-        return Done()
+    def _load_graph(self, request: LoadGraph, constants: Tensors) -> GraphLoaded:
+        self._replayed = None
+        graph = Graph.model_validate_json(request.graph)
+        try:
+            loaded = measured(graph, request)
+        except GraphRefused as refused:
+            return GraphLoaded(refused=refused.reason, operator=refused.operator, line=refused.line)
+        self._replayed = ReplayedModel(graph, constants)
+        return loaded
 
     def _compare(self, request: Compare, tensors: Tensors) -> Compared:
         assert self._replayed is not None, "the grader sends a graph first"

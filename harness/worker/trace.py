@@ -23,6 +23,7 @@ from torch.export.graph_signature import InputKind, OutputKind
 from torch.fx import Node
 
 from harness.graph.refusal import GraphRefused
+from harness.worker.any_batch import SIZES, NotForAnyBatch, for_any_batch
 from harness.worker.failures import describe
 from harness.worker.model import Model, evaluating, modules_of
 
@@ -46,14 +47,15 @@ class Traced:
 def trace(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: int = 64) -> Traced:
     """Describe what `module` computes in eval mode.
 
-    Images arrive in float32 and are converted to the dtype of the network's floating parameters. The batch dimension is
-    symbolic; a network that fixes it (`len(x)`, a shape written out) gets a graph of exactly `batch` images.
+    Images arrive in float32 and are converted to the dtype of the network's floating parameters. The graph is for any
+    number of images (see `harness.worker.any_batch`); a network that fixes it, such as by a shape written out, gets a
+    graph of exactly `batch` images.
 
     Args:
         module: built, its lazy parameters initialised.
         input_shape: [channels, height, width] of one image.
         classes: columns of the logits.
-        batch: images in a batch where it must be fixed; 2 at least, since torch takes sizes 0 and 1 for constants.
+        batch: images in a batch where it must be fixed.
 
     Raises:
         GraphRefused: no graph describes it: control flow that depends on values, state that changes, another output.
@@ -62,6 +64,15 @@ def trace(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: 
         raise GraphRefused("TorchScript modules cannot be traced")
     evaluating(module)
     _leave_inference_mode(module)
+    try:
+        one, other = (_traced(module, input_shape, classes, size) for size in SIZES)
+        return Traced(for_any_batch(one.graph, other.graph), one.tensors)
+    except (NotForAnyBatch, GraphRefused):
+        return _traced(module, input_shape, classes, batch)
+
+
+def _traced(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: int) -> Traced:
+    """The network at one number of images."""
     wrapper = _Logits(module, classes)
     exported = _exported(wrapper, torch.zeros(batch, *input_shape, device=_floating(module).device))
     _refuse_mutation(exported)
@@ -69,7 +80,7 @@ def trace(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: 
     nodes, output = _Writer(exported, tensors).nodes()
     graph = {
         "version": GRAPH_VERSION,
-        "input": {"shape": list(input_shape), "batch": None if _any_batch(exported) else batch, "dtype": "float32"},
+        "input": {"shape": list(input_shape), "batch": batch, "dtype": "float32"},
         "classes": classes,
         "tensors": tensors.entries,
         "nodes": nodes,
@@ -131,8 +142,7 @@ def _exported(wrapper: nn.Module, images: Tensor) -> ExportedProgram:
     try:
         with _ordinary_operators(), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dynamic = ({0: torch.export.Dim.AUTO},)
-            exported: ExportedProgram = torch.export.export(wrapper, (images,), dynamic_shapes=dynamic, strict=False)
+            exported: ExportedProgram = torch.export.export(wrapper, (images,), strict=False)
             return cast("ExportedProgram", exported.run_decompositions(_parts()))
     except GraphRefused:
         raise
@@ -185,20 +195,6 @@ def _refuse_mutation(exported: ExportedProgram) -> None:
             raise GraphRefused(
                 f"the forward pass changes {_state_name(output.target or '')}, so batches are not independent"
             )
-
-
-def _any_batch(exported: ExportedProgram) -> bool:
-    """Whether torch found nothing that limits the number of images; two is the least it tries."""
-    images = next(each for each in exported.graph.nodes if each.op == "placeholder" and _is_images(exported, each))
-    size = images.meta["val"].shape[0]
-    if isinstance(size, int):
-        return False
-    limits = exported.range_constraints.get(size.node.expr)
-    return limits is not None and bool(limits.lower <= 2 and limits.upper > 2**32)
-
-
-def _is_images(exported: ExportedProgram, node: Node) -> bool:
-    return node.name in exported.graph_signature.user_inputs
 
 
 def _state_name(target: str) -> str:
