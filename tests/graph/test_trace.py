@@ -94,7 +94,7 @@ def test_the_batch_is_fixed_only_where_the_network_fixes_it() -> None:
 
 def test_a_fixed_batch_is_padded() -> None:
     class OfSixtyFour(nn.Sequential):
-        def forward(self, x: Tensor) -> Tensor:
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
             return super().forward(x.view(64, -1))
 
     found = traced(OfSixtyFour(nn.Linear(192, 10)))
