@@ -25,6 +25,7 @@ from torch.fx import Node
 from harness.graph.refusal import GraphRefused
 from harness.worker.any_batch import SIZES, NotForAnyBatch, for_any_batch
 from harness.worker.failures import describe
+from harness.worker.functional import made_functional
 from harness.worker.model import Model, evaluating, modules_of
 
 GRAPH_VERSION = 1
@@ -33,6 +34,7 @@ _FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MUTATIONS = (OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION)
 # Operators that torch keeps whole although they are several products; in parts, each has a size and a cost.
 _TAKEN_APART = ("einsum", "tensordot", "linalg_multi_dot", "chain_matmul")
+_BATCH_NORM = "aten._native_batch_norm_legit_no_training.default"
 _WHERE_IT_LIVES = {"device", "layout", "pin_memory", "non_blocking"}
 
 
@@ -102,7 +104,8 @@ class _Logits(nn.Module):
         self.notes: set[str] = set()
 
     def forward(self, images: Tensor) -> Tensor:
-        output = self.network(images.to(self.dtype))
+        # Not even a conversion to what it is already: that is an operator too.
+        output = self.network(images if self.dtype == images.dtype else images.to(self.dtype))
         candidates = Model.candidates(output)
         for each in candidates:
             if each.dim() == 2 and each.shape[1] == self._classes and each.shape[0] == images.shape[0]:
@@ -143,6 +146,8 @@ def _exported(wrapper: nn.Module, images: Tensor) -> ExportedProgram:
         with _ordinary_operators(), torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             exported: ExportedProgram = torch.export.export(wrapper, (images,), strict=False)
+            if made_functional(exported):
+                return exported
             return cast("ExportedProgram", exported.run_decompositions(_parts()))
     except GraphRefused:
         raise
@@ -253,8 +258,9 @@ class _Writer:
             elif _picks(node):
                 self._references[node] = {**self._references[node.args[0]], "item": node.args[1]}
             else:
-                self._references[node] = {"node": node.name}
-                written.append(self._node(node))
+                written.append(_evaluating_batch_norm(self._node(node)))
+                own = {"node": node.name}
+                self._references[node] = own if written[-1]["operator"] != _BATCH_NORM else {**own, "item": 0}
         return written, self._references[output]
 
     def _needed(self) -> tuple[Node, set[Node]]:
@@ -302,6 +308,14 @@ class _Writer:
                 return {"memory_format": str(argument).removeprefix("torch.")}
             case _:
                 raise TypeError(f"an argument of type {type(argument).__name__} cannot be written down")
+
+
+def _evaluating_batch_norm(node: dict[str, Any]) -> dict[str, Any]:
+    """BatchNorm that uses its running statistics, as the operator for just that."""
+    arguments = node["arguments"]
+    if node["operator"] != "aten.batch_norm.default" or node["keywords"] or None in arguments[3:5] or arguments[5]:
+        return node
+    return {**node, "operator": _BATCH_NORM, "arguments": [*arguments[:5], *arguments[6:8]]}
 
 
 def _picks(node: Node) -> bool:
