@@ -1,4 +1,4 @@
-"""The operators a graph may use: one row each. What has no row here never runs.
+"""List the operators a graph may use: one row each. What has no row here never runs.
 
 A row says how the operator's arguments are limited beyond its schema (`rule`), what it costs (`macs`) and what runs it
 where that is not the ATen overload of its name (`runs`). All are functional and deterministic: none draws random
