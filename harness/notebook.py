@@ -73,6 +73,10 @@ def check(
 
     Raises:
         UsageError: no such assignment, or an input size it does not allow.
+
+    >>> result = harness.check(model=StudentNet, kd_loss=loss_fn_kd, assignment=assignment, show=False)
+    >>> result.status
+    'graded'
     """
     plugins = Plugins.installed()
     folders = {name: Path(path) for name, path in (data or {}).items()}

@@ -90,9 +90,7 @@ def command(
     if run.unchanged:
         click.echo(f"{len(run.unchanged)} unchanged since they were graded; --regrade grades them again.", err=True)
     if interrupted:
-        kept = f"{len(results)} of {len(submissions)} are graded and kept in {store.url}"
-        again = "The same command without --regrade" if regrade else "The same command"
-        click.echo(f"Stopped: {kept}. {again} grades the rest.", err=True)
+        _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", regrade=regrade)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
     ours = any(result.status == "harness_error" for result in results)
     raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours else ExitCode.DONE)
@@ -102,6 +100,11 @@ def _say_what_is_a_download(submissions: list[HandIn]) -> None:
     for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
         count = sum(each.path == path for each in submissions)
         click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
+
+
+def _say_what_is_left(kept: str, *, regrade: bool) -> None:
+    again = "The same command without --regrade" if regrade else "The same command"
+    click.echo(f"Stopped: {kept}. {again} grades the rest.", err=True)
 
 
 @dataclass

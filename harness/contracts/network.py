@@ -32,6 +32,12 @@ class Network(Protocol):
 
         Returns:
             float32 [N, classes], finite; row i belongs to image i.
+
+        >>> network.logits(images).shape
+        torch.Size([2, 10])
+        >>> zeros = {name: 0 * tensor for name, tensor in network.weights.items()}
+        >>> network.logits(images, zeros).any()
+        tensor(False)
         """
 
     def recalibrated(self, images: Images, weights: Mapping[str, Tensor] | None = None) -> Mapping[str, Tensor]:

@@ -1,4 +1,4 @@
-"""Networks as data: which graphs are accepted, what they compute and what that costs.
+"""Accept, run and count networks as computational graphs: what one computes, and what that costs.
 
 A graph (`harness.values.graph`) comes from a process that ran a student's code, so nothing in it is believed: `limits`
 checks it, `replay` is its only reader that computes, `cost` and `reachable` count. An operator is known when

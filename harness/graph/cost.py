@@ -1,4 +1,4 @@
-"""What one image costs: multiply-accumulates, activation bytes, and which layer takes how much."""
+"""Count what one image costs: multiply-accumulates, activation bytes, and which layer takes how much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How many multiply-accumulates an operator needs, from the shapes of what goes in and comes out.
+"""Count an operator's multiply-accumulates from the shapes of what goes in and comes out.
 
 Every formula takes the operator's positional arguments as the schema orders them and its result. A multiplication and
 the addition after it count once; biases, activations, normalisation and pooling count nothing, as in the published

@@ -1,4 +1,4 @@
-"""Whether an image's logits depend on the other images of its batch."""
+"""Test whether an image's logits depend on the other images of its batch."""
 
 from __future__ import annotations
 

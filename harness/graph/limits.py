@@ -1,4 +1,4 @@
-"""Whether a graph may be used: everything is checked before anything is computed.
+"""Validate a graph: everything is checked before anything is computed.
 
     size       bytes of the text, numbers of nodes and arguments
     form       the JSON is a `Graph` and nothing else (lengths, magnitudes and nesting are bounded there)

@@ -1,4 +1,4 @@
-"""The operators a graph may use: one row each. What has no row here never runs.
+"""List the operators a graph may use: one row each. What has no row here never runs.
 
 A row says how the operator's arguments are limited beyond its schema (`rule`), what it costs (`macs`) and what runs it
 where that is not the ATen overload of its name (`runs`). All are functional and deterministic: none draws random
@@ -103,7 +103,7 @@ def _new_zeros(tensor: Tensor, size: Any, **keywords: Any) -> Tensor:
 
 
 # fmt: off
-def _table() -> Iterator[Operator]:
+def _layers() -> Iterator[Operator]:
     yield from _rows("Convolutions", "conv1d.default conv2d.default conv3d.default conv1d.padding conv2d.padding "
                      "conv3d.padding", macs=formulas.convolution, fresh=True)
     yield from _rows("Convolutions", "conv_transpose1d.default conv_transpose2d.input conv_transpose3d.input",
@@ -149,6 +149,8 @@ def _table() -> Iterator[Operator]:
                      "_adaptive_avg_pool3d.default adaptive_max_pool1d.default adaptive_max_pool2d.default "
                      "adaptive_max_pool3d.default")
 
+
+def _shapes() -> Iterator[Operator]:
     yield from _rows("Padding and resizing", "pad.default constant_pad_nd.default reflection_pad1d.default "
                      "reflection_pad2d.default reflection_pad3d.default replication_pad1d.default "
                      "replication_pad2d.default replication_pad3d.default pixel_shuffle.default "
@@ -179,6 +181,8 @@ def _table() -> Iterator[Operator]:
                      rule=rules.few_chunks)
     yield from _rows("Joining and parting", "unbind.int unbind_copy.int", rule=rules.few_slices)
 
+
+def _elements() -> Iterator[Operator]:
     yield from _rows("Choosing and moving", "index_select.default gather.default embedding.default "
                      "take.default take_along_dim.default where.self where.ScalarSelf where.ScalarOther "
                      "where.Scalar masked_fill.Scalar masked_fill.Tensor roll.default flip.default rot90.default "
@@ -200,6 +204,8 @@ def _table() -> Iterator[Operator]:
     yield from _rows("Making", "empty_like.default", runs=_zeros_like)
     yield from _rows("Making", "new_empty.default", runs=_new_zeros)
 
+
+def _numbers() -> Iterator[Operator]:
     yield from _rows("Arithmetic", "add.Tensor add.Scalar sub.Tensor sub.Scalar rsub.Tensor rsub.Scalar mul.Tensor "
                      "mul.Scalar true_divide.Tensor pow.Tensor_Scalar pow.Tensor_Tensor pow.Scalar addcmul.default "
                      "addcdiv.default lerp.Scalar lerp.Tensor neg.default abs.default sign.default sgn.default "
@@ -238,6 +244,8 @@ def _table() -> Iterator[Operator]:
                      "sort.stable argsort.default topk.default median.default median.dim kthvalue.default "
                      "count_nonzero.dim_IntList count_nonzero.default trace.default")
 
+
+def _sizes() -> Iterator[Operator]:
     yield from _row("Sizes", "aten.sym_size.int")
     yield from _row("Sizes", "aten.sym_numel.default")
     for name, function in _SIZES.items():
@@ -262,6 +270,11 @@ _SIZES: Mapping[str, Function] = {
     "math.floor": math.floor,
     "math.trunc": math.trunc,
 }
+
+
+def _table() -> Iterator[Operator]:
+    for rows in (_layers, _shapes, _elements, _numbers, _sizes):
+        yield from rows()
 
 
 @cache

@@ -1,4 +1,4 @@
-"""How many numbers a tensor really holds when the graph takes its elements apart: two 4-bit weights in one byte."""
+"""Count the numbers a tensor really holds when the graph unpacks its elements: two 4-bit weights in one byte."""
 
 from __future__ import annotations
 

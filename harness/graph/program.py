@@ -1,4 +1,4 @@
-"""A graph made ready to run: names turned into slots, operators into functions, once.
+"""Compile a graph into a program: names turned into slots, operators into functions, once.
 
 Values live in one list. A step takes what it needs from there, puts its result in its slot and clears the slots of
 which it was the last reader, so that no more is alive than the network itself would keep.

@@ -1,4 +1,4 @@
-"""Which of a graph's tensors its logits depend on, and which of them are one and the same numbers."""
+"""Find the tensors that a graph's logits depend on, and which of them are one and the same numbers."""
 
 from __future__ import annotations
 

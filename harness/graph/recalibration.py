@@ -1,4 +1,4 @@
-"""New running statistics for BatchNorm: what a network's changed weights really produce on training images."""
+"""Recalibrate BatchNorm: the running statistics that a network's changed weights really produce on training images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one error of this room."""
+"""Refuse a graph: the one error of this room."""
 
 from __future__ import annotations
 

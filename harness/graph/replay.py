@@ -1,4 +1,4 @@
-"""Running a graph with any weights: what a verified network computes, and nothing else."""
+"""Replay a graph with any weights: what a verified network computes, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arguments an operator may have, beyond what its schema and its own shape checks say.
+"""Restrict an operator's arguments beyond what its schema and its own shape checks say.
 
 A rule gets the positional arguments, tensors among them as meta tensors, and returns what is wrong, or None.
 It runs before the operator does, so it also keeps away what would hang while shapes are still being worked out.

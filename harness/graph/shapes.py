@@ -1,4 +1,4 @@
-"""What a graph would compute, without computing it: every result's shape, size and cost, from meta tensors.
+"""Infer every result's shape, size and cost from meta tensors: what a graph would compute, without computing it.
 
 Each step is bounded before the next one runs, so a hostile graph ends at its first impossible one.
 """

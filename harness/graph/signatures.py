@@ -1,4 +1,4 @@
-"""Whether a node's arguments are of the kinds that its operator's schema names.
+"""Check a node's arguments against the types in its operator's schema.
 
 torch checks this too, but not everywhere: an int where a dtype belongs ends the process. So it is checked here, on
 plain values, before torch sees anything. What a reference stands for is known when the graph runs on meta tensors.

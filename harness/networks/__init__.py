@@ -1,1 +1,1 @@
-"""A submission as a function from (weights, images) to logits, seen from the grader."""
+"""Ask a submission as a function from (weights, images) to logits, from the grader's side."""

@@ -1,4 +1,4 @@
-"""Networks of this process, asked as those in a sandbox are: for notebooks, where the code is the student's own."""
+"""Ask networks of this process as those in a sandbox are asked: for notebooks, where the code is the student's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Matching the names in a weights file to those of the model, or saying exactly how they differ."""
+"""Match the keys of a state_dict in a weights file to those of the model, or say exactly how they differ."""
 
 from __future__ import annotations
 

@@ -6,13 +6,10 @@ such as the KD loss, gets a worker of its own, so that neither can change what t
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.contracts.network import Network
@@ -25,6 +22,7 @@ from harness.networks.key_matching import match_keys
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
 from harness.networks.replayed import Measuring
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights, WorkerSession
+from harness.networks.sources_alone import sources_alone
 from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed
 from harness.plugins import worker_half_name
 from harness.sandbox import Box, Usage, Worker
@@ -262,7 +260,7 @@ class SandboxedStudent(GradedNetwork):
         asked = perhaps_constructed(traced.graph)
         if not asked:
             return frozenset()
-        with self._sources_alone():
+        with sources_alone(self.submission):
             again = self._built_again()
         return reproduced(asked, {**traced.constants, **bound(traced.graph, self.weights)}, again)
 
@@ -282,25 +280,6 @@ class SandboxedStudent(GradedNetwork):
         finally:
             session.close()
             self._printed += session.printed
-
-    @contextmanager
-    def _sources_alone(self) -> Iterator[None]:
-        """Everything but sources is out of every worker's sight: what a class reads from a file was not constructed."""
-        folder, sources = self.submission.folder, set(self.submission.sources)
-        hidden = [each.relative_to(folder) for each in folder.rglob("*") if each.is_file()]
-        with tempfile.TemporaryDirectory(prefix="harness-hidden-") as elsewhere:
-            moved = [
-                (folder / each, Path(elsewhere, str(number)))
-                for number, each in enumerate(hidden)
-                if each not in sources
-            ]
-            for file, place in moved:
-                shutil.move(file, place)
-            try:
-                yield
-            finally:
-                for file, place in moved:
-                    shutil.move(place, file)
 
     def _worker(self) -> Worker:
         return self._box.worker(self.submission.folder, self._usage, self._stopping)

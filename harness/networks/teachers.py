@@ -1,4 +1,4 @@
-"""The assignment's own large network: run once per input size, in the same sandbox as everyone's."""
+"""Run the assignment's own teacher network: once per input size, in the same sandbox as everyone's."""
 
 from __future__ import annotations
 

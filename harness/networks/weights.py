@@ -1,4 +1,4 @@
-"""Weights as the grader owns them: masks multiplied in, names matched to the model, elements counted."""
+"""Prepare weights as the grader owns them: masks multiplied in, names matched to the model, elements counted."""
 
 from __future__ import annotations
 

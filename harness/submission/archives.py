@@ -1,4 +1,4 @@
-"""Read what was handed in, one entry at a time, from a folder or an archive.
+"""Read what was handed in, one entry at a time, from an archive.
 
 Every reader yields `ArchiveEntry` values and unpacks nothing by itself; `harness.submission.staging` decides what is
 copied and how much. Archive readers trust no header: declared sizes are only a reason to refuse early, and the bytes
@@ -9,58 +9,37 @@ from __future__ import annotations
 
 import gzip
 import io
-import os
 import stat
 import struct
 import tarfile
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
 from harness.errors import SubmissionError
+from harness.submission.entries import (
+    ArchiveEntry,
+    clean_parts,
+    escape,
+    is_noise,
+    link_target,
+    moment,
+    plausible,
+    require_regular,
+    shown,
+)
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 UNREADABLE_SUFFIXES = (".tar.bz2", ".tar.xz", ".tbz2", ".txz", ".rar", ".7z")
 """Archives that students do send; found, so that they are refused by name rather than overlooked."""
 
-_NOISE = frozenset(
-    {
-        *("__macosx", ".ds_store", "thumbs.db", "desktop.ini"),
-        *(".git", ".svn", ".hg", ".idea", ".vscode"),
-        *("venv", ".venv", "virtualenv", "site-packages", "node_modules"),
-        *("__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
-    }
-)
 _BROKEN = (zipfile.BadZipFile, tarfile.TarError, zlib.error, gzip.BadGzipFile, EOFError, struct.error)
 _UNPACKABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
 _DIRECTORY_LIMIT_BYTES = 16 << 20
 _HEADER_LIMIT_BYTES = 1 << 20
-_YEAR_ONE = datetime(1981, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class ArchiveEntry:
-    """A regular file or a link of a hand-in.
-
-    Attributes:
-        parts: cleaned relative path; no absolute names, no `..`.
-        bytes_declared: size according to the container.
-        open: opens the content; None for links.
-        target: parts of the file or folder a link points to, relative to the top.
-        modified: time of the last change, if the container states a plausible one.
-    """
-
-    parts: tuple[str, ...]
-    bytes_declared: int
-    open: Callable[[], AbstractContextManager[IO[bytes]]] | None
-    target: tuple[str, ...] | None = None
-    modified: datetime | None = None
 
 
 def archive_suffix(path: Path) -> str | None:
@@ -70,87 +49,6 @@ def archive_suffix(path: Path) -> str | None:
         return None  # `checkpoint.pth.tar` is torch's own custom for a file that is no tar
     found = next((each for each in ARCHIVE_SUFFIXES + UNREADABLE_SUFFIXES if name.endswith(each)), None)
     return path.name[-len(found) :] if found and len(found) < len(name) else None
-
-
-def is_noise(parts: tuple[str, ...]) -> bool:
-    """Whether a path belongs to an operating system, an editor or a virtual environment, not to the work."""
-    return any(part.lower() in _NOISE or part.startswith("._") for part in parts)
-
-
-def escape(text: str) -> str:
-    r"""`text` with control characters and undecodable bytes written as `\x..`, fit for terminals and JSON."""
-    text = unicodedata.normalize("NFC", text)
-    return "".join(each if each.isprintable() else _escaped(each) for each in text)
-
-
-def _escaped(character: str) -> str:
-    return character.encode("unicode_escape").decode("ascii")
-
-
-def folder_entries(folder: Path) -> Iterator[ArchiveEntry]:
-    """Regular files below `folder`; links that stay inside are followed."""
-    root = folder.resolve()
-    yield from _walk(root, root, (), (root,))
-
-
-def _walk(root: Path, folder: Path, parts: tuple[str, ...], above: tuple[Path, ...]) -> Iterator[ArchiveEntry]:
-    try:
-        found = sorted(os.scandir(folder), key=lambda each: each.name)
-    except OSError as error:
-        raise SubmissionError.rejected(f"{_shown(parts)} cannot be read: {error.strerror}") from error
-    for item in found:
-        here = (*parts, escape(item.name))
-        if is_noise(here):
-            continue
-        path = _followed(root, Path(item.path), here)
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            if path in above or len(here) > 64:
-                raise SubmissionError.rejected(f"{_shown(here)} is a link to a folder that contains it")
-            yield from _walk(root, path, here, (*above, path))
-        else:
-            _require_regular(mode, here)
-            yield _file(path, here)
-
-
-def _followed(root: Path, path: Path, parts: tuple[str, ...]) -> Path:
-    if not path.is_symlink():
-        return path
-    try:
-        target = path.resolve(strict=True)
-    except (OSError, RuntimeError) as error:
-        raise SubmissionError.rejected(f"{_shown(parts)} is a link that leads nowhere", _LINK_HINT) from error
-    if not target.is_relative_to(root):
-        raise SubmissionError.rejected(f"{_shown(parts)} is a link that leaves the submission", _LINK_HINT)
-    return target
-
-
-_LINK_HINT = "replace the link by the file itself"
-
-
-def _require_regular(mode: int, parts: tuple[str, ...]) -> None:
-    if not stat.S_ISREG(mode):
-        raise SubmissionError.rejected(f"{_shown(parts)} is a device, pipe or socket, not a file")
-
-
-def _file(path: Path, parts: tuple[str, ...]) -> ArchiveEntry:
-    state = path.stat()
-    return ArchiveEntry(parts, state.st_size, lambda: _open_regular(path), modified=_moment(state.st_mtime))
-
-
-def _open_regular(path: Path) -> IO[bytes]:
-    # Neither a link nor a pipe that took the file's place may be followed or block us.
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    _require_regular(os.fstat(descriptor).st_mode, (path.name,))
-    return os.fdopen(descriptor, "rb")
-
-
-def file_entry(path: Path) -> ArchiveEntry:
-    """A single file, as the entry of that name."""
-    parts = (escape(path.name),)
-    target = path.resolve()
-    _require_regular(target.stat().st_mode, parts)
-    return _file(target, parts)
 
 
 def archive_entries(path: Path, limit_bytes: int) -> Iterator[ArchiveEntry]:
@@ -210,7 +108,7 @@ def zip_names(path: Path) -> list[tuple[str, ...]]:
             if zip_directory_bytes(file) > _DIRECTORY_LIMIT_BYTES:
                 return []
             with zipfile.ZipFile(file) as archive:
-                names = (_parts(_zip_name(info)) for info in archive.infolist() if not info.is_dir())
+                names = (clean_parts(_zip_name(info)) for info in archive.infolist() if not info.is_dir())
                 return [each for each in names if each]
     except (*_BROKEN, SubmissionError, OSError, ValueError, NotImplementedError):
         return []
@@ -228,7 +126,7 @@ def _zip_entries(file: BinaryIO, wanted: Callable[[tuple[str, ...]], bool] = lam
         raise SubmissionError.rejected("the archive lists far too many files")
     with zipfile.ZipFile(file) as archive:
         for info in archive.infolist():
-            parts = _parts(_zip_name(info))
+            parts = clean_parts(_zip_name(info))
             if not parts or info.is_dir() or info.filename.endswith("\\") or is_noise(parts) or not wanted(parts):
                 continue
             yield _zip_entry(archive, info, parts)
@@ -247,24 +145,24 @@ def _zip_name(info: zipfile.ZipInfo) -> str:
 
 def _zip_entry(archive: zipfile.ZipFile, info: zipfile.ZipInfo, parts: tuple[str, ...]) -> ArchiveEntry:
     if info.flag_bits & 1:
-        raise SubmissionError.rejected(f"{_shown(parts)} is encrypted", "pack the archive without a password")
+        raise SubmissionError.rejected(f"{shown(parts)} is encrypted", "pack the archive without a password")
     if info.compress_type not in _UNPACKABLE:
-        reason = f"{_shown(parts)} is compressed with method {info.compress_type}, which cannot be read"
+        reason = f"{shown(parts)} is compressed with method {info.compress_type}, which cannot be read"
         raise SubmissionError.rejected(reason, "pack it with the usual zip settings")
     mode = info.external_attr >> 16
     modified = _zip_moment(info)
     if stat.S_ISLNK(mode):
         with archive.open(info) as link:
             target = link.read(4096).decode("utf-8", "replace")
-        return ArchiveEntry(parts, 0, None, _link_target(parts, target), modified)
+        return ArchiveEntry(parts, 0, None, link_target(parts, target), modified)
     if stat.S_IFMT(mode):
-        _require_regular(mode, parts)
+        require_regular(mode, parts)
     return ArchiveEntry(parts, info.file_size, lambda: archive.open(info), modified=modified)
 
 
 def _zip_moment(info: zipfile.ZipInfo) -> datetime | None:
     try:
-        return _plausible(datetime(*info.date_time).astimezone())
+        return plausible(datetime(*info.date_time).astimezone())
     except (ValueError, OverflowError, OSError):
         return None
 
@@ -311,7 +209,7 @@ def _tar_entries(file: IO[bytes], limit_bytes: int) -> Iterator[ArchiveEntry]:
     forward = _Forward(file, limit_bytes)
     with tarfile.open(fileobj=forward, mode="r:") as archive:
         for member in archive:
-            parts = _parts(member.name)
+            parts = clean_parts(member.name)
             if parts and not member.isdir() and not is_noise(parts):
                 yield _tar_entry(archive, member, parts)
             archive.members = []  # type: ignore[attr-defined]  # else tarfile keeps a record of every entry
@@ -321,52 +219,12 @@ def _tar_entries(file: IO[bytes], limit_bytes: int) -> Iterator[ArchiveEntry]:
 
 
 def _tar_entry(archive: tarfile.TarFile, member: tarfile.TarInfo, parts: tuple[str, ...]) -> ArchiveEntry:
-    modified = _moment(member.mtime)
+    modified = moment(member.mtime)
     if member.issym():
-        return ArchiveEntry(parts, 0, None, _link_target(parts, member.linkname), modified)
+        return ArchiveEntry(parts, 0, None, link_target(parts, member.linkname), modified)
     if member.islnk():
-        return ArchiveEntry(parts, 0, None, _parts(member.linkname), modified)
+        return ArchiveEntry(parts, 0, None, clean_parts(member.linkname), modified)
     content = archive.extractfile(member) if member.isfile() else None
     if content is None:
-        raise SubmissionError.rejected(f"{_shown(parts)} is a device, pipe or socket, not a file")
+        raise SubmissionError.rejected(f"{shown(parts)} is a device, pipe or socket, not a file")
     return ArchiveEntry(parts, member.size, lambda: content, modified=modified)
-
-
-def _parts(name: str) -> tuple[str, ...]:
-    if name.startswith("/") or (name[1:3] in {":/", ":\\"} and name[:1].isalpha()):
-        raise SubmissionError.rejected(f"the archive holds an absolute name: {escape(name)!r}", _NAME_HINT)
-    parts = tuple(escape(each) for each in name.split("/") if each not in {"", "."})
-    if ".." in parts:
-        raise SubmissionError.rejected(f"the archive holds a name that leaves it: {escape(name)!r}", _NAME_HINT)
-    return parts
-
-
-_NAME_HINT = "pack the folder itself: names in the archive must be relative and stay inside it"
-
-
-def _link_target(parts: tuple[str, ...], target: str) -> tuple[str, ...]:
-    found = list(parts[:-1])
-    for each in target.split("/"):
-        if each == ".." and found:
-            found.pop()
-        elif each == ".." or target.startswith("/"):
-            raise SubmissionError.rejected(f"{_shown(parts)} is a link that leaves the submission", _LINK_HINT)
-        elif each not in {"", "."}:
-            found.append(escape(each))
-    return tuple(found)
-
-
-def _shown(parts: tuple[str, ...]) -> str:
-    return repr("/".join(parts)) if parts else "the folder"
-
-
-def _moment(seconds: float) -> datetime | None:
-    try:
-        return _plausible(datetime.fromtimestamp(seconds, UTC))
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _plausible(moment: datetime) -> datetime | None:
-    # Zips written without times say 1980, tars 1970.
-    return moment if moment >= _YEAR_ONE else None

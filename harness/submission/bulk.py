@@ -13,8 +13,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from harness.submission.archives import archive_suffix, is_noise, zip_names
+from harness.submission.archives import archive_suffix, zip_names
 from harness.submission.canvas import _canvas
+from harness.submission.entries import is_noise
 from harness.submission.gradescope import _gradescope
 from harness.submission.hand_in import HandIn
 from harness.submission.moodle import _MOODLE, _moodle

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.submission.archives import archive_suffix, escape
+from harness.submission.archives import archive_suffix
+from harness.submission.entries import escape
 from harness.submission.hand_in import HandIn, Part, _file_name
 from harness.text import first_of
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from harness.errors import UsageError
-from harness.submission.archives import archive_suffix, escape, is_noise
+from harness.submission.archives import archive_suffix
 from harness.submission.bulk import bulk_download
+from harness.submission.entries import escape, is_noise
 from harness.submission.hand_in import HandIn
 from harness.submission.staging import (
     SOURCE_SUFFIXES,

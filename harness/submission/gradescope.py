@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.submission.archives import escape
+from harness.submission.entries import escape
 from harness.submission.hand_in import HandIn, Part
 
 _GRADESCOPE = re.compile(r"submission_(\d+)")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from harness.submission.archives import escape
+from harness.submission.entries import escape
 
 
 @dataclass(frozen=True, slots=True)

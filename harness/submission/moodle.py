@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
-from harness.submission.archives import escape
+from harness.submission.entries import escape
 from harness.submission.hand_in import HandIn, Part, _file_name
 
 _MOODLE = re.compile(r"(?P<name>.*)_(?P<user>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>.*)")

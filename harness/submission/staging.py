@@ -12,17 +12,9 @@ from pathlib import Path
 
 from harness.contracts.formats import WeightFormat
 from harness.errors import SubmissionError
-from harness.submission.archives import (
-    ArchiveEntry,
-    archive_entries,
-    archive_suffix,
-    broken,
-    escape,
-    file_entry,
-    folder_entries,
-    is_noise,
-    zip_members,
-)
+from harness.submission.archives import archive_entries, archive_suffix, broken, zip_members
+from harness.submission.entries import ArchiveEntry, escape, is_noise
+from harness.submission.folders import file_entry, folder_entries
 from harness.submission.hand_in import HandIn
 from harness.submission.settings import SETTINGS_FILE
 

@@ -16,7 +16,12 @@ from harness.values.measures import Metric
 
 
 class Series(Value):
-    """One line of a curve. What is known of its points beside x and y is parallel to them, or empty."""
+    """One line of a curve. What is known of its points beside x and y is parallel to them, or empty.
+
+    >>> pruned = Series(label="global", points=((0.0, 0.91), (0.5, 0.89)), sparsity=(0.0, 0.5))
+    >>> pruned.model_dump()
+    {'label': 'global', 'points': ((0.0, 0.91), (0.5, 0.89)), 'sparsity': (0.0, 0.5)}
+    """
 
     label: str
     """Its label."""

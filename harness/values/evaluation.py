@@ -34,7 +34,13 @@ class Correct(Value):
 
 
 class Evaluation(Value):
-    """What one evaluator found out about one student."""
+    """What one evaluator found out about one student.
+
+    >>> found = Evaluation(checks=(Check.passed("parameter_limit", "23,530 of 100,000 parameters"),))
+    >>> more = Evaluation(checks=(Check.could_not_check("claims", "submission.toml claims nothing"),))
+    >>> [check.verdict for check in found.joined(more).checks]
+    ['passed', 'could_not_check']
+    """
 
     metrics: Mapping[str, Metric] = Field(default_factory=dict)
     """By name. One that could not be measured is absent."""

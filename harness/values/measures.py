@@ -25,7 +25,12 @@ Figures = Literal["all", "public", "private"]
 
 
 class Metric(Value):
-    """A measured number. One that could not be measured is absent, never 0 or NaN."""
+    """A measured number. One that could not be measured is absent, never 0 or NaN.
+
+    >>> accuracy = Metric(value=0.91, unit="fraction", higher_is_better=True, low=0.904, high=0.915)
+    >>> accuracy.value
+    0.91
+    """
 
     value: FiniteFloat | int
     """The number."""
@@ -57,6 +62,12 @@ class Check(Value):
 
     @classmethod
     def failed(cls, name: str, reason: str, hint: str | None = None) -> Check:
+        """The verdict on a requirement that is not met.
+
+        >>> check = Check.failed("kd_loss", "the soft term is not multiplied by T²", "multiply it by T * T")
+        >>> check.verdict
+        'failed'
+        """
         return cls(name=name, verdict="failed", reason=reason, hint=hint)
 
     @classmethod

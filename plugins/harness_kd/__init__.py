@@ -1,1 +1,1 @@
-"""The distillation loss: reference, catalogue of mistakes, diagnosis, verdict."""
+"""Check the distillation loss: reference, catalogue of mistakes, diagnosis, verdict."""

@@ -1,4 +1,4 @@
-"""A whole KD loss as one choice per part, and the mistakes worth naming.
+"""Describe a whole KD loss as one choice per part, and name the mistakes worth naming.
 
 L = whole · ( weight · power of T · divergence(softening), reduced  +  weight · hard term, scaled )
 """

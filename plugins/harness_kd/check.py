@@ -1,4 +1,4 @@
-"""The check `kd_loss`: is the student's knowledge-distillation loss right, and if not, which mistake is it?
+"""Make the check `kd_loss`: is the student's knowledge-distillation loss right, and if not, which mistake is it?
 
 The function runs in the sandbox on the grader's probes; only raw values and gradients come back. They are compared
 with NumPy float64 references here, where no student code has run.

@@ -1,4 +1,4 @@
-"""Which formula explains the values a KD loss returned.
+"""Find the formula that explains the values a KD loss returned, by least squares.
 
 At one setting (α, T) every loss of the family is A·S + B·H: a soft form S and a hard form H that depend on the batch,
 and two numbers A and B that do not. Several batches at the same setting give more equations than unknowns, so each

@@ -1,4 +1,4 @@
-"""Words for a KD loss that is wrong: no value, a wrong value, NaN; the mistake's name if the catalogue has it."""
+"""Explain what is wrong with a KD loss: no value, a wrong value, NaN; by the mistake's name if it is catalogued."""
 
 from __future__ import annotations
 

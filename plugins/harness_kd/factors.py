@@ -1,4 +1,4 @@
-"""The numbers in front of the two terms, right and wrong: reductions, powers of T, roles of α, whole-sum factors."""
+"""Name the factors of the two terms, right and wrong: reductions, powers of T, roles of α, whole-sum factors."""
 
 from __future__ import annotations
 

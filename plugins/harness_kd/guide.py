@@ -1,4 +1,4 @@
-"""The students' guide to KD-loss mistakes, as Markdown made from the catalogue."""
+"""Write the students' guide to KD-loss mistakes, as Markdown made from the catalogue."""
 
 from __future__ import annotations
 

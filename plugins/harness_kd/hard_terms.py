@@ -1,4 +1,4 @@
-"""The forms a hard term takes, right and wrong: each a number, by a small NumPy float64 function of one case.
+"""Compute the forms a hard term takes, right and wrong: each a number, by a NumPy float64 function of one case.
 
 Notation: s student logits, t teacher logits, y labels.
 """

@@ -1,4 +1,4 @@
-"""What judging a KD loss is made of: the rules, what counts as right, and what a judgement says."""
+"""Define what judging a KD loss is made of: the rules, what counts as right, and what a judgement says."""
 
 from __future__ import annotations
 

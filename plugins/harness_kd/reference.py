@@ -1,4 +1,4 @@
-"""The knowledge-distillation loss a submission is compared with, in NumPy float64, and the settings it is tried at.
+"""Compute the KD loss a submission is compared with, in NumPy float64, and choose the settings it is tried at.
 
     L = α·T²·KL(p ‖ q) + (1-α)·CE(student, labels),   p = softmax(teacher/T), q = softmax(student/T)
 

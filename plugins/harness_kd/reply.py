@@ -1,4 +1,4 @@
-"""Reading the worker's reply to `kd`. It was written beside student code, so nothing in it is taken on trust."""
+"""Read the worker's reply to `kd`. It was written beside student code, so nothing in it is taken on trust."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The forms a soft term takes, right and wrong: each a small NumPy float64 function of one case.
+"""Compute the forms a soft term takes, right and wrong: each a small NumPy float64 function of one case.
 
 A soft term is a divergence applied to a softening, before any reduction. Notation: s student logits, t teacher logits,
 p and q the softened probabilities of teacher and student, y labels.

@@ -1,4 +1,4 @@
-"""Right or wrong, and in which words: judging what a KD loss returned against the reference."""
+"""Judge what a KD loss returned against the reference: right or wrong, and in which words."""
 
 from __future__ import annotations
 

@@ -12,7 +12,8 @@ from typing import Literal
 
 from harness.errors import SubmissionError
 from harness.text import first_of
-from harness.worker.sources.modules import Code, Project
+from harness.worker.sources.modules import Code
+from harness.worker.sources.project import Project
 from harness.worker.sources.slices import flattened, leaves
 from harness.worker.sources.text import SourceText, read_source
 

@@ -1,4 +1,4 @@
-"""Answer the check: runs the student's loss on the grader's probes and reports raw values.
+"""Answer the check: run the student's loss on the grader's probes and report raw values.
 
 Request facts: `functions` (names to look for, in order) and `probes` (name, alpha, temperature, dtype, and the
 keys of the tensors student, labels, teacher). Reply facts:

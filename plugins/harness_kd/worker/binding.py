@@ -1,4 +1,4 @@
-"""Calling a student's KD loss, and getting α and T in when they are no parameters."""
+"""Call a student's KD loss, and set α and T where they are no parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""α and T that are not parameters: globals, closures, attributes and settings objects of a student's KD loss."""
+"""Find α and T that are not parameters: globals, closures, attributes and settings objects of a student's KD loss."""
 
 from __future__ import annotations
 

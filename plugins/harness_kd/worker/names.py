@@ -1,4 +1,4 @@
-"""What a parameter, global or attribute of a student's KD loss means, judged by its name alone.
+"""Tell what a parameter, global or attribute of a student's KD loss means, by its name alone.
 
 The same few roles are spelt in dozens of ways in real hand-ins (`outputs`, `y_s`, `soft_targets`, `lambda_`, `T_kd`).
 Each name gets a score per role; binding picks the assignment with the best sum.

@@ -1,4 +1,4 @@
-"""What one call of a student's KD loss does: its value, its gradients, what it leaves behind. No judging here."""
+"""Record one call of a student's KD loss: its value, its gradients, its side effects. No judging here."""
 
 from __future__ import annotations
 

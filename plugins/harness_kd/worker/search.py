@@ -1,4 +1,4 @@
-"""Finding the KD loss among a submission's definitions, without running any of it."""
+"""Find the KD loss among a submission's definitions, without running any of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading a signature: which parameter of a student's KD loss means what, in order of likelihood."""
+"""Read a signature: which parameter of a student's KD loss means what, in order of likelihood."""
 
 from __future__ import annotations
 
