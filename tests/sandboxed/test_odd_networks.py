@@ -146,7 +146,7 @@ class StudentNet(Net):
             raise ValueError("not here")
         return super().forward(x)
 """,
-        {"global L1", "channels by L1", "channels by gamma"},
+        WHOLE | CUT,
     ),
     "dies when it is cut": (
         """
