@@ -1,7 +1,8 @@
 """Make an exported program functional without tracing it again, where that is easily seen to be right.
 
 torch's own way, `run_decompositions`, traces a second time and costs several times the export. Most networks need
-nothing of it but `relu` for `relu_`: an in-place operator on a fresh result that nobody else reads is the functional one.
+nothing of it but `relu` for `relu_`: an in-place operator on a fresh result that nobody else reads is the functional
+one.
 """
 
 from __future__ import annotations
