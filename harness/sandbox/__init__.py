@@ -1,11 +1,12 @@
 """Confine student code.
 
-Theory of operation. Everything a student wrote runs in workers, forked from a zygote (`harness.worker`) that has
-imported torch. The grader starts the zygotes behind a wall, one for each submission that is graded at a time, talks
-to their workers over sockets (`harness.worker.protocol`), watches clock and memory from outside, and kills what
-exceeds them. What is judged is computed in the grader from raw tensors; labels, reference values, other submissions
-and the store are out of a worker's reach. Before the first submission a worker tries what is forbidden (`selftest`):
-a wall that does not hold is not used.
+Theory of operation. Everything a student wrote runs in workers, forked from a zygote (`harness.worker`) that has torch
+in it. The grader has one for each submission that is graded at a time, all of one mother who imported torch once, each
+behind a wall of its own. It talks to their workers over sockets (`harness.worker.protocol`), watches clock and memory
+from outside, and kills what exceeds them. What is judged is computed in the grader from raw tensors; labels, reference
+values, other submissions and the store are out of a worker's reach. Before the first submission a worker tries what is
+forbidden (`selftest`): a wall that does not hold is not used; one that held is not tried again before something changes
+(`remembered`).
 
     bwrap       bubblewrap's namespaces around the zygote; Landlock and a system-call filter on each worker
     landlock    Landlock and the filter alone, where namespaces are refused
@@ -18,6 +19,7 @@ from functools import cache
 from typing import assert_never
 
 from harness.errors import SandboxUnavailable, UsageError
+from harness.sandbox import remembered
 from harness.sandbox.boxes import Box, Sandbox
 from harness.sandbox.bwrap import bubblewrap_wall
 from harness.sandbox.process import Usage, Worker
@@ -55,13 +57,15 @@ def for_check() -> Sandbox:
 
 
 def describe() -> list[tuple[str, bool, str]]:
-    """For `harness doctor`: each sandbox, whether it works here, and what it promises or what to enable."""
+    """For `harness doctor`: each sandbox, whether it works here now, and what it promises or what to enable."""
     return [_described(name) for name in WALLS]
 
 
 def _described(name: WallName) -> tuple[str, bool, str]:
     try:
-        return name, True, _tested(name).wall.promises
+        if name != "none":
+            _test(_sandbox(name))
+        return name, True, _sandbox(name).wall.promises
     except SandboxUnavailable as error:
         return name, False, str(error)
 
@@ -81,10 +85,26 @@ def _strongest() -> Sandbox:
 # One of each for the whole process: it keeps its zygotes, and the self-test is run once.
 @cache
 def _tested(name: WallName) -> Sandbox:
-    sandbox = Sandbox(_wall(name))
-    if name != "none":
-        refuse_unless_it_holds(sandbox)
+    sandbox = _sandbox(name)
+    if name == "none" or remembered.holds(sandbox.wall):
+        sandbox.warm()
+    else:
+        _test(sandbox)
     return sandbox
+
+
+@cache
+def _sandbox(name: WallName) -> Sandbox:
+    return Sandbox(_wall(name))
+
+
+def _test(sandbox: Sandbox) -> None:
+    try:
+        refuse_unless_it_holds(sandbox)
+    except SandboxUnavailable:
+        remembered.forget(sandbox.wall)
+        raise
+    remembered.keep(sandbox.wall)
 
 
 def _wall(name: WallName) -> Wall:

@@ -1,7 +1,11 @@
 """Keep boxes: a folder for one submission at a time, and the zygote that can see nothing else of the grader's.
 
-A sandbox keeps as many boxes as were ever needed at once, so that each worker slot imports torch once. Whatever a
-submission left in a box is deleted before the next one moves in.
+A sandbox keeps as many boxes as were ever needed at once. Whatever a submission left in a box is deleted before the
+next one moves in. Torch is imported once for all of them, by the mother of their zygotes (`harness.worker.mother`), who
+stands outside; her children enter the namespaces that bubblewrap builds around each box. One wall around all boxes
+would be simpler, but then a worker could ask which other submissions exist and see their processes. A mother behind
+each wall would import torch again for each: that is how it is done where entering is refused (a bubblewrap with the
+rights of root, Linux before 5.8, a container's filter).
 """
 
 from __future__ import annotations
@@ -12,20 +16,21 @@ import shutil
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from harness.sandbox.mother import ENVIRONMENT, Mother
 from harness.sandbox.process import Usage, Worker
 from harness.sandbox.walls import ORDINARY_USER, Wall
-from harness.sandbox.zygote import Zygote
+from harness.sandbox.zygote import CannotEnter, Zygote
 
 
 class Box:
     """One worker slot. Not for use by two threads at once."""
 
-    def __init__(self, wall: Wall) -> None:
-        self._wall = wall
+    def __init__(self, wall: Wall, zygote: Callable[[Path], Zygote]) -> None:
+        self._wall, self._new = wall, zygote
         self.path = Path(tempfile.mkdtemp(prefix="harness-box-")).resolve()
         self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         self._zygote: Zygote | None = None
@@ -59,7 +64,7 @@ class Box:
             HarnessError: it does not come up.
         """
         if self._zygote is None or not self._zygote.alive:
-            self._zygote = Zygote(self._wall, self.path)
+            self._zygote = self._new(self.path)
         return self._zygote
 
     def clear(self) -> None:
@@ -89,6 +94,8 @@ class Sandbox:
         self.wall = wall
         self._idle: list[Box] = []
         self._lock = threading.Lock()
+        self._mother: Mother | None = None
+        self._one_for_all = True
 
     @property
     def name(self) -> str:
@@ -99,7 +106,7 @@ class Sandbox:
         """A box of one's own, empty, for one submission."""
         with self._lock:
             box = self._idle.pop() if self._idle else None
-        box = box or Box(self.wall)
+        box = box or Box(self.wall, self._zygote)
         try:
             yield box
         except BaseException:
@@ -109,12 +116,39 @@ class Sandbox:
         with self._lock:
             self._idle.append(box)
 
+    def warm(self) -> None:
+        """Import torch in the background from now on.
+
+        Raises:
+            HarnessError: there is no process to do so.
+        """
+        if self._one_for_all:
+            self._mother_of_all()
+
     def close(self) -> None:
         """End every idle zygote; those of boxes in use end with them."""
         with self._lock:
             boxes, self._idle = self._idle, []
+            mother, self._mother = self._mother, None
         for each in boxes:
             each.close()
+        if mother is not None:
+            mother.close()
+
+    def _mother_of_all(self) -> Mother:
+        with self._lock:
+            if self._mother is None or not self._mother.alive:
+                self._mother = Mother()
+            return self._mother
+
+    def _zygote(self, box: Path) -> Zygote:
+        if self._one_for_all:
+            try:
+                return Zygote(self._mother_of_all(), self.wall, box)
+            except CannotEnter:
+                self._one_for_all = False
+        mother = Mother(lambda argv: self.wall.command(argv, box, dict(ENVIRONMENT)))
+        return Zygote(mother, self.wall, box, inside=True)
 
 
 def _let_in(box: Path, user: int | None) -> None:

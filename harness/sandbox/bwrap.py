@@ -50,6 +50,7 @@ class BubblewrapWall:
     landlock: bool
     user: int | None = None
     name: str = "bwrap"
+    namespaces: bool = True
 
     @property
     def reusable(self) -> bool:
@@ -58,7 +59,7 @@ class BubblewrapWall:
     @property
     def promises(self) -> str:
         locks = [name for name, there in (("Landlock", self.landlock), ("system-call filter", self.program)) if there]
-        without = "" if self.reusable else " (slower: a zygote per submission; needs libseccomp2, Linux 6.12)"
+        without = "" if self.reusable else " (a zygote per submission; the locks need libseccomp2, Linux 6.12)"
         return f"{self.binary}: namespaces{''.join(f' + {each}' for each in locks)}{without}"
 
     def command(self, argv: Sequence[str], box: Path, environment: dict[str, str]) -> list[str]:

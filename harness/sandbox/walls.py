@@ -29,6 +29,10 @@ class Wall(Protocol):
         """Whether a worker that broke out of nothing can still not touch its zygote, so that it serves the next one."""
 
     @property
+    def namespaces(self) -> bool:
+        """Whether a zygote has to be inside of what `command` builds, rather than only to lock its workers."""
+
+    @property
     def promises(self) -> str:
         """For people, in a line."""
 
@@ -53,6 +57,7 @@ class NoWall:
     reusable: bool = True
     promises: str = "explicit choice only: limits, but no wall"
     user: int | None = None
+    namespaces: bool = False
 
     def command(self, argv: Sequence[str], box: Path, environment: dict[str, str]) -> list[str]:  # noqa: ARG002
         return list(argv)
@@ -75,6 +80,7 @@ class LandlockWall:
     user: int | None = None
     name: str = "landlock"
     reusable: bool = True
+    namespaces: bool = False
 
     @property
     def promises(self) -> str:

@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
+import select
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
+
+import psutil
 
 from harness.errors import HarnessError
+from harness.sandbox.mother import ENVIRONMENT, Mother
 from harness.sandbox.walls import Wall
 from harness.worker.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, Frame, receive, send
 
-_BOOT = "from harness.worker import main; main()"
-_START_SECONDS = 120.0
 _REPLY_SECONDS = 60.0
-ENVIRONMENT = {
-    "PATH": "/usr/bin:/bin",
-    "HOME": "/tmp",  # noqa: S108 - nothing can be written there, but libraries want a home
-    "LANG": "C.UTF-8",
-    "PYTHONDONTWRITEBYTECODE": "1",
-    "PYTHONHASHSEED": "0",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "CUDA_VISIBLE_DEVICES": "",
-    "MPLBACKEND": "agg",
-    "MPLCONFIGDIR": "/tmp",  # noqa: S108 - as above; matplotlib would look for a better place and fail
-    # Page faults of big temporaries are half the run time with glibc's defaults: keep freed memory.
-    "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296",
-}
+_END_SECONDS = 10.0
+# Behind the wall before torch is: builds the namespaces by being there, and ends them when the grader hangs up.
+_HOLD = """
+import os, socket, sys
+grader = socket.socket(fileno=int(sys.argv[1]))
+socket.send_fds(grader, [b"."], [os.pidfd_open(os.getpid())])
+grader.recv(1)
+os._exit(0)
+"""
+
+
+class CannotEnter(HarnessError):
+    """A zygote is not allowed behind a wall that it did not start behind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,29 +52,46 @@ class Zygote:
     """Starts on construction.
 
     Args:
+        mother: who forks it.
         box: the only folder of submissions its workers can see.
+        inside: whether the mother is behind the wall already, and this zygote's alone: she ends with it.
 
     Raises:
+        CannotEnter: it has to be forked by a mother who is inside.
         HarnessError: it did not come up, which is never a student's fault.
+
+    Attributes:
+        pid: its number.
     """
 
-    def __init__(self, wall: Wall, box: Path) -> None:
+    def __init__(self, mother: Mother, wall: Wall, box: Path, *, inside: bool = False) -> None:
         self._wall, self._room = wall, box
         self._control, theirs = socket.socketpair()
-        with tempfile.TemporaryFile() as said:
-            self._process = _start(wall, box, theirs, said)
-            self._end = weakref.finalize(self, _end, self._control, self._process)
+        started = _Started(self._control, mother if inside else None)
+        self._end = weakref.finalize(self, started.end)
+        enters = wall.namespaces and not inside
+        with theirs:
             try:
-                self._answer("ready", _START_SECONDS)
-            except HarnessError as error:
+                holder = [started.hold(wall, box)] if enters else []
+                try:
+                    facts = {"uid": wall.user, "wall": enters, **wall.locks(box)}
+                    mother.zygote(facts, (theirs.fileno(), *holder))
+                finally:
+                    for each in holder:
+                        os.close(each)
+                theirs.close()
+                ready = self._answer("ready")
+            except HarnessError:
                 self.close()
-                said.seek(0)
-                words = said.read().decode(errors="replace").strip()[-2000:]
-                raise HarnessError(f"{error}: {words}" if words else str(error)) from error
+                raise
+        self.pid = int(ready.facts["pid"])
+        for each in ready.descriptors:
+            self.pid = _number_here(each, self.pid)
+            started.kills(each)
 
     @property
     def alive(self) -> bool:
-        return self._end.alive and self._process.poll() is None
+        return self._end.alive and not _ended(self._control)
 
     def close(self) -> None:
         """End it and, with it, every worker."""
@@ -95,8 +110,11 @@ class Zygote:
         }
         self._ask("fork", facts, (channel, output))
         reply = self._answer("forked")
-        inner = int(reply.facts["pid"])
-        return Forked(inner, _number_here(reply.descriptors, inner))
+        pid = inner = int(reply.facts["pid"])
+        for each in reply.descriptors:
+            pid = _number_here(each, inner)
+            os.close(each)
+        return Forked(inner, pid)
 
     def reap(self, worker: Forked, patience_seconds: float) -> int:
         """How it ended, after killing it unless it ends in time; negative for a signal.
@@ -120,46 +138,87 @@ class Zygote:
         except (ChannelClosed, ChannelTimeout, BrokenFrame) as error:
             how = type(error).__name__ if isinstance(error, ChannelTimeout) else error
             raise HarnessError(f"the process that starts workers does not answer ({how})") from error
+        if frame.kind == "refused":
+            raise CannotEnter(str(frame.facts["reason"]))
         assert frame.kind == kind, frame.kind
         return frame
 
 
-def _start(wall: Wall, box: Path, theirs: socket.socket, said: BinaryIO) -> subprocess.Popen[bytes]:
-    settings = json.dumps({"control": theirs.fileno(), "uid": wall.user, **wall.locks(box)})
-    command = wall.command([sys.executable, "-I", "-c", _BOOT, settings], box, dict(ENVIRONMENT))
-    try:
-        return subprocess.Popen(  # noqa: S603 - our own words
-            command,
-            cwd="/",
-            env=dict(ENVIRONMENT),
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
-            # Neither Ctrl-C nor a terminal's hang-up is the zygote's business: it ends when our socket closes.
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise HarnessError(f"the process that starts workers cannot be started: {error}") from error
-    finally:
-        theirs.close()
+class _Started:
+    """What there is of a zygote so far, and how all of it ends."""
 
+    def __init__(self, control: socket.socket, mother: Mother | None) -> None:
+        self._control, self._mother = control, mother
+        self._processes: list[int] = []
+        self._wall: tuple[socket.socket, subprocess.Popen[bytes]] | None = None
 
-def _end(control: socket.socket, process: subprocess.Popen[bytes]) -> None:
-    control.close()
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.kill()
-    process.wait()
+    def hold(self, wall: Wall, box: Path) -> int:
+        """A descriptor of a process behind the wall.
 
+        Raises:
+            HarnessError: there is none.
+        """
+        ours, theirs = socket.socketpair()
+        argv = [sys.executable, "-I", "-S", "-c", _HOLD, str(theirs.fileno())]
+        with theirs:
+            holder = subprocess.Popen(  # noqa: S603 - our own words
+                wall.command(argv, box, dict(ENVIRONMENT)),
+                cwd="/",
+                env=dict(ENVIRONMENT),
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+            )
+        self._wall = ours, holder
+        ours.settimeout(_REPLY_SECONDS)
+        descriptors: list[int] = []
+        with contextlib.suppress(TimeoutError):
+            _, descriptors, _, _ = socket.recv_fds(ours, 1, 1)
+        if not descriptors:
+            holder.kill()
+            _, words = holder.communicate()
+            raise HarnessError(
+                f"the wall {wall.name} cannot be built: {words.decode(errors='replace').strip()[-2000:]}"
+            )
+        # Its parent is the first process of their namespace, which takes all others with it.
+        with contextlib.suppress(psutil.Error, ProcessLookupError):
+            self.kills(os.pidfd_open(psutil.Process(_number_here(descriptors[0], 0)).ppid()))
+        return descriptors[0]
 
-def _number_here(descriptors: Sequence[int], inner: int) -> int:
-    """The process's number in our own namespace, which only its descriptor knows (`man 2 pidfd_open`)."""
-    for each in descriptors:
-        try:
-            found = re.search(r"^Pid:\s+(\d+)$", Path(f"/proc/self/fdinfo/{each}").read_text(), re.MULTILINE)
-        finally:
+    def kills(self, process: int) -> None:
+        """Kill this process, too; from now on the descriptor is ours."""
+        self._processes.append(process)
+
+    def end(self) -> None:
+        """End it and, with it, every worker; returns when they are gone."""
+        self._control.close()
+        for each in self._processes:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                signal.pidfd_send_signal(each, signal.SIGKILL)
+        if self._wall is not None:
+            ours, holder = self._wall
+            ours.close()
+            holder.communicate()
+        if self._mother is not None:
+            self._mother.close()
+        for each in self._processes:
+            select.select([each], [], [], _END_SECONDS)
             os.close(each)
-        if found:
-            return int(found[1])
-    return inner
+
+
+def _ended(control: socket.socket) -> bool:
+    """Whether nobody is at the other end any more."""
+    try:
+        return control.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+
+
+def _number_here(descriptor: int, inner: int) -> int:
+    """The process's number in our own namespace, which only its descriptor knows (`man 2 pidfd_open`)."""
+    found = re.search(r"^Pid:\s+(\d+)$", Path(f"/proc/self/fdinfo/{descriptor}").read_text(), re.MULTILINE)
+    return int(found[1]) if found else inner

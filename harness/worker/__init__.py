@@ -1,7 +1,8 @@
 """Run student code. Everything these processes say is a claim; the grader judges only raw tensors.
 
-A zygote (`harness.worker.zygote`) forks workers, which lock themselves (`confinement`, `kernel`) and then answer
-requests. `harness.worker.messages` has them all, with their answers. In the order a grader sends them:
+A mother (`harness.worker.mother`) imports torch and forks zygotes (`zygote`), which fork workers. Those lock themselves
+(`confinement`, `kernel`) and then answer requests. `harness.worker.messages` has them all, with their answers. In the
+order a grader sends them:
 
     Decode        a weights file, in a worker of its own        -> the tensors
     Open          the sources: find and execute the entry point
@@ -22,13 +23,12 @@ from __future__ import annotations
 
 
 def main() -> None:
-    """Be a zygote; its settings are one JSON object on the command line."""
-    import json
+    """Be a mother; the descriptor of her socket is on the command line."""
     import os
     import sys
 
-    from harness.worker.zygote import run
+    from harness.worker.mother import run
 
-    run(json.loads(sys.argv[1]))
-    # Workers end with us; taking torch apart politely would only delay that.
+    run(int(sys.argv[1]))
+    # Workers end with their zygote; taking torch apart politely would only delay that.
     os._exit(0)

@@ -14,6 +14,7 @@ The seccomp program is compiled by libseccomp in the grader (`harness.sandbox.ca
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 import stat
@@ -29,7 +30,18 @@ READ_EVERYTHING = 1 << 2
 
 _PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_KEEPCAPS, _PR_SET_SECCOMP = 1, 4, 8, 22
 _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 36, 38
+_PR_CAPBSET_DROP, _CAPABILITIES = 24, 64
 _SECCOMP_MODE_FILTER = 2
+# linux/sched.h, by the names in /proc/PID/ns.
+_NAMESPACES = {
+    "user": 0x10000000,
+    "mnt": 0x00020000,
+    "pid": 0x20000000,
+    "net": 0x40000000,
+    "ipc": 0x08000000,
+    "uts": 0x04000000,
+    "cgroup": 0x02000000,
+}
 _CAPABILITY_VERSION_3 = 0x20080522
 _CREATE_RULESET, _ADD_RULE, _RESTRICT_SELF = 444, 445, 446
 _CREATE_RULESET_VERSION, _RULE_PATH_BENEATH = 1, 1
@@ -98,6 +110,30 @@ def capabilities(mask: int) -> None:
     # Effective, permitted, inheritable of the lower 32 capabilities; then the same of the upper ones.
     sets = (ctypes.c_uint32 * 6)(mask, mask, 0, 0, 0, 0)
     _checked(_libc().capset(ctypes.byref(header), sets), "capset")
+
+
+def no_capability_ever() -> None:
+    """Take every capability out of what this process could ever get by running a program."""
+    for number in range(_CAPABILITIES):
+        with contextlib.suppress(OSError):  # the kernel has fewer
+            _prctl(_PR_CAPBSET_DROP, number)
+
+
+def enter_namespaces(process: int, pid: int) -> None:
+    """Enter all namespaces of another process that are not ours; that of processes counts for children only.
+
+    Args:
+        process: a descriptor of it (Linux 5.8).
+        pid: its number.
+
+    Raises:
+        OSError: they belong to somebody else, or the kernel is too old.
+    """
+    different = 0
+    for name, flag in _NAMESPACES.items():
+        if Path(f"/proc/{pid}/ns/{name}").readlink() != Path(f"/proc/self/ns/{name}").readlink():
+            different |= flag
+    _checked(_libc().setns(process, different), "setns")
 
 
 def keep_capabilities() -> None:

@@ -1,11 +1,13 @@
-"""Fork workers: the zygote has imported torch, and forks one locked worker for each request.
+"""Fork workers: a zygote is a process with torch in it, and forks one locked worker for each request.
 
-Importing torch takes a second, forking a few milliseconds. Forking is safe because this process has exactly one thread
-(checked), never runs anything of a student's and never differentiates: torch's autograd engine refuses to work in the
-child of a process that has used it.
+Importing torch takes seconds, forking a few milliseconds. Forking is safe because this process has exactly one thread,
+never runs anything of a student's and never differentiates: torch's autograd engine refuses to work in the child of a
+process that has used it. It is itself forked, from the mother (`harness.worker.mother`).
 
+    zygote -> grader   ready {pid} + a descriptor of the process (Linux), which tells the grader its number for it;
+                       or refused {reason}, and it ends
     grader -> zygote   fork {folder, memory_bytes, cpu_seconds} + descriptors (channel, output)
-    zygote -> grader   forked {pid} + a descriptor of the process (Linux), which tells the grader its number for it
+    zygote -> grader   forked {pid} + a descriptor of the process, likewise
     grader -> zygote   reap {pid, patience_seconds}
     zygote -> grader   reaped {code}: as subprocess counts, negative for a signal
 """
@@ -14,15 +16,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
-import gc
-import importlib
 import os
 import signal
 import socket
 import sys
 import time
 from collections.abc import Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -31,28 +30,23 @@ from harness.worker.confinement import DEVICES, Bounds, Locks, lock
 from harness.worker.protocol import ChannelClosed, Frame, receive, send
 from harness.worker.serve import serve
 
-_MODULES = ("torchinfo", "torch.nn.utils.prune", "torch.utils.flop_counter", "harness.worker.session")
 _POLL_SECONDS = 0.005
 
 
-def run(settings: Mapping[str, Any]) -> None:
+def run(control: socket.socket, settings: Mapping[str, Any]) -> None:
     """Serve until the grader hangs up.
 
     Args:
-        settings: `control` (descriptor of the socket), `uid` (a number to become, or null), `capabilities` (that stay
-            then, as bits), `readable` (paths, or null for no Landlock), `seccomp` (a program in base64, or null).
-
-    Raises:
-        RuntimeError: the imports left threads behind, which forked workers would miss.
+        control: a socket to the grader.
+        settings: `uid` (a number to become, or null), `capabilities` (that stay then, as bits), `readable` (paths, or
+            null for no Landlock), `seccomp` (a program in base64, or null).
     """
-    control = socket.socket(fileno=settings["control"])
     _become(settings["uid"], settings["capabilities"])
     if sys.platform == "linux":
         kernel.adopt_orphans()
         kernel.undumpable()
-    _prepare()
     locks = _locks(settings)
-    send(control, "ready", {}, {})
+    _announce(control, "ready", os.getpid())
     workers: set[int] = set()
     with contextlib.suppress(ChannelClosed):
         while True:
@@ -79,35 +73,6 @@ def _become(uid: int | None, capabilities: int) -> None:
         kernel.capabilities(capabilities)
 
 
-def _prepare() -> None:
-    """Import and try once what every worker needs."""
-    import torch
-    from torch import nn
-
-    from harness.torchvision_import import import_torchvision
-    from harness.worker.trace import trace
-
-    torch.set_num_threads(1)
-    for name in _MODULES:
-        importlib.import_module(name)
-    with contextlib.suppress(Exception):  # students may do without it
-        import_torchvision()
-    # Behind Landlock a folder that holds more than plugins cannot be listed, so a worker could not find them any more.
-    for plugin in entry_points(group="harness"):
-        with contextlib.suppress(Exception):  # the grader has loaded them, and has told what is wrong with them
-            plugin.load()
-    network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 4)).eval()
-    with torch.inference_mode():
-        network(torch.zeros(2, 3, 8, 8).contiguous(memory_format=torch.channels_last))
-    # The first trace of a process imports and registers what the others then find: more than a second.
-    trace(network, (3, 8, 8), 4)
-    gc.collect()
-    gc.freeze()
-    threads = len(list(Path("/proc/self/task").glob("*"))) or 1
-    if threads > 1:
-        raise RuntimeError(f"the imports started {threads - 1} threads, which forked workers would miss")
-
-
 def _locks(settings: Mapping[str, Any]) -> Locks:
     readable, program = settings["readable"], settings["seccomp"]
     rules = None
@@ -129,9 +94,14 @@ def _fork(control: socket.socket, frame: Frame, locks: Locks, workers: set[int])
     workers.add(child)
     for each in frame.descriptors:
         os.close(each)
-    process = [os.pidfd_open(child)] if sys.platform == "linux" else []
+    _announce(control, "forked", child)
+
+
+def _announce(control: socket.socket, kind: str, pid: int) -> None:
+    """Tell the grader of a process; its own number for it is another one where namespaces lie between."""
+    process = [os.pidfd_open(pid)] if sys.platform == "linux" else []
     try:
-        send(control, "forked", {"pid": child}, {}, process)
+        send(control, kind, {"pid": pid}, {}, process)
     finally:
         for each in process:
             os.close(each)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -17,9 +18,11 @@ from hand_ins import HONEST, hand_in, opened, sandbox_called, small_assignment
 
 from harness.errors import HarnessError, SandboxUnavailable, SubmissionError
 from harness.sandbox import Sandbox, Usage, choose, selftest
+from harness.sandbox.mother import Mother
 from harness.sandbox.selftest import refuse_unless_it_holds
 from harness.sandbox.syscalls import compiled
-from harness.sandbox.walls import NoWall, readable_paths
+from harness.sandbox.walls import NoWall, Wall, readable_paths
+from harness.sandbox.zygote import CannotEnter, Zygote
 from harness.vocabulary import WALLS
 from harness.worker.forbidden import FILTERED
 
@@ -73,12 +76,53 @@ def test_without_the_filter_or_landlock_a_zygote_serves_one_room() -> None:
 
 
 @pytest.mark.parametrize("name", WALLS)
+def test_torch_is_imported_once_for_all_boxes(name: str) -> None:
+    """Two zygotes of one mother; behind bubblewrap each is in namespaces of its own, which are not ours either."""
+    sandbox = sandbox_called(name)
+    with sandbox.box() as one, sandbox.box() as other:
+        zygotes = [psutil.Process(each.start().pid) for each in (one, other)]
+        mother = sandbox._mother
+        assert mother is not None
+        assert all(mother._process.pid in {parent.pid for parent in each.parents()} for each in zygotes)
+        separate = 3 if sandbox.wall.namespaces else 1
+        for kind in ("mnt", "pid", "net", "ipc"):
+            seen = {Path(f"/proc/{pid}/ns/{kind}").readlink() for pid in ("self", *(each.pid for each in zygotes))}
+            assert len(seen) == separate, kind
+
+
+def test_a_zygote_behind_bubblewrap_has_no_right_left() -> None:
+    with sandbox_called("bwrap").box() as box:
+        status = Path(f"/proc/{box.start().pid}/status").read_text()
+    for line in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+        assert f"{line}:\t{0:016x}\n" in status
+    assert "NoNewPrivs:\t1\n" in status
+
+
+def test_where_entering_is_refused_the_mother_stands_inside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As with a bubblewrap that has the rights of root."""
+    assignment = small_assignment(tmp_path / "assignment")
+    sandbox = Sandbox(sandbox_called("bwrap").wall)
+    plain = Zygote.__init__
+
+    def refused(self: Zygote, mother: Mother, wall: Wall, box: Path, *, inside: bool = False) -> None:
+        if not inside:
+            raise CannotEnter("setns: Operation not permitted")
+        plain(self, mother, wall, box, inside=inside)
+
+    monkeypatch.setattr(Zygote, "__init__", refused)
+    assert selftest._attacks(sandbox) == []
+    with opened(hand_in(tmp_path / "honest", HONEST), assignment, sandbox) as student:
+        assert student.facts.parameters
+    sandbox.close()
+
+
+@pytest.mark.parametrize("name", WALLS)
 def test_a_zygote_that_died_is_replaced(name: str, tmp_path: Path) -> None:
     sandbox = sandbox_called(name)
     assignment = small_assignment(tmp_path / "assignment")
     with sandbox.box() as box:
         first = box.worker(box.path, USAGE, threading.Event())
-        box._zygote._process.kill()
+        os.kill(box._zygote.pid, signal.SIGKILL)
         first.close()
         with box.worker(box.path, USAGE, threading.Event()) as second:
             assert second.alive
@@ -174,14 +218,9 @@ def test_the_filter_is_a_seccomp_program() -> None:
     assert program[:2] == (0x20).to_bytes(2, "little")
 
 
-def test_a_zygote_that_cannot_start_is_our_failure() -> None:
-    class Broken(NoWall):
-        name = "broken"
-
-        def command(self, argv, box, environment):
-            return [*argv[:-2], "raise SystemExit('torch is missing')"]
-
-    sandbox = Sandbox(Broken())
+def test_a_mother_that_cannot_start_is_our_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.sandbox.mother._BOOT", "raise SystemExit('torch is missing')")
+    sandbox = Sandbox(NoWall())
     with sandbox.box() as box, pytest.raises(HarnessError, match="torch is missing"):
         box.worker(box.path, USAGE, threading.Event())
     sandbox.close()
