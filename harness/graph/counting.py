@@ -3,7 +3,8 @@
     counted       what reaches the logits, and registered parameters even where they do not
     not counted   running statistics of normalisation, pruning masks, and what a second instance holds without weights
 
-Integers that the graph takes apart count as the numbers they hold.
+Elements that the graph takes apart count as the numbers they hold. Numbers in the arguments of operators count like
+tensors where they are more than any honest network writes down.
 """
 
 from __future__ import annotations
@@ -18,6 +19,10 @@ from harness.values.networks import TracedNetwork
 if TYPE_CHECKING:
     from torch import Tensor
 
+ARGUMENTS = "arguments of operators"
+_FEW_NUMBERS = 256
+"""Numbers in arguments that are not worth a word; the most of torchvision's networks is MEASURED."""
+
 
 @dataclass(frozen=True, slots=True)
 class GraphCounts:
@@ -28,7 +33,7 @@ class GraphCounts:
         stored: elements of all that counts: parameters, and what else reaches the logits and was learned.
         nonzero: those that are not exactly zero, pruning masks multiplied in.
         masked: elements under a live pruning mask.
-        hidden: what counts and is no registered parameter, by the tensor's name.
+        hidden: what counts and is no registered parameter, by the tensor's name; `ARGUMENTS` are no tensor.
         constructed: what reaches the logits and was not learned, by the tensor's name.
         statistics: elements of running statistics.
         packed: numbers per element, where it is more than one.
@@ -54,6 +59,7 @@ def counts(traced: TracedNetwork, weights: Mapping[str, Tensor], masks: Mapping[
     # Late, for they import torch, and plugins import this module at once.
     from harness.graph.reachable import reaching
     from harness.graph.tensors import bound, normalisation_statistics
+    from harness.graph.written import written_numbers
 
     graph = traced.graph
     tensors = {**traced.constants, **bound(graph, weights)}
@@ -67,12 +73,15 @@ def counts(traced: TracedNetwork, weights: Mapping[str, Tensor], masks: Mapping[
     def elements(names: Iterable[str]) -> int:
         return sum(math.ceil(tensors[name].numel() * packed.get(name, 1)) for name in names)
 
+    written = written_numbers(graph)
+    in_arguments = {ARGUMENTS: written} if written > _FEW_NUMBERS else {}
+    nonzero = sum(math.ceil(int((tensors[name] != 0).sum()) * packed.get(name, 1)) for name in one_each)
     return GraphCounts(
         registered=elements(one_each & registered),
-        stored=elements(one_each),
-        nonzero=sum(math.ceil(int((tensors[name] != 0).sum()) * packed.get(name, 1)) for name in one_each),
+        stored=elements(one_each) + sum(in_arguments.values()),
+        nonzero=nonzero + sum(in_arguments.values()),
         masked=sum(int((mask == 0).sum()) for mask in masks.values()),
-        hidden={name: tensors[name].numel() for name in sorted(one_each - registered)},
+        hidden={name: elements([name]) for name in sorted(one_each - registered)} | in_arguments,
         constructed={name: tensors[name].numel() for name in sorted(traced.constructed & reached & tensors.keys())},
         statistics=elements(statistics & tensors.keys()),
         packed=packed,

@@ -10,7 +10,7 @@ from torch import Tensor
 from harness.graph.cost import batch_size, cost
 from harness.graph.independence import mixes_images
 from harness.graph.limits import check_shapes
-from harness.graph.packed import unpacked
+from harness.graph.packed import takes_apart, unpacked
 from harness.graph.recalibration import recalibrated
 from harness.graph.replay import Replay
 from harness.graph.shapes import Limits, measure
@@ -32,7 +32,7 @@ def measured(graph: Graph, allowed: LoadGraph) -> GraphLoaded:
     return GraphLoaded(
         macs=cost(graph).macs,
         most_images=batch_size(graph, allowed.live_bytes, allowed.most_images),
-        packed=unpacked(graph, measure(graph, 1)),
+        packed=unpacked(graph, measure(graph, 1)) if takes_apart(graph) else {},
     )
 
 

@@ -111,6 +111,46 @@ def test_packed(function: Any, shape: tuple[int, ...], dtype: torch.dtype, expec
     assert numbers(Of(function, packed=torch.randint(0, 100, shape, dtype=dtype))) == {"packed": expected}
 
 
+def _by_floors(self: Any, x: Tensor) -> Tensor:
+    high = torch.floor(self.packed / 256)
+    return x.flatten(1) @ torch.cat([high, self.packed - 256 * high]).float()
+
+
+def _by_narrower_numbers(self: Any, x: Tensor) -> Tensor:
+    high = self.packed.to(torch.bfloat16).float()
+    return x.flatten(1) @ torch.cat([high, (self.packed - high) * 2**8])
+
+
+@pytest.mark.parametrize("function", [_by_floors, _by_narrower_numbers])
+def test_arithmetic_takes_apart_as_well(function: Any) -> None:
+    dtype = torch.float64 if function is _by_floors else torch.float32
+    assert numbers(Of(function, packed=nn.Parameter(torch.randn(96, 10, dtype=dtype)))) == {"packed": 2}
+
+
+def _straight_through(self: Any, x: Tensor) -> Tensor:
+    scale = self.w.abs().max() / 7
+    rounded = torch.round(self.w / scale).clamp(-8, 7) * scale
+    return x.flatten(1) @ (self.w + (rounded - self.w).detach())
+
+
+def _binary(self: Any, x: Tensor) -> Tensor:
+    return x.flatten(1) @ (self.w.sign() * self.w.abs().mean(0, keepdim=True))
+
+
+def _ternary(self: Any, x: Tensor) -> Tensor:
+    limit = 0.7 * self.w.abs().mean()
+    return x.flatten(1) @ ((self.w > limit).float() - (self.w < -limit).float())
+
+
+def _gated(self: Any, x: Tensor) -> Tensor:
+    return x.flatten(1) @ (self.w * (self.w.abs() > 0.1))
+
+
+@pytest.mark.parametrize("function", [_straight_through, _binary, _ternary, _gated])
+def test_weights_that_are_quantised_on_the_way_hold_one_number_each(function: Any) -> None:
+    assert numbers(Of(function, w=nn.Parameter(torch.randn(192, 10)))) == {}
+
+
 def test_the_amounts_of_shifts_are_not_what_is_unpacked() -> None:
     packed = torch.randint(0, 100, (48, 10), dtype=torch.int32)
     assert numbers(Of(_by_kept_shifts, packed=packed, shifts=torch.arange(0, 32, 8))) == {"packed": 4}
