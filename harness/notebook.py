@@ -170,7 +170,7 @@ def _live(
     described = built.describe({**sent, **{f"{name}_mask": mask for name, mask in outside.items()}}, tuple(outside))
     facts = ModelFacts.model_validate(
         {
-            **outline.model_dump(),
+            **outline.model_dump(exclude={"tied", "versions"}),
             **described.model_dump(),
             "source": _CELL,
             "weights_format": decoded.format,

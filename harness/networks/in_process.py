@@ -15,6 +15,7 @@ from harness.graph.cost import cost as graph_cost
 from harness.graph.limits import accepted
 from harness.graph.refusal import GraphRefused
 from harness.graph.tensors import bound, perhaps_constructed, reproduced
+from harness.networks.logits import refuse_undefined
 from harness.networks.remote import CALIBRATION_BATCH, batches_of
 from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Latency, TracedNetwork, Verification
@@ -43,6 +44,7 @@ class LiveNetwork:
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
         logits = torch.empty(len(images.pixels), self.classes)
         self._loaded(weights).forward(images.pixels, logits, batches_of(images, batch_size))
+        refuse_undefined(logits)
         return logits
 
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:

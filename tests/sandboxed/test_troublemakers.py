@@ -81,7 +81,7 @@ TROUBLE: dict[str, tuple[str, str, str]] = {
         in_forward("hoard = [torch.ones(2**25) for _ in range(64)]"), "out_of_memory", "memory",
     ),
     "huge": (in_forward("torch.ones(2**40)"), "out_of_memory", "memory ran out"),
-    "nan": (in_forward("return self.fc(x.flatten(1)) * float('nan')"), "rejected", "NaN or infinite logits for 40 of 40"),
+    "nan": (in_forward("return self.fc(x.flatten(1)) * float('nan')"), "rejected", "NaN logits for all 40"),
     "quits": (in_class_body("import sys; sys.exit(4)"), "crashed", "SystemExit: 4"),
     "replaced": (
         in_forward("import os, sys; os.execv(sys.executable, [sys.executable, '-c', 'pass'])"),
