@@ -31,10 +31,11 @@ def shards_of(file: BinaryIO) -> tuple[str, ...]:
         return ()
     named = index.get("weight_map") if isinstance(index, dict) else None
     names = list(named.values()) if isinstance(named, dict) else []
-    plain = all(
-        isinstance(each, str) and each not in {"", ".", ".."} and not set(each) & set("/\\\0") for each in names
-    )
-    return tuple(dict.fromkeys(names)) if plain else ()
+    return tuple(dict.fromkeys(names)) if all(map(_is_plain, names)) else ()
+
+
+def _is_plain(name: object) -> bool:
+    return isinstance(name, str) and name not in {"", ".", ".."} and not set(name) & set("/\\\0")
 
 
 def looks_like_shard(name: str) -> bool:
