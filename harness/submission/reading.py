@@ -152,9 +152,9 @@ def _weights(
     readable = [each for each, form in known.items() if form is not None and not only_refused(form)]
     found = readable or [each for each, form in known.items() if form is not None]
     if len(found) > 1 and all(looks_like_shard(each.name) for each in found):
-        names = ", ".join(each.as_posix() for each in found[:20])
+        listed = ", ".join(each.as_posix() for each in found[:20])
         raise SubmissionError.rejected(
-            f"the weights are in {len(found)} shards ({names}), and the index that puts them together is missing",
+            f"the weights are in {len(found)} shards ({listed}), and the index that puts them together is missing",
             "hand in the …index.json that was saved beside them, or save one file: torch.save(model.state_dict(), …)",
         )
     if len(found) > 1:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _MAX_LAYERS = 2000
 _COMPUTING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.ao.nn.sparse")
+_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 _DIFFERENCES = "Error(s) in loading state_dict"
 
 
@@ -132,6 +133,8 @@ class Model:
         """
         own = nn.Module.state_dict(self.module)
         state = OrderedDict((name, _as_laid_out(each, own.get(name))) for name, each in tensors.items())
+        for name in [name for name, each in state.items() if each.layout in _COMPRESSED]:
+            own[name].data = state.pop(name)  # torch copies these only where as many elements are kept
         _load(self.module, state, self._metadata, strict=False)
 
     def adopt(self, tensors: Mapping[str, Tensor], versions: Mapping[str, int]) -> dict[str, Tensor]:
@@ -290,7 +293,8 @@ def _as_laid_out(tensor: Tensor, own: Any) -> Tensor:
     """Sparse where the module's own tensor is: torch does not copy dense tensors into sparse ones."""
     if not isinstance(own, Tensor) or own.layout == torch.strided or tensor.layout != torch.strided:
         return tensor
-    return tensor.to_sparse(layout=own.layout)
+    block = {"blocksize": own.values().shape[1:3]} if own.layout in _COMPRESSED[2:] else {}
+    return tensor.to_sparse(layout=own.layout, **block)
 
 
 def _named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -149,5 +149,5 @@ def _entries(path: Path) -> list[zipfile.ZipInfo]:
 
 @hookimpl
 def harness_weight_formats() -> Iterable[WeightFormat]:
-    containers = [TorchZip(), TorchLegacy(), Safetensors(), Npz()]
+    containers: list[WeightFormat] = [TorchZip(), TorchLegacy(), Safetensors(), Npz()]
     return [*containers, Sharded(containers), *FOREIGN]

@@ -117,9 +117,7 @@ FOREIGN = (
         "torch.save(torch.jit.load('model.pt').state_dict(), 'weights.pt')",
         _holds(*_SCRIPTED),
     ),
-    Foreign(
-        "onnx", "an ONNX model", f"save the weights of the PyTorch network it was exported from: {_SAVE}", _is_onnx
-    ),
+    Foreign("onnx", "an ONNX model", f"save the weights of the network it was exported from: {_SAVE}", _is_onnx),
     Foreign(
         "hdf5", "an HDF5 file, as Keras writes", f"hand in a PyTorch network: {_SAVE}", _starts(b"\x89HDF\r\n\x1a\n")
     ),

@@ -59,11 +59,11 @@ def _content(path: Path) -> tuple[Any, tuple[str, ...]]:
     try:
         with path.open("rb") as file:
             return unpickle_arrays(file), ()
-    except SubmissionError as refused:
+    except SubmissionError:
         read = load_pickle(path)
         held = isinstance(read.content, dict) and all(_is_value(each) for each in read.content.values())
         if not held and not _holds_a_network(read.content):
-            raise refused
+            raise
         return read.content, read.notes
 
 
