@@ -28,7 +28,7 @@ from harness.errors import UsageError
 from harness.grading.grader import Grader
 from harness.networks.in_process import LiveNetwork, traced_in_process
 from harness.networks.key_matching import match_keys
-from harness.networks.weights import for_model, live_masks, renamed
+from harness.networks.weights import for_model, joined, live_masks, origins, renamed
 from harness.plugins import Plugins
 from harness.sandbox import choose
 from harness.terminal.console import console
@@ -168,18 +168,18 @@ def _live(
     state = nn.Module.state_dict(built.module) if weights is None else weights
     decoded, size = _decoded(state, plugins)
     outline = built.outline()
-    tensors, notes = match_keys(decoded.tensors, outline.state)
+    tensors, notes = match_keys(decoded.tensors, outline.state, outline.tied)
     masks, sent = live_masks(tensors), for_model(tensors, outline.state)
     outside = {name: mask for name, mask in masks.items() if name in outline.state}
     described = built.describe({**sent, **{f"{name}_mask": mask for name, mask in outside.items()}}, tuple(outside))
     facts = ModelFacts.model_validate(
         {
-            **outline.model_dump(),
+            **outline.model_dump(exclude={"tied", "versions"}),
             **described.model_dump(),
             "source": _CELL,
             "weights_format": decoded.format,
-            "stored_bits": decoded.bits,
-            "aliases": renamed(decoded.aliases, decoded.tensors, tensors),
+            "stored_bits": {new: decoded.bits[old] for old, new in origins(decoded.tensors, tensors).items()},
+            "aliases": joined(renamed(decoded.aliases, decoded.tensors, tensors), outline.tied),
             "storage_elements": decoded.storage_elements,
             "notes": (*decoded.notes, *notes),
         }

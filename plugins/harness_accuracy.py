@@ -22,6 +22,7 @@ from harness.api import (
     Student,
     hookimpl,
 )
+from harness.api.logits import predicted_classes
 
 if TYPE_CHECKING:
     Bits = NDArray[np.bool_]
@@ -41,9 +42,10 @@ class AccuracyOptions(Options):
 class Accuracy:
     """The share of graded images whose largest logit is that of their class.
 
-    Exact ties between logits go to the lowest class, as `argmax` defines it. Where the assignment splits its data,
-    `accuracy_public` and `accuracy_private` stand beside the overall figure; a student sees the public one only, and
-    the check `accuracy_baseline` goes by it.
+    Exact ties between logits go to the lowest class, as `argmax` defines it. An image with a NaN among its logits gets
+    no class and is wrong; a note says how many there are. Where the assignment splits its data, `accuracy_public` and
+    `accuracy_private` stand beside the overall figure; a student sees the public one only, and the check
+    `accuracy_baseline` goes by it.
     """
 
     name = "accuracy"
@@ -52,7 +54,7 @@ class Accuracy:
     checks = (BASELINE,)
 
     def evaluate(self, student: Student, context: Context[AccuracyOptions]) -> Evaluation:
-        return _evaluation(student.logits(context.examples.images).argmax(dim=1).numpy(), context)
+        return _evaluation(predicted_classes(student.logits(context.examples.images)).numpy(), context)
 
     def evaluate_predictions(self, predictions: Predictions, context: Context[AccuracyOptions]) -> Evaluation:
         return _evaluation(predictions.classes, context)
@@ -71,12 +73,22 @@ def _evaluation(predictions: Classes, context: Context[AccuracyOptions]) -> Eval
     return Evaluation(
         metrics=metrics,
         checks=checks,
+        notes=_without_class(predictions[context.public], context.examples.classes),
         predictions=tuple(predictions.tolist()),
         correct=_packed(correct, context.public) if context.audience == "instructor" else None,
         confusion=confusion(
             context.examples.labels[context.public], predictions[context.public], context.examples.classes
         ),
     )
+
+
+def _without_class(predictions: Classes, classes: int) -> tuple[str, ...]:
+    """What is said of images that get no class, of the public ones only: students read it."""
+    count = int((predictions == classes).sum())
+    if not count:
+        return ()
+    found = f"forward returned NaN for {count:,} of {len(predictions):,} images, which count as wrong"
+    return (f"{found}: look for a division by zero, log(0) or an overflow in forward",)
 
 
 def _packed(correct: Bits, public: Bits) -> Correct:
@@ -87,10 +99,14 @@ def _packed(correct: Bits, public: Bits) -> Correct:
 
 
 def confusion(labels: Classes, predictions: Classes, classes: int) -> tuple[tuple[int, ...], ...] | None:
-    """Images by true class (row) and predicted class (column); None where the table would be too large to read."""
+    """Images by true class (row) and predicted class (column), less those that get none.
+
+    None where the table would be too large to read.
+    """
     if classes > _MAX_CLASSES:
         return None
-    cells = np.bincount(labels * classes + predictions, minlength=classes * classes)
+    named = predictions < classes
+    cells = np.bincount(labels[named] * classes + predictions[named], minlength=classes * classes)
     return tuple(map(tuple, cells.reshape(classes, classes).tolist()))
 
 

@@ -39,6 +39,7 @@ from harness.api import (
     Table,
     hookimpl,
 )
+from harness.api.logits import predicted_classes
 from harness.api.statistics import mcnemar
 from harness.api.text import clean
 from harness.api.weights import stored_elements
@@ -148,7 +149,7 @@ def _methods(student: Student, graded: Examples) -> tuple[list[_Measured], list[
 
 
 def _measured(network: Network, stored: Stored, label: str, graded: Examples) -> _Measured:
-    correct = network.logits(graded.images).argmax(dim=1).numpy() == graded.labels
+    correct = predicted_classes(network.logits(graded.images)).numpy() == graded.labels
     try:
         macs = network.macs()
     except SubmissionError:  # what cannot be counted can be compared nevertheless

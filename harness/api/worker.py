@@ -4,7 +4,8 @@ What such code returns is a claim, for a student's code ran in the same process;
 """
 
 from harness.submission.archives import zip_directory_bytes
-from harness.worker.checkpoints import load_checkpoint
+from harness.submission.shards import shards_of
+from harness.worker.checkpoints import load_checkpoint, load_pickle
 from harness.worker.cpu_only import cpu_only
 from harness.worker.failures import describe
 from harness.worker.pickles import head_and_tail, unpickle_arrays
@@ -14,6 +15,8 @@ __all__ = [
     "describe",
     "head_and_tail",
     "load_checkpoint",
+    "load_pickle",
+    "shards_of",
     "unpickle_arrays",
     "zip_directory_bytes",
 ]

@@ -9,7 +9,10 @@ from harness.values.images import RawExamples
 
 
 class WeightFormat(Protocol):
-    """A weights file format, recognised by content and never by file name."""
+    """A weights file format, recognised by content and never by file name.
+
+    One that is only recognised to be refused sets `only_refused = True`: such a file stands back for any other.
+    """
 
     name: str
 

@@ -31,7 +31,8 @@ class Network(Protocol):
             weights: tensors to use instead of `self.weights`; same names and shapes.
 
         Returns:
-            float32 [N, classes], finite; row i belongs to image i.
+            float32 [N, classes]; row i belongs to image i. Some may be infinite or NaN:
+            `harness.api.logits.predicted_classes` tells the class of each image, if it has one, and one has.
 
         >>> network.logits(images).shape
         torch.Size([2, 10])

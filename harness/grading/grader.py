@@ -250,10 +250,12 @@ class Grader:
             nickname=submission.settings.nickname if submission else None,
             members=submission.members if submission else (),
             submitted_at=submission.submitted_at if submission else None,
-            notes=(*(submission.notes if submission else ()), *found.notes),
             printed=found.printed,
             seconds=0,
-            **dict(found.evaluation),
+            **{
+                **dict(found.evaluation),
+                "notes": (*(submission.notes if submission else ()), *found.notes, *found.evaluation.notes),
+            },
         )
 
 

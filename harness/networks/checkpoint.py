@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.networks.fitting import Fitted, fitted
 from harness.networks.graded import GradedNetwork
-from harness.networks.key_matching import match_keys
 from harness.networks.remote import RemoteNetwork, Variant
-from harness.networks.session import SMALL_REPLY_BYTES, Weights
-from harness.networks.weights import for_model, refuse_non_finite, renamed
+from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights
+from harness.networks.weights import for_model
 from harness.values.networks import Checkpoint, ModelFacts
-from harness.worker.messages import Build, Built, Decode, Decoded
+from harness.worker.messages import Adopt, Adopted, Build, Built, Decode, Decoded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -54,10 +54,19 @@ class CheckpointNetwork(GradedNetwork):
         )
         request, doing = self._construction(variant), f"building the network of {self._checkpoint.file}"
         built = session.ask(request, doing=doing, seconds=limits.build_seconds).said
-        self.decoded, _ = match_keys(read.tensors, built.state)
-        refuse_non_finite(self.decoded)
-        aliases = renamed(read.said.aliases, read.tensors, self.decoded)
-        self._facts = facts_of(self._checkpoint.file, read.said, built, aliases=aliases)
+
+        def adopt(versions: Mapping[str, int], tensors: Weights) -> Answer[Adopted]:
+            return session.ask(
+                Adopt(versions=dict(versions), variant=variant),
+                tensors,
+                doing=f"loading {self._checkpoint.file}",
+                seconds=limits.build_seconds,
+                max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
+            )
+
+        found = fitted(read, built, adopt)
+        self.decoded = found.tensors
+        self._facts = facts_of(self._checkpoint.file, read.said, built, found)
         return for_model(self.decoded, built.state)
 
     def _construction(self, variant: str) -> Build:
@@ -71,20 +80,20 @@ class CheckpointNetwork(GradedNetwork):
         )
 
 
-def facts_of(source: str, decoded: Decoded, built: Built, *, aliases: list[tuple[str, ...]]) -> ModelFacts:
+def facts_of(source: str, decoded: Decoded, built: Built, found: Fitted) -> ModelFacts:
     """What the worker said of a network and its file, put together; torchinfo's figures are added where they are known.
 
     Args:
-        aliases: the file's, under the model's names.
+        found: the file, under the model's names.
     """
     return ModelFacts(
         source=source,
         weights_format=decoded.format,
-        stored_bits=decoded.bits,
+        stored_bits=found.bits,
         state=built.state,
         parameters=built.parameters,
-        aliases=tuple(aliases),
-        storage_elements=decoded.storage_elements,
+        aliases=tuple(found.aliases),
+        storage_elements=found.storage_elements,
         torchinfo=None,
         lazy=built.lazy,
         scripted_or_quantised=built.scripted_or_quantised,

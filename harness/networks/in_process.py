@@ -14,6 +14,7 @@ from torch import nn
 from harness.graph.limits import well_formed
 from harness.graph.refusal import GraphRefused
 from harness.graph.tensors import bound, perhaps_constructed, reproduced
+from harness.networks.logits import refuse_undefined
 from harness.networks.remote import CALIBRATION_BATCH, batches_of
 from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Latency, TracedNetwork, Verification
@@ -47,6 +48,7 @@ class LiveNetwork:
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
         logits = torch.empty(len(images.pixels), self.classes)
         self._loaded(weights).forward(images.pixels, logits, batches_of(images, batch_size))
+        refuse_undefined(logits)
         return logits
 
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from harness.errors import SubmissionError
+from harness.networks.logits import refuse_undefined
 from harness.networks.session import Weights, WorkerSession, nonsense
 from harness.networks.weights import is_statistic
 from harness.sandbox.shared_images import SharedImages
@@ -60,7 +61,7 @@ class RemoteNetwork:
             logits[torch.from_numpy(order)] = mapped(output, np.float32, (count, classes))
         finally:
             os.close(output)
-        _refuse_undefined(logits)
+        refuse_undefined(logits)
         return logits
 
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:
@@ -161,16 +162,6 @@ def batches_of(images: Images, batch_size: int) -> Batches:
     return Batches.model_validate(
         {"pixels": images.pixels.shape, "mean": images.mean, "std": images.std, "batch_size": batch_size}
     )
-
-
-def _refuse_undefined(logits: Tensor) -> None:
-    count, bad = len(logits), int((~torch.isfinite(logits)).any(dim=1).sum())
-    if bad:
-        raise SubmissionError(
-            "rejected",
-            f"forward returned NaN or infinite logits for {bad:,} of {count:,} images",
-            "do the weights belong to this network, and are they free of NaN?",
-        )
 
 
 def _part_of(cut: Tensor, whole: Tensor) -> bool:

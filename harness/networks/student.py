@@ -17,18 +17,20 @@ from harness.contracts.sources import WorkerHalf
 from harness.errors import SubmissionError
 from harness.graph.tensors import bound, perhaps_constructed, reproduced
 from harness.networks.checkpoint import CheckpointNetwork, facts_of
+from harness.networks.fitting import fitted
 from harness.networks.graded import GradedNetwork
-from harness.networks.key_matching import match_keys
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
 from harness.networks.replayed import Measuring
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights, WorkerSession
 from harness.networks.sources_alone import sources_alone
-from harness.networks.weights import for_model, live_masks, refuse_non_finite, renamed
+from harness.networks.weights import for_model, live_masks
 from harness.plugins import worker_half_name
 from harness.sandbox import Box, Usage, Worker
 from harness.sandbox.shared_images import SharedImages
 from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
 from harness.worker.messages import (
+    Adopt,
+    Adopted,
     AskPlugin,
     Build,
     Built,
@@ -153,14 +155,13 @@ class SandboxedStudent(GradedNetwork):
         assert self._opened is not None
         assert self._built is not None
         state = self._built.state
-        self.decoded, fitted = match_keys(read.tensors, state)
-        refuse_non_finite(self.decoded)
+        found = fitted(read, self._built, self._adopt)
+        self.decoded = found.tensors
         self.masks = live_masks(self.decoded)
         self.module.weights = for_model(self.decoded, state)
         described = self._describe()
-        self.session.note([*read.said.notes, *fitted])
-        aliases = renamed(read.said.aliases, read.tensors, self.decoded)
-        facts = facts_of(self._opened.source, read.said, self._built, aliases=aliases)
+        self.session.note([*read.said.notes, *found.notes])
+        facts = facts_of(self._opened.source, read.said, self._built, found)
         self._facts = facts.model_copy(update={**described, "notes": tuple(self.notes)})
         self._on_stage("tracing")
         self.verify(self._measuring)
@@ -326,6 +327,16 @@ class SandboxedStudent(GradedNetwork):
     def _entry_points(self) -> tuple[str, ...]:
         asked_for = self.submission.settings.entry_point
         return (asked_for,) if asked_for else self.rules.submission.entry_points
+
+    def _adopt(self, versions: Mapping[str, int], tensors: Weights) -> Answer[Adopted]:
+        limits = self.rules.limits
+        return self.session.ask(
+            Adopt(versions=dict(versions)),
+            tensors,
+            doing="loading the weights file",
+            seconds=limits.build_seconds,
+            max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
+        )
 
     def _describe(self) -> dict[str, Any]:
         """Torchinfo's figures."""

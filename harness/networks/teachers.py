@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.assignment.loading import Assignment
 from harness.errors import SubmissionError
+from harness.networks.logits import predicted_classes
 from harness.networks.student import SandboxedStudent
 from harness.sandbox import Sandbox
 from harness.sandbox.shared_images import SharedImages
@@ -83,7 +84,7 @@ class Teachers:
 
 
 def _measured(rules: TeacherRules, student: SandboxedStudent, images: Images) -> Teacher:
-    predictions = student.logits(images).argmax(dim=1).numpy()
+    predictions = predicted_classes(student.logits(images)).numpy()
     try:
         macs = student.macs()
     except SubmissionError:

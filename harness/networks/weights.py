@@ -11,16 +11,27 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-def refuse_non_finite(decoded: Mapping[str, Tensor]) -> None:
-    """Raise SubmissionError when weights are NaN or infinite."""
+def refuse_non_finite(decoded: Mapping[str, Tensor], parameters: Iterable[str] | None = None) -> None:
+    """Raise SubmissionError when weights are NaN, or infinite where they are learned.
+
+    Masks hold -inf, and observers that never ran hold inf: both are buffers.
+
+    Args:
+        parameters: the names of parameters; all of them where they are not known.
+    """
     import torch
 
+    known = None if parameters is None else {each.removesuffix("_orig") for each in parameters}
     for name, each in decoded.items():
+        if not each.is_floating_point():
+            continue
         numbers = each.float() if each.element_size() == 1 else each  # torch has no isfinite for floats of 8 bits
-        if each.is_floating_point() and not bool(torch.isfinite(numbers).all()):
+        nan, infinite = bool(torch.isnan(numbers).any()), bool(torch.isinf(numbers).any())
+        learned = known is None or name.removesuffix("_orig") in known or is_statistic(name, decoded)
+        if nan or (infinite and learned):
             raise SubmissionError(
                 "rejected",
-                f"the weights contain NaN or infinite numbers in {name!r}",
+                f"the weights contain {'NaN' if nan else 'infinite numbers'} in {name!r}",
                 "training diverged, or fp16 overflowed: save a checkpoint from before that",
             )
 
@@ -53,7 +64,7 @@ def for_model(decoded: Mapping[str, Tensor], state: Iterable[str]) -> dict[str, 
     """
     masks = live_masks(decoded)
     plain = {name: each for name, each in decoded.items() if not _is_masked(name, masks)}
-    plain |= {name: decoded[f"{name}_orig"] * mask.to(decoded[f"{name}_orig"].dtype) for name, mask in masks.items()}
+    plain |= {name: _masked(decoded[f"{name}_orig"], mask) for name, mask in masks.items()}
     tensors = {}
     for name in state:
         base = name.removesuffix("_orig").removesuffix("_mask")
@@ -64,6 +75,11 @@ def for_model(decoded: Mapping[str, Tensor], state: Iterable[str]) -> dict[str, 
                 plain[base] if name.endswith("_orig") else masks.get(base, plain[base].new_ones(plain[base].shape))
             )
     return tensors
+
+
+def _masked(tensor: Tensor, mask: Tensor) -> Tensor:
+    numbers = tensor.float() if tensor.element_size() == 1 and tensor.is_floating_point() else tensor
+    return numbers * mask.to(numbers.dtype)
 
 
 def twins(tensors: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, str]:
@@ -84,8 +100,7 @@ def renamed(
     A worker says which names are shared: a name that comes again is left out, or a tensor could be its own second name
     and would not count.
     """
-    names = {id(tensor): name for name, tensor in after.items()}
-    new = {name: names[id(tensor)] for name, tensor in before.items() if id(tensor) in names}
+    new = origins(before, after)
     seen: set[str] = set()
     disjoint = []
     for group in groups:
@@ -94,6 +109,28 @@ def renamed(
         if len(found) > 1:
             disjoint.append(tuple(found))
     return disjoint
+
+
+def origins(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> dict[str, str]:
+    """The first name in `after` of each tensor of `before` that is in both, be it in another shape."""
+    names: dict[object, str] = {}
+    for name, tensor in after.items():
+        names.setdefault(_place(tensor), name)
+    return {name: names[_place(tensor)] for name, tensor in before.items() if _place(tensor) in names}
+
+
+def _place(tensor: Tensor) -> object:
+    return tensor.data_ptr() if tensor.numel() else id(tensor)
+
+
+def joined(*groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Groups of names, those that have a name in common put together."""
+    found: list[dict[str, None]] = []
+    for group in (each for several in groups for each in several):
+        touching = [each for each in found if any(name in each for name in group)]
+        whole = dict.fromkeys(name for each in (*touching, group) for name in each)
+        found = [*(each for each in found if not any(each is one for one in touching)), whole]
+    return [tuple(each) for each in found]
 
 
 def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, Tensor]:
@@ -149,4 +186,7 @@ def is_statistic(name: str, decoded: Mapping[str, Tensor]) -> bool:
 
 
 def _equal(one: Tensor, other: Tensor) -> bool:
-    return one.numel() == other.numel() and bool((one.reshape(-1) == other.reshape(-1)).all())
+    if one.numel() != other.numel():
+        return False
+    transposed = one.dim() == 2 and one.shape == other.shape[::-1] and bool((one.t() == other).all())
+    return transposed or bool((one.reshape(-1) == other.reshape(-1)).all())

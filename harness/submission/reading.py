@@ -19,12 +19,14 @@ from harness.submission.discovery import discover, submission_id
 from harness.submission.hand_in import HandIn
 from harness.submission.predictions import is_predictions
 from harness.submission.settings import SETTINGS_FILE, Settings, parse_settings, refusal
+from harness.submission.shards import looks_like_shard, shards_of
 from harness.submission.staging import (
     DEFAULT_LIMITS,
     WEIGHTS_SUFFIXES,
     ReadLimits,
+    format_of,
     is_source,
-    is_weights,
+    only_refused,
     stage,
 )
 
@@ -40,8 +42,9 @@ class Submission:
         folder: the staged copy, read-only.
         digest: `sha256:…` of names and contents; the same however the files were packed.
         sources: `.py` and `.ipynb` files, relative to `folder`, sorted.
-        weights: the weights file, relative to `folder`; None when nothing looks like one.
-        weights_bytes: size of that file as handed in; 0 without one.
+        weights: the weights file, relative to `folder`; None when nothing looks like one. An index stands for its
+            shards.
+        weights_bytes: size of that file as handed in, with its shards; 0 without one.
         predictions: a file of predicted classes, where there is neither source nor weights.
         members: those the learning platform names, then those only submission.toml names.
         submitted_at: what the learning platform says, else submission.toml, else the newest file's time.
@@ -86,7 +89,7 @@ def read_submission(
         digest=_digest(folder, files),
         sources=sources,
         weights=weights,
-        weights_bytes=(folder / weights).stat().st_size if weights else 0,
+        weights_bytes=sum((folder / each).stat().st_size for each in _whole(folder, weights)),
         predictions=None if sources or weights else _predictions(folder, files),
         settings=settings,
         members=_members_of(hand_in, settings),
@@ -143,7 +146,17 @@ def _weights(
         return Path(_plain(settings.weights))
     others = {Path(_plain(each)) for each in settings.further_files().values()}
     others |= {each for each in files if is_source(each) or each == Path(SETTINGS_FILE)}
-    found = [each for each in files if each not in others and is_weights(folder / each, formats)]
+    for index in (each for each in files if each.suffix == ".json"):
+        others |= set(_whole(folder, index)[1:])
+    known = {each: format_of(folder / each, formats) for each in files if each not in others}
+    readable = [each for each, form in known.items() if form is not None and not only_refused(form)]
+    found = readable or [each for each, form in known.items() if form is not None]
+    if len(found) > 1 and all(looks_like_shard(each.name) for each in found):
+        listed = ", ".join(each.as_posix() for each in found[:20])
+        raise SubmissionError.rejected(
+            f"the weights are in {len(found)} shards ({listed}), and the index that puts them together is missing",
+            "hand in the …index.json that was saved beside them, or save one file: torch.save(model.state_dict(), …)",
+        )
     if len(found) > 1:
         names = [each.as_posix() for each in found]
         lines = " or ".join(f"weights = {_toml(name)}" for name in names[:5])
@@ -154,6 +167,15 @@ def _weights(
         for each in named[:1]:
             raise _unreadable(folder, each)
     return found[0] if found else None
+
+
+def _whole(folder: Path, weights: Path | None) -> list[Path]:
+    """The weights file, and after an index those of its shards that are there."""
+    if weights is None:
+        return []
+    with (folder / weights).open("rb") as file:
+        shards = [weights.parent / name for name in shards_of(file)]
+    return [weights, *(each for each in shards if (folder / each).is_file())]
 
 
 def _unreadable(folder: Path, file: Path) -> SubmissionError:

@@ -142,7 +142,9 @@ def _weights_beside(source: Path, formats: Mapping[str, WeightFormat]) -> Path |
     own = [each for each in others if each.stem == source.stem]
     free = [each for each in others if each.stem not in stems]
     for candidates in (own, free):
-        recognised = [each for each in candidates if not archive_suffix(each) and is_weights(each, formats)]
+        known = {each: format_of(each, formats) for each in candidates if not archive_suffix(each)}
+        readable = [each for each, form in known.items() if form is not None and not only_refused(form)]
+        recognised = readable or [each for each, form in known.items() if form is not None]
         if len(recognised) == 1:
             return recognised[0]
         if len(recognised) > 1:
@@ -265,9 +267,19 @@ def is_work(path: Path) -> bool:
 
 def is_weights(path: Path, formats: Mapping[str, WeightFormat]) -> bool:
     """Whether the content is that of a known weights format, whatever the name."""
+    return format_of(path, formats) is not None
+
+
+def format_of(path: Path, formats: Mapping[str, WeightFormat]) -> WeightFormat | None:
+    """The weights format of the content, whatever the name."""
     with path.open("rb") as file:
         for each in formats.values():
             file.seek(0)
             if each.recognises(file):
-                return True
-    return False
+                return each
+    return None
+
+
+def only_refused(form: WeightFormat) -> bool:
+    """Whether a format is known for its name alone."""
+    return bool(getattr(form, "only_refused", False))

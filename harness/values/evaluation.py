@@ -50,8 +50,10 @@ class Evaluation(Value):
     """Measured curves."""
     tables: tuple[Table, ...] = ()
     """Networks side by side."""
+    notes: tuple[str, ...] = ()
+    """What the student should know beside the verdicts."""
     predictions: tuple[int, ...] | None = None
-    """The predicted class of each graded image, in the data set's order (accuracy only)."""
+    """The predicted class of each graded image, in the data set's order (accuracy only); their number for none."""
     correct: Correct | None = None
     """Only for the audience `instructor` (accuracy only)."""
     confusion: tuple[tuple[int, ...], ...] | None = None
@@ -66,5 +68,6 @@ class Evaluation(Value):
             "checks": self.checks + later.checks,
             "curves": self.curves + later.curves,
             "tables": self.tables + later.tables,
+            "notes": self.notes + later.notes,
         }
         return self.model_copy(update=together | told)

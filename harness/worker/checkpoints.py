@@ -111,9 +111,8 @@ def _load_whole(path: Path) -> RawWeights:
         unknown: ClassVar[list[str]] = []
         students: ClassVar[list[str]] = []
 
-    unpickler = Unpickler
     module = SimpleNamespace(
-        __name__="pickle", Unpickler=unpickler, load=lambda file, **more: unpickler(file, **more).load()
+        __name__="pickle", Unpickler=Unpickler, load=lambda file, **more: Unpickler(file, **more).load()
     )
     try:
         content = torch.load(path, map_location="cpu", weights_only=False, pickle_module=module)
@@ -121,12 +120,36 @@ def _load_whole(path: Path) -> RawWeights:
         raise
     except Exception as error:
         raise _damaged(error) from error
-    notes = []
+    return RawWeights(content, notes=tuple(_met(Unpickler)))
+
+
+def load_pickle(path: Path) -> RawWeights:
+    """What `pickle.dump` wrote: tensors, arrays, modules and plain values; anything else is left out, and said.
+
+    Raises:
+        SubmissionError: the file is damaged.
+    """
+
+    class Unpickler(_Lenient):
+        unknown: ClassVar[list[str]] = []
+        students: ClassVar[list[str]] = []
+
+    with warnings.catch_warnings(), path.open("rb") as file:
+        warnings.simplefilter("ignore")
+        try:
+            content = Unpickler(file).load()
+        except (MemoryError, SubmissionError):
+            raise
+        except Exception as error:
+            raise _damaged(error) from error
+    return RawWeights(content, notes=tuple(_met(Unpickler)))
+
+
+def _met(unpickler: type[_Lenient]) -> Iterator[str]:
     if unpickler.students:
-        notes.append(f"the file is a pickle of the student's own classes: {', '.join(unpickler.students[:5])}")
+        yield f"the file is a pickle of the student's own classes: {', '.join(unpickler.students[:5])}"
     if unpickler.unknown:
-        notes.append(f"left out of the weights file: {', '.join(unpickler.unknown[:5])}")
-    return RawWeights(content, notes=tuple(notes))
+        yield f"left out of the weights file: {', '.join(unpickler.unknown[:5])}"
 
 
 def _damaged(error: Exception) -> SubmissionError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,13 @@ _STATE_NAMES = (
     *("student_model", "ema", "model_ema", "ema_state_dict", "weights", "params", "module", "net_state_dict"),
 )
 _HINT = "hand in torch.save(model.state_dict(), …)"
+_CLONE = "save copies: torch.save({name: each.clone() for name, each in model.state_dict().items()}, 'weights.pt')"
+_SPARE_ELEMENTS = 10_000
+_OPTIMIZER = frozenset(
+    {"step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "acc_delta"}
+    | {"exp_inf", "step_size", "mu_product"}
+)
+"""What torch's optimizers keep for a parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class Decoded:
         storage_elements: elements of the distinct storages behind the tensors, padding included.
         bits: stored width of each tensor's elements.
         notes: what was taken, dropped or converted.
+        versions: how each module saved itself, by its path, where the file says so.
     """
 
     tensors: dict[str, Tensor]
@@ -44,6 +52,7 @@ class Decoded:
     storage_elements: int
     bits: dict[str, int]
     notes: tuple[str, ...]
+    versions: Mapping[str, int] = field(default_factory=dict)
 
 
 def decode_weights(
@@ -70,7 +79,7 @@ def decode_weights(
     with resolving(resolve_class):
         read = chosen.decode(path)
     raw = read if isinstance(read, RawWeights) else RawWeights(read)
-    state, notes = _find_state(raw.content)
+    state, notes, versions = _find_state(raw.content)
     found, scalars = _tensors_of(state)
     _limit(found, max_bytes, max_elements if max_elements is not None else max_bytes)
     tensors: dict[str, Tensor] = {}
@@ -79,10 +88,12 @@ def decode_weights(
         tensors[name], width, note = _plain(name, each)
         bits[name] = raw.bits.get(name, width)
         notes += [note] if note else []
+    stored = _storage_elements(found)
+    notes += _padding(stored, sum(each.numel() for each in found.values()))
     dropped = f"not tensors, ignored: {', '.join(scalars[:5])}"
     return Decoded(
-        tensors, chosen.name, _aliases(found), _storage_elements(found), bits,
-        (*raw.notes, *dict.fromkeys(notes), *([dropped] if scalars else [])),
+        tensors, chosen.name, aliases_of(found), stored, bits,
+        (*raw.notes, *dict.fromkeys(notes), *([dropped] if scalars else [])), versions,
     )  # fmt: skip
 
 
@@ -96,30 +107,90 @@ def _recognised(path: Path, formats: Mapping[str, WeightFormat]) -> WeightFormat
     raise SubmissionError("rejected", f"{path.name} is not a weights file of any known format ({known})", _HINT)
 
 
-def _find_state(content: Any, depth: int = 0) -> tuple[dict[str, Any], list[str]]:
-    """The state dict inside what was saved, and how it was found."""
+_Found = tuple[dict[str, Any], list[str], dict[str, int]]
+
+
+def _find_state(content: Any) -> _Found:
+    """The state dict inside what was saved, how it was found, and the versions of the modules in it."""
+    found = _searched(content, 0)
+    if found is not None:
+        return found
+    optimizer = _optimizer_in(content, "", 0)
+    if optimizer is not None:
+        where = f" (in {optimizer!r})" if optimizer else ""
+        raise SubmissionError(
+            "rejected",
+            f"the file holds the state of an optimizer{where}, its step counts and averages, not a network's weights",
+            "save the network, not the optimizer: torch.save(model.state_dict(), 'weights.pt')",
+        )
+    if isinstance(content, Mapping):
+        raise SubmissionError("rejected", f"there is no state_dict in the weights file{_shown(content)}", _HINT)
+    if isinstance(content, list | tuple) and content and all(_is_tensor(each) for each in content):
+        raise SubmissionError(
+            "rejected",
+            f"the weights file holds {len(content)} tensors without their names, such as list(model.parameters())",
+            "save the names too: torch.save(model.state_dict(), 'weights.pt')",
+        )
+    raise SubmissionError("rejected", f"the weights file holds a {type(content).__name__}, not a state_dict", _HINT)
+
+
+def _shown(content: Mapping[Any, Any]) -> str:
+    return f": it holds {', '.join(repr(str(name)[:40]) for name in list(content)[:6])}" if content else ""
+
+
+def _searched(content: Any, depth: int) -> _Found | None:
     whole = _module_state(content)
     if whole is not None:
-        return whole, ["the file holds a whole pickled module; its state_dict was taken"]
-    if not isinstance(content, Mapping):
-        raise SubmissionError("rejected", f"the weights file holds a {type(content).__name__}, not a state_dict", _HINT)
+        return dict(whole), ["the file holds a whole pickled module; its state_dict was taken"], versions_of(whole)
+    if not isinstance(content, Mapping) or _is_optimizer(content):
+        return None
     inner = {name: value for name, value in content.items() if isinstance(name, str) and _is_state(value)}
     direct = [name for name, value in content.items() if _is_tensor(value)]
     if direct and (not inner or any("." in str(name) for name in direct)):
-        return _named(content), []
+        return _named(content), [], versions_of(content)
     if inner:
         return _chosen(inner, list(content))
-    if depth < 3:
-        deeper = [each for each in content.values() if isinstance(each, Mapping) and each]
-        for each in deeper:
-            try:
-                return _find_state(each, depth + 1)
-            except SubmissionError:
-                continue
-    raise SubmissionError("rejected", "there is no state_dict in the weights file", _HINT)
+    deeper = [each for each in content.values() if isinstance(each, Mapping) and each] if depth < 3 else []
+    return next((found for each in deeper if (found := _searched(each, depth + 1)) is not None), None)
 
 
-def _chosen(inner: Mapping[str, Any], names: list[Any]) -> tuple[dict[str, Any], list[str]]:
+def _is_optimizer(value: Any) -> bool:
+    """An optimizer, its state_dict, or what it keeps for one parameter."""
+    import torch
+
+    if not isinstance(value, Mapping):
+        return isinstance(value, torch.optim.Optimizer)
+    if "param_groups" in value and ("state" in value or len(value) == 1):
+        return True
+    return bool(value) and set(value) <= _OPTIMIZER
+
+
+def _optimizer_in(content: Any, name: str, depth: int) -> str | None:
+    """Where in a file without a network an optimizer is; '' where it is the whole file."""
+    if _is_optimizer(content):
+        return name
+    if depth < 3 and isinstance(content, Mapping | list | tuple):
+        parts = content.items() if isinstance(content, Mapping) else enumerate(content)
+        for inner, each in list(parts)[:100]:
+            found = _optimizer_in(each, name or str(inner)[:40], depth + 1)
+            if found is not None:
+                return found
+    return None
+
+
+def versions_of(state: Any) -> dict[str, int]:
+    """Torch's `_metadata` of a state_dict: path of a module -> version."""
+    metadata = getattr(state, "_metadata", None)
+    entries = metadata.items() if isinstance(metadata, Mapping) else ()
+    versions = {path: each.get("version") for path, each in entries if isinstance(each, Mapping)}
+    return {
+        path: version
+        for path, version in versions.items()
+        if isinstance(path, str) and type(version) is int and 0 <= version <= 10**6
+    }
+
+
+def _chosen(inner: Mapping[str, Any], names: list[Any]) -> _Found:
     chosen = next((name for name in _STATE_NAMES if name in inner), None)
     if chosen is None and len(inner) > 1:
         raise SubmissionError(
@@ -130,7 +201,8 @@ def _chosen(inner: Mapping[str, Any], names: list[Any]) -> tuple[dict[str, Any],
     state = _module_state(inner[chosen])
     rest = [str(name) for name in names if name != chosen]
     beside = f" (beside {', '.join(rest[:6])})" if rest else ""
-    return state if state is not None else _named(inner[chosen]), [f"a checkpoint: {chosen!r} was taken{beside}"]
+    found = inner[chosen] if state is None else state
+    return _named(found), [f"a checkpoint: {chosen!r} was taken{beside}"], versions_of(found)
 
 
 def _module_state(value: Any) -> dict[str, Any] | None:
@@ -142,7 +214,7 @@ def _module_state(value: Any) -> dict[str, Any] | None:
     if isinstance(value, torch.jit.ScriptModule):
         raise SubmissionError("rejected", "the weights file holds a TorchScript program", _HINT)
     if isinstance(value, torch.nn.Module):
-        return dict(torch.nn.Module.state_dict(value))
+        return torch.nn.Module.state_dict(value)
     if isinstance(value, Inert) and "_parameters" in vars(value) and "_modules" in vars(value):
         return _walked(value, "", 0)
     return None
@@ -170,7 +242,8 @@ def _named(state: Mapping[Any, Any]) -> dict[str, Any]:
 
 def _is_state(value: Any) -> bool:
     if isinstance(value, Mapping) and value:
-        return all(isinstance(name, str) for name in value) and any(_is_tensor(each) for each in value.values())
+        named = all(isinstance(name, str) for name in value) and not _is_optimizer(value)
+        return named and any(_is_tensor(each) for each in value.values())
     return _module_state(value) is not None
 
 
@@ -208,20 +281,38 @@ def _limit(tensors: Mapping[str, Tensor], max_bytes: int, max_elements: int) -> 
     elements = sum(each.numel() for each in tensors.values())
     size = sum(each.numel() * each.element_size() for each in tensors.values())
     stored = sum(size for size, _ in _storages(tensors).values())
-    if max(size, stored) > max_bytes or elements > max_elements:
+    if stored > max_bytes >= size:
         raise SubmissionError(
             "rejected",
-            f"the weights unpack to {elements:,} elements, {max(size, stored):,} bytes; at most {max_bytes:,} are read",
+            f"the weights are parts of larger tensors: the file holds {stored:,} bytes for {size:,} that are used",
+            _CLONE,
+        )
+    if size > max_bytes or elements > max_elements:
+        raise SubmissionError(
+            "rejected",
+            f"the weights unpack to {elements:,} elements, {size:,} bytes; at most {max_bytes:,} are read",
             "hand in the compressed model only, not the teacher",
         )
+
+
+def _padding(stored: int, used: int) -> list[str]:
+    if stored <= 2 * used + _SPARE_ELEMENTS:
+        return []
+    return [f"the weights file holds {stored:,} numbers for {used:,} that are used: parts of larger tensors. {_CLONE}"]
 
 
 def _plain(name: str, tensor: Tensor) -> tuple[Tensor, int, str | None]:
     """A plain copy, its stored bits per element, and a note when its type was changed."""
     import torch
 
-    if tensor.is_complex() or tensor.is_nested or tensor.is_meta:
-        kind = "complex" if tensor.is_complex() else "nested" if tensor.is_nested else "without data"
+    if tensor.is_complex():
+        raise SubmissionError(
+            "rejected",
+            f"{name!r} holds complex numbers, which are not counted here: real ones are",
+            "keep real numbers: nn.Parameter(torch.view_as_real(w)), and torch.view_as_complex(self.w) in forward",
+        )
+    if tensor.is_nested or tensor.is_meta:
+        kind = "nested" if tensor.is_nested else "without data"
         raise SubmissionError("rejected", f"{name!r} is {kind}, which is not supported", _HINT)
     try:
         bits = 8 * tensor.element_size()
@@ -256,7 +347,7 @@ def _region(tensor: Tensor) -> tuple[int, int, int] | None:
     return storage, int(start), int(start + (span + 1) * width)
 
 
-def _aliases(tensors: Mapping[str, Tensor]) -> tuple[tuple[str, ...], ...]:
+def aliases_of(tensors: Mapping[str, Tensor]) -> tuple[tuple[str, ...], ...]:
     """Names with the very same region. Partly overlapping ones are not tied: each counts in full."""
     groups: dict[object, list[str]] = {}
     for name, each in tensors.items():

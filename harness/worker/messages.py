@@ -30,6 +30,9 @@ def _short(notes: tuple[str, ...]) -> tuple[str, ...]:
 Notes = Annotated[tuple[str, ...], AfterValidator(_short)]
 """What the worker coped with, for the student to know."""
 
+Versions = Annotated[dict[str, Annotated[int, Field(ge=0, le=10**6)]], Field(max_length=_MAX_NAMES)]
+"""Dotted path of a module -> the version of its way of saving, as torch writes it beside a state_dict."""
+
 
 class Done(Value):
     """Nothing to say; what was asked for are tensors, or has happened."""
@@ -55,6 +58,8 @@ class Decoded(Value):
     """Elements of all distinct storages."""
     bits: dict[str, Annotated[int, Field(ge=1, le=64)]]
     """Bits per element that each tensor had in the file."""
+    versions: Versions = Field(default_factory=dict)
+    """The `_metadata` that came with a state_dict."""
     notes: Notes = ()
 
 
@@ -67,6 +72,10 @@ class Built(Value):
     """Those of `state` that are parameters."""
     lazy: bool
     scripted_or_quantised: bool
+    tied: Annotated[tuple[tuple[str, ...], ...], Field(max_length=_MAX_NAMES)] = ()
+    """Groups of names in `state` that are one tensor."""
+    versions: Versions = Field(default_factory=dict)
+    """The `_metadata` of its state_dict."""
     notes: Notes = ()
 
 
@@ -77,6 +86,14 @@ class Described(Value):
     torchinfo_error: str | None
     mult_adds: int | None
     layers: tuple[tuple[str, str, tuple[int, ...], int], ...]
+
+
+class Adopted(Value):
+    """The network has taken in a file by its own rules; the tensors that come along are its state then."""
+
+    fits: bool
+    refused: Annotated[str, AfterValidator(lambda text: text[:_MAX_NOTE_CHARACTERS])] | None = None
+    """What its own code said against the file; None where torch only found names or shapes that differ."""
 
 
 class Ran(Value):
@@ -192,6 +209,20 @@ class Build(Request[Built]):
     """Whether every draw of random numbers gives others than usual, whatever seed the code sets."""
     variant: str | None = None
     """Under which name to hold it beside the network that is graded; None: it is that network."""
+
+
+class Adopt(Request[Adopted]):
+    """Load the tensors that come along, under the names of their file, as `load_state_dict` does it.
+
+    That runs the hooks of torch's and the student's own modules: they rename what older versions wrote.
+    """
+
+    kind = "adopt"
+    reply = Adopted
+
+    versions: Versions
+    """Of the file."""
+    variant: str | None = None
 
 
 class Describe(Request[Described]):
@@ -357,7 +388,7 @@ class TryForbidden(Request[Tried]):
 REQUESTS: dict[str, type[Request[Any]]] = {
     each.kind: each
     for each in (
-        Open, Decode, Build, Describe, Logits, Recalibrate, CountMacs, MeasureLatency, PruneChannels,
+        Open, Decode, Build, Adopt, Describe, Logits, Recalibrate, CountMacs, MeasureLatency, PruneChannels,
         Trace, LoadGraph, AnswerProbes, Compare, AskPlugin, TryForbidden,
     )
 }  # fmt: skip

@@ -6,6 +6,7 @@ class decides, so that overriding changes nothing.
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
+from harness.worker.decoding import aliases_of, versions_of
 from harness.worker.failures import describe, is_out_of_memory
 from harness.worker.messages import Batches, Built, Described
 
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
 _MAX_LAYERS = 2000
 _COMPUTING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
-_QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized")
+_QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.ao.nn.sparse")
+_COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
+_DIFFERENCES = "Error(s) in loading state_dict"
 
 
 def build(entry: Located, arguments: Mapping[str, Any], input_shape: tuple[int, ...]) -> Model:
@@ -43,7 +47,33 @@ def build(entry: Located, arguments: Mapping[str, Any], input_shape: tuple[int, 
             f"{entry.name} ({entry.file} line {entry.line}) returned {type(module).__name__}, not a torch.nn.Module",
             f"{entry.name}() must return the network",
         )
+    _refuse_quantised(module, entry)
     return Model(module, input_shape)
+
+
+def _refuse_quantised(module: nn.Module, entry: Located) -> None:
+    """Quantised modules keep their weights packed: not tensors that a grader can count, or put in.
+
+    Raises:
+        SubmissionError: there is one.
+    """
+    for path, each in _named_modules(module):
+        if type(each).__module__.startswith(_QUANTISED) and _packs(each):
+            where = f"{path!r} of {entry.name}" if path else entry.name
+            raise SubmissionError(
+                "rejected",
+                f"the network is quantised: {where} ({entry.file} line {entry.line}) is a "
+                f"{type(each).__module__}.{type(each).__qualname__}, whose weights are packed and cannot be counted",
+                f"let {entry.name} return the network before quantize_dynamic or convert, and hand in that network's "
+                "torch.save(model.state_dict(), …)",
+            )
+
+
+def _packs(module: nn.Module) -> bool:
+    return any("_packed_params" in name for name in vars(module)) or any(
+        "_packed_params" in name
+        for name in module._modules  # noqa: SLF001
+    )
 
 
 def _called(entry: Located, arguments: Mapping[str, Any]) -> Any:
@@ -74,6 +104,7 @@ class Model:
         self.notes: set[str] = set()
         self.input_shape = input_shape
         self._lazy = any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in self._tensors())
+        self._metadata = _metadata_of(module)
         evaluating(module)
         self.dtype = own_dtype(module)
         if self._lazy:
@@ -90,12 +121,46 @@ class Model:
             parameters=tuple(name for name in parameters if name in state),
             lazy=self._lazy,
             scripted_or_quantised=any(_uncountable(each) for each in modules_of(self.module)),
+            tied=aliases_of({name: each for name, each in state.items() if isinstance(each, Tensor)}),
+            versions=versions_of(state),
             notes=tuple(sorted(self.notes)),
         )
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
-        """Put the grader's weights in. Names and shapes were matched by the grader."""
-        nn.Module.load_state_dict(self.module, dict(tensors), strict=False)
+        """Put the grader's weights in. Names and shapes were matched by the grader.
+
+        They come with the module's own versions: a module that converts what older versions wrote has nothing to do.
+        """
+        own = nn.Module.state_dict(self.module)
+        state = OrderedDict((name, _as_laid_out(each, own.get(name))) for name, each in tensors.items())
+        for name in [name for name, each in state.items() if each.layout in _COMPRESSED]:
+            own[name].data = state.pop(name)  # torch copies these only where as many elements are kept
+        _load(self.module, state, self._metadata, strict=False)
+
+    def adopt(self, tensors: Mapping[str, Tensor], versions: Mapping[str, int]) -> dict[str, Tensor]:
+        """The state after `load_state_dict` has read the tensors as they were saved.
+
+        The base class's first, then the student's own, if there is one: it may rename. What neither can do without
+        versions in the file is tried with the module's own.
+
+        Raises:
+            Unfitting: names, shapes or versions differ.
+        """
+        file = OrderedDict((path, {"version": version}) for path, version in versions.items())
+        tries = [(nn.Module.load_state_dict, file or None)]
+        tries += [] if file else [(nn.Module.load_state_dict, self._metadata)]
+        if type(self.module).load_state_dict is not nn.Module.load_state_dict:
+            tries.append((type(self.module).load_state_dict, file or self._metadata))
+        reasons = []
+        for load, metadata in tries:
+            try:
+                _load(self.module, OrderedDict(tensors), metadata, by=load)
+            except Exception as error:  # noqa: BLE001 - hooks are the student's code: whatever they raise is an answer
+                reasons.append(None if _DIFFERENCES in str(error) else describe(error))
+            else:
+                state = nn.Module.state_dict(self.module)
+                return {name: each.detach() for name, each in state.items() if isinstance(each, Tensor)}
+        raise Unfitting(next((each for each in reasons if each), None))
 
     def describe(self, tensors: Mapping[str, Tensor], masked: Sequence[str]) -> Described:
         """Torchinfo's view of the network with the given weights in it, pruning masks live.
@@ -200,6 +265,52 @@ class Model:
                 raise
             return torch.contiguous_format
         return torch.channels_last
+
+
+class Unfitting(Exception):
+    """A file that a module does not take.
+
+    Attributes:
+        reason: what its code said; None where torch only listed names and shapes.
+    """
+
+    def __init__(self, reason: str | None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def _load(module: nn.Module, state: OrderedDict[str, Tensor], metadata: Any, *, by: Any = None, **options: Any) -> None:
+    if metadata:
+        state._metadata = metadata  # type: ignore[attr-defined]  # noqa: SLF001 - where torch looks for it
+    (by or nn.Module.load_state_dict)(module, state, **options)
+
+
+def _metadata_of(module: nn.Module) -> Any:
+    return getattr(nn.Module.state_dict(module), "_metadata", None)
+
+
+def _as_laid_out(tensor: Tensor, own: Any) -> Tensor:
+    """Sparse where the module's own tensor is: torch does not copy dense tensors into sparse ones."""
+    if not isinstance(own, Tensor) or own.layout == torch.strided or tensor.layout != torch.strided:
+        return tensor
+    block = {"blocksize": own.values().shape[1:3]} if own.layout in _COMPRESSED[2:] else {}
+    return tensor.to_sparse(layout=own.layout, **block)
+
+
+def _named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """Each once, with its dotted path."""
+    found: set[int] = set()
+    waiting = [("", module)]
+    while waiting:
+        path, each = waiting.pop(0)
+        if id(each) not in found:
+            found.add(id(each))
+            yield path, each
+            waiting += [
+                (f"{path}.{name}" if path else name, child)
+                for name, child in each._modules.items()  # noqa: SLF001
+                if child is not None
+            ]
 
 
 def normalised(parts: Iterable[Tensor], images: Batches, layout: torch.memory_format) -> Iterator[Tensor]:

@@ -28,6 +28,8 @@ from harness.worker.decoding import decode_weights
 from harness.worker.forbidden import succeeded
 from harness.worker.messages import (
     REQUESTS,
+    Adopt,
+    Adopted,
     Answered,
     AnswerProbes,
     AskPlugin,
@@ -56,7 +58,7 @@ from harness.worker.messages import (
     Tried,
     TryForbidden,
 )
-from harness.worker.model import Model, build, evaluating
+from harness.worker.model import Model, Unfitting, build, evaluating
 from harness.worker.random_numbers import other_random_numbers
 from harness.worker.recalibration import recalibrated
 from harness.worker.replayed import ReplayedModel, measured
@@ -106,6 +108,7 @@ class Session:
             Open: lambda asked: (self._open(asked), {}),
             Decode: self._decode,
             Build: lambda asked: (self._build(asked), {}),
+            Adopt: lambda asked: self._adopt(asked, frame.tensors),
             Describe: lambda asked: (self._built.describe(frame.tensors, asked.masks), {}),
             Logits: lambda asked: (self._logits(asked, frame), {}),
             Recalibrate: lambda asked: (Done(), self._recalibrate(asked, frame)),
@@ -167,6 +170,7 @@ class Session:
             aliases=decoded.aliases,
             storage_elements=decoded.storage_elements,
             bits=dict(decoded.bits),
+            versions=dict(decoded.versions),
             notes=tuple(decoded.notes),
         )
         return said, dict(decoded.tensors)
@@ -183,6 +187,13 @@ class Session:
         else:
             self._variant = request.variant, model
         return model.outline()
+
+    def _adopt(self, request: Adopt, tensors: Tensors) -> tuple[Adopted, Tensors]:
+        model = self._module(request.variant)
+        try:
+            return Adopted(fits=True), model.adopt(tensors, request.versions)
+        except Unfitting as error:
+            return Adopted(fits=False, refused=error.reason), {}
 
     def _logits(self, request: Logits, frame: Frame) -> Ran:
         pixels_descriptor, logits_descriptor = frame.descriptors

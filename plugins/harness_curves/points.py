@@ -12,6 +12,7 @@ from harness_sizes.canonical import state_bytes
 from numpy.typing import NDArray
 
 from harness.api import Context, Examples, Images, Metric, Network, Options, Series, Student, SubmissionError
+from harness.api.logits import predicted_classes
 from harness.api.weights import nonzero_elements, stored_elements
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Ruler:
     def accuracy(self, weights: Mapping[str, Tensor] | None = None, network: Network | None = None) -> Metric:
         """Of `network`, or of the student's own; raises SubmissionError when the forward pass fails."""
         logits = (network or self.student).logits(self.examples.images, weights)
-        return accuracy(logits.argmax(dim=1).numpy() == self.examples.labels)
+        return accuracy(predicted_classes(logits).numpy() == self.examples.labels)
 
     def point(self, shrunk: Shrunk) -> Point:
         """X is the parameters that are left, exact zeros not included; sparsity, MACs and bytes stand beside it.

@@ -1,43 +1,39 @@
-"""Decode the common containers of weights: torch's two, safetensors and npz."""
+"""Decode the common containers of weights: torch's two, safetensors and npz, whole or in shards."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import struct
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import IO, Any, BinaryIO
 
 from harness.api import SubmissionError, WeightFormat, hookimpl
-from harness.api.worker import head_and_tail, load_checkpoint, unpickle_arrays, zip_directory_bytes
+from harness.api.worker import head_and_tail, load_checkpoint, unpickle_arrays
+from harness_formats.foreign import FOREIGN
+from harness_formats.shards import Sharded
+from harness_formats.zips import opened_zip, zip_names
 
 _TORCH_MAGIC = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e"
-_DIRECTORY_LIMIT_BYTES = 2 << 20
 _UNPACKED_LIMIT_BYTES = 1 << 30
 _HINT = "hand in torch.save(model.state_dict(), …)"
 
 
 class TorchZip:
-    """What `torch.save` writes since 1.6; also recognises TorchScript and exported programs, to refuse them."""
+    """What `torch.save` writes since 1.6."""
 
     name = "torch-zip"
 
     def recognises(self, file: BinaryIO) -> bool:
-        names = _zip_names(file)
+        names = zip_names(file)
         tops = {name.split("/", 1)[0] for name in names if "/" in name}
-        marks = ("data.pkl", "constants.pkl", "archive_format", "models/model.json")
-        return any(f"{top}/version" in names and any(f"{top}/{mark}" in names for mark in marks) for top in tops)
+        saved = any({f"{top}/version", f"{top}/data.pkl"} <= names for top in tops)
+        return saved and not any(each.recognises(file) for each in FOREIGN)
 
     def decode(self, path: Path) -> Any:
         """Whatever was saved, on the CPU."""
         entries = _entries(path)
-        names = {each.filename.split("/", 1)[-1] for each in entries}
-        if "constants.pkl" in names:
-            raise SubmissionError.rejected("the weights file is a TorchScript program", _HINT)
-        if "data.pkl" not in names:
-            raise SubmissionError.rejected("the weights file is an exported program", _HINT)
         packed = next((each.filename for each in entries if each.compress_type != zipfile.ZIP_STORED), None)
         if packed:
             raise SubmissionError.rejected(
@@ -76,16 +72,24 @@ class Safetensors:
         return file.read(min(8, length)).rstrip(b" ").endswith(b"}")
 
     def decode(self, path: Path) -> dict[str, Any]:
-        """The tensors in the order of their data."""
+        """The tensors in the order of their data, and those that were left out as the same as another.
+
+        `save_model` writes tied tensors once; the header's metadata says under which other name.
+        """
         from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(path, framework="pt", device="cpu") as file:
                 names = _by_offset(path)
                 # Copies, since tensors may be views of one mapping of the whole file.
-                return {name: file.get_tensor(name).clone() for name in names}
+                tensors = {name: file.get_tensor(name).clone() for name in names}
+                return tensors | _tied(tensors, file.metadata() or {})
         except (SafetensorError, ValueError, KeyError, RuntimeError) as error:
             raise SubmissionError.rejected(f"the safetensors file cannot be read: {error}", _HINT) from error
+
+
+def _tied(tensors: Mapping[str, Any], metadata: Mapping[str, str]) -> dict[str, Any]:
+    return {name: tensors[kept] for name, kept in metadata.items() if name not in tensors and kept in tensors}
 
 
 def _by_offset(path: Path) -> list[str]:
@@ -101,7 +105,7 @@ class Npz:
     name = "npz"
 
     def recognises(self, file: BinaryIO) -> bool:
-        names = _zip_names(file)
+        names = zip_names(file)
         return bool(names) and all(name.endswith(".npy") for name in names)
 
     def decode(self, path: Path) -> dict[str, Any]:
@@ -137,30 +141,13 @@ def _array(file: IO[bytes], size_bytes: int) -> Any:
 
 
 def _entries(path: Path) -> list[zipfile.ZipInfo]:
-    with path.open("rb") as file, _zip(file) as archive:
+    with path.open("rb") as file, opened_zip(file) as archive:
         if archive is None:
             raise SubmissionError.rejected("the weights file is a damaged archive", _HINT)
         return archive.infolist()
 
 
-def _zip_names(file: BinaryIO) -> frozenset[str]:
-    file.seek(0)
-    if file.read(2) != b"PK":
-        return frozenset()
-    with _zip(file) as archive:
-        return frozenset(archive.namelist() if archive else ())
-
-
-@contextlib.contextmanager
-def _zip(file: BinaryIO) -> Iterator[zipfile.ZipFile | None]:
-    """The archive, or None when its directory is damaged or absurdly long."""
-    archive = None
-    if zip_directory_bytes(file) <= _DIRECTORY_LIMIT_BYTES:
-        with contextlib.suppress(zipfile.BadZipFile, ValueError, OSError, struct.error, NotImplementedError):
-            archive = zipfile.ZipFile(file)
-    yield archive
-
-
 @hookimpl
 def harness_weight_formats() -> Iterable[WeightFormat]:
-    return [TorchZip(), TorchLegacy(), Safetensors(), Npz()]
+    containers: list[WeightFormat] = [TorchZip(), TorchLegacy(), Safetensors(), Npz()]
+    return [*containers, Sharded(containers), *FOREIGN]

@@ -2,7 +2,8 @@
 
 `encode8` stores each tensor as (min, max, uint8 array q), q = round((w - min) / (max - min) · 255), decoded as
 q / 255 · (max - min) + min; 0-dim tensors as a bare float64. `encode16` stores float16 arrays and float64 scalars.
-Any other raw pickle is recognised as well, so that it is refused in the sandbox and with a reason.
+Any other raw pickle is recognised as well: what `pickle.dump` made of a state_dict, of arrays or of a module is read,
+the rest is refused in the sandbox and with a reason.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from harness.api import RawWeights, SubmissionError, WeightFormat, hookimpl
-from harness.api.worker import head_and_tail, unpickle_arrays
+from harness.api.worker import head_and_tail, load_pickle, unpickle_arrays
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,7 +31,7 @@ _HINT = "write it as the course's encode8 or encode16 does, or use torch.save(mo
 
 
 class RawPickle:
-    """A dict of names to what `encode8` or `encode16` makes of tensors."""
+    """A dict of names to what `encode8` or `encode16` makes of tensors; else whatever `pickle.dump` wrote."""
 
     name = "hw7-pickle"
 
@@ -41,16 +42,52 @@ class RawPickle:
         return bool(_BINARY.match(head) or _TEXT.match(head))
 
     def decode(self, path: Path) -> RawWeights:
-        """float32 tensors, with 8, 16 or 64 as their stored bits."""
-        with path.open("rb") as file:
-            content = unpickle_arrays(file)
+        """float32 tensors, with 8, 16 or 64 as their stored bits; or what else holds a network, as it is."""
+        content, notes = _content(path)
+        if _holds_a_network(content):
+            return RawWeights(content, notes=notes)
         if not isinstance(content, dict) or not all(isinstance(name, str) for name in content):
             raise SubmissionError.rejected(f"the pickle holds a {type(content).__name__}, not a dict of weights", _HINT)
         tensors: dict[str, Tensor] = {}
         bits: dict[str, int] = {}
         for name, value in content.items():
             tensors[name], bits[name] = _decoded(name, value)
-        return RawWeights(tensors, bits, (f"HW7 pickle, {_widths(bits)}",))
+        return RawWeights(tensors, bits, (*notes, f"HW7 pickle, {_widths(bits)}"))
+
+
+def _content(path: Path) -> tuple[Any, tuple[str, ...]]:
+    try:
+        with path.open("rb") as file:
+            return unpickle_arrays(file), ()
+    except SubmissionError:
+        read = load_pickle(path)
+        held = isinstance(read.content, dict) and all(_is_value(each) for each in read.content.values())
+        if not held and not _holds_a_network(read.content):
+            raise
+        return read.content, read.notes
+
+
+def _is_value(value: Any) -> bool:
+    import numpy as np
+
+    return isinstance(value, tuple | np.ndarray | np.generic | float | int)
+
+
+def _holds_a_network(content: Any) -> bool:
+    """Whether there are tensors, a module, or a dict of arrays inside a checkpoint: not HW7's form."""
+    import numpy as np
+    import torch
+
+    if isinstance(content, torch.nn.Module) or "_parameters" in getattr(content, "__dict__", ()):
+        return True
+    if not isinstance(content, dict) or not content:
+        return False
+    values = list(content.values())
+    inner = [each for each in values if isinstance(each, dict)]
+    arrays = (torch.Tensor, np.ndarray)
+    return any(isinstance(each, torch.Tensor | torch.nn.Module) for each in values) or any(
+        _holds_a_network(each) or any(isinstance(one, arrays) for one in each.values()) for each in inner
+    )
 
 
 def _decoded(name: str, value: Any) -> tuple[Tensor, int]:

@@ -155,8 +155,10 @@ def _bend(student: Student, sample: Sample, reference: Reference) -> float:
     middle = ((pixels[:pairs] + pixels[pairs:] + 1) // 2).to(torch.uint8)
     logits = student.logits(replace(sample.images, pixels=middle))
     one, other = reference.logits[:pairs], reference.logits[pairs : 2 * pairs]
+    finite = torch.stack([each.isfinite().all(dim=1) for each in (logits, one, other)]).all(dim=0)
+    logits, one, other = logits[finite], one[finite], other[finite]
     gaps = (logits - (one + other) / 2).norm(dim=1) / ((one - other).norm(dim=1) / 2 + 1e-9)
-    return float(gaps.median())
+    return float(gaps.median()) if len(gaps) else 0.0
 
 
 def _short(name: str) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.api import Check, Examples, Images, Student, SubmissionError
+from harness.api.logits import predicted_classes
 from harness.api.weights import stored_tensors
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class Reference:
             SubmissionError: it cannot be run.
         """
         logits = student.logits(sample.images)
-        predictions = logits.argmax(dim=1)
+        predictions = predicted_classes(logits)
         right = predictions == sample.labels
         guesses = not more_than(int(right.sum()), len(sample), sample.guessing)
         return cls(logits, predictions, right, guesses)
@@ -107,7 +108,7 @@ def scrub_check(student: Student, sample: Sample, reference: Reference, seed: in
             if error.status != "rejected":
                 raise
             return Check.passed(name, "with its weights shuffled the network gives no usable answer, as it should")
-        kept.append(int((logits.argmax(dim=1) == sample.labels[part]).sum()))
+        kept.append(int((predicted_classes(logits) == sample.labels[part]).sum()))
     shares = [hits / quarter for hits in kept]
     shown = " and ".join(f"{100 * share:.1f} %" for share in shares)
     floor = sample.guessing + _MIN_KEPT_SHARE * (reference.accuracy - sample.guessing)
@@ -167,6 +168,18 @@ def image_noise_check(student: Student, sample: Sample, reference: Reference, *,
     return Check.passed(name, f"{changes} when each pixel changes by one level of 255")
 
 
+def scale(logits: Tensor) -> float:
+    """The size of the largest finite logit."""
+    return float(logits.nan_to_num(nan=0.0, posinf=0.0, neginf=0.0).abs().max())
+
+
+def gaps(one: Tensor, other: Tensor) -> Tensor:
+    """The largest difference between the logits of each image; infinite where only one of two is not a number."""
+    equal = (one == other) | (one.isnan() & other.isnan())
+    apart = (one - other).abs().nan_to_num(nan=float("inf"), posinf=float("inf"))
+    return apart.masked_fill(equal, 0).amax(dim=1)
+
+
 @dataclass(frozen=True)
 class _Changes:
     """How predictions changed under a probe that honest networks do not notice."""
@@ -179,7 +192,7 @@ class _Changes:
 
     @classmethod
     def of(cls, reference: Reference, sample: Sample, logits: Tensor, part: slice) -> _Changes:
-        after = logits.argmax(dim=1)
+        after = predicted_classes(logits)
         before, right = reference.predictions[part], reference.right[part]
         right_after = after == sample.labels[part]
         return cls(

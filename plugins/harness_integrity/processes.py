@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.api import Check, Metric, Student, SubmissionError
-from harness_integrity.probes import SURE, Reference, Sample, broken, generator
+from harness.api.logits import predicted_classes
+from harness_integrity.probes import SURE, Reference, Sample, broken, gaps, generator, scale
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -66,26 +67,26 @@ def batch_check(
         again = Answers("a second time", repeated, student.logits(sample.picked(repeated)))
     except SubmissionError as error:
         return broken(name, "the images were given a second time", error)
-    scale = float(reference.logits.abs().max())
+    size = scale(reference.logits)
     different, largest = [], 0.0
     for each in (*fresh, again):
-        gap = (each.logits - reference.logits[each.rows]).abs().amax(dim=1)
+        gap = gaps(each.logits, reference.logits[each.rows])
         largest = max(largest, float(gap.max()))
-        count = int((gap > tolerance * scale).sum())
+        count = int((gap > tolerance * size).sum())
         if count:
-            changed = int((each.logits.argmax(dim=1) != reference.predictions[each.rows]).sum())
+            changed = int((predicted_classes(each.logits) != reference.predictions[each.rows]).sum())
             different.append(f"{count} of {len(each.rows)} {each.how} ({changed} in the class)")
     if different:
         return Check.failed(
             name,
             f"The same images with the same weights get other logits, off by up to {largest:.3g} where the largest is "
-            f"{scale:.3g}: {', '.join(different)}; the first two in a second process. The network uses other images of "
+            f"{size:.3g}: {', '.join(different)}; the first two in a second process. The network uses other images of "
             "the batch, remembers earlier ones, learns from them, or draws random numbers: often BatchNorm or dropout "
             "left in training mode by mistake. This does not say which, or that it was meant.",
             "look for training=True, .train() in forward, dropout by hand, and attributes written in forward",
         )
     return Check.passed(
-        name, f"alone, among others, again and in a second process: the same logits within {largest / (scale or 1):.1g}"
+        name, f"alone, among others, again and in a second process: the same logits within {largest / (size or 1):.1g}"
     )
 
 
@@ -139,9 +140,11 @@ def _other_classes(sample: Sample, answers: Answers, graded: Sequence[int], tole
     import torch
 
     classes = torch.tensor(graded)[sample.rows[answers.rows]]
-    best, chosen = answers.logits.max(dim=1)
-    behind = best - answers.logits.gather(1, classes[:, None])[:, 0]
-    return int(((chosen != classes) & (behind > tolerance * float(answers.logits.abs().max()))).sum())
+    chosen, named = predicted_classes(answers.logits), classes < answers.logits.shape[1]
+    of_class = answers.logits.gather(1, classes.where(named, 0)[:, None])[:, 0]
+    behind = answers.logits.amax(dim=1) - of_class
+    close = named & (behind <= tolerance * scale(answers.logits))
+    return int(((chosen != classes) & ~close).sum())
 
 
 def _less_than(hits: int, count: int, share: float) -> bool:

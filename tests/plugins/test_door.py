@@ -43,7 +43,7 @@ def test_there_is_a_door_for_each_need():
     assert [
         "harness.api",
         *(f"harness.api.{name}" for name in
-          ("boards", "charts", "files", "graphs", "statistics", "text", "web", "weights", "worker")),
+          ("boards", "charts", "files", "graphs", "logits", "statistics", "text", "web", "weights", "worker")),
     ] == DOORS  # fmt: skip
 
 

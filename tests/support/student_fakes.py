@@ -52,7 +52,7 @@ def student_of(
     described = model.describe({**weights, **{f"{name}_mask": mask for name, mask in outside.items()}}, tuple(outside))
     facts = ModelFacts.model_validate(
         {
-            **outline.model_dump(),
+            **outline.model_dump(exclude={"tied", "versions"}),
             **described.model_dump(),
             "source": "model.py line 1",
             "weights_format": decoded.format,

@@ -1,6 +1,6 @@
 # Answers with NaN.
 # expect: rejected
-# reason: NaN or infinite logits for 64 of 64 images
+# reason: NaN logits for all 64 images
 from attack import Honest
 
 

@@ -1,6 +1,6 @@
 # Answers with doubles that no single-precision number can hold.
 # expect: rejected
-# reason: NaN or infinite logits for 64 of 64 images
+# reason: NaN or infinite logits for all 64 images
 from attack import Honest
 
 

@@ -208,7 +208,7 @@ def test_every_form_is_recognised_by_one_format_whatever_its_name(tmp_path: Path
     np.savez(tmp_path / "d.npz", a=np.zeros(2))
     (tmp_path / "e").write_bytes(pickle.dumps([1, 2]))
     torch.jit.script(torch.nn.ReLU()).save(tmp_path / "f")  # type: ignore[no-untyped-call]
-    expected = ["torch-zip", "torch-legacy", "safetensors", "npz", "hw7-pickle", "torch-zip"]
+    expected = ["torch-zip", "torch-legacy", "safetensors", "npz", "hw7-pickle", "torchscript"]
     for path, name in zip(sorted(tmp_path.iterdir()), expected, strict=True):
         with path.open("rb") as file:
             assert [each.name for each in FORMATS.values() if each.recognises(file)] == [name]
