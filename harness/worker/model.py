@@ -134,7 +134,7 @@ class Model:
         own = nn.Module.state_dict(self.module)
         state = OrderedDict((name, _as_laid_out(each, own.get(name))) for name, each in tensors.items())
         for name in [name for name, each in state.items() if each.layout in _COMPRESSED]:
-            own[name].data = state.pop(name)  # torch copies these only where as many elements are kept
+            self._replace(name, state.pop(name))  # torch copies these only where as many elements are kept
         _load(self.module, state, self._metadata, strict=False)
 
     def adopt(self, tensors: Mapping[str, Tensor], versions: Mapping[str, int]) -> dict[str, Tensor]:
@@ -251,6 +251,13 @@ class Model:
         path, _, parameter = name.rpartition(".")
         return nn.Module.get_submodule(self.module, path), parameter
 
+    def _replace(self, name: str, tensor: Tensor) -> None:
+        owner, last = self._owner(name)
+        if last in owner._parameters:  # noqa: SLF001
+            owner._parameters[last] = nn.Parameter(tensor, requires_grad=False)  # noqa: SLF001
+        else:
+            owner._buffers[last] = tensor  # noqa: SLF001
+
     def _tensors(self) -> list[Any]:
         owners = modules_of(self.module)
         return [tensor for each in owners for tensor in (*each._parameters.values(), *each._buffers.values())]  # noqa: SLF001
@@ -293,8 +300,9 @@ def _as_laid_out(tensor: Tensor, own: Any) -> Tensor:
     """Sparse where the module's own tensor is: torch does not copy dense tensors into sparse ones."""
     if not isinstance(own, Tensor) or own.layout == torch.strided or tensor.layout != torch.strided:
         return tensor
-    block = {"blocksize": own.values().shape[1:3]} if own.layout in _COMPRESSED[2:] else {}
-    return tensor.to_sparse(layout=own.layout, **block)
+    if own.layout in _COMPRESSED[2:]:
+        return tensor.to_sparse(layout=own.layout, blocksize=own.values().shape[1:3])
+    return tensor.to_sparse(layout=own.layout)
 
 
 def _named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
