@@ -19,6 +19,7 @@ from harness.contracts.network import Network
 from harness.contracts.sources import WorkerHalf
 from harness.errors import SubmissionError
 from harness.graph.tensors import bound, perhaps_constructed, reproduced
+from harness.networks.bare_sources import write_bare
 from harness.networks.checkpoint import CheckpointNetwork, facts_of
 from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
@@ -262,6 +263,8 @@ class SandboxedStudent(GradedNetwork):
         asked = perhaps_constructed(traced.graph)
         if not asked:
             return frozenset()
+        # Whoever has seen the weights must not be there to tell the other.
+        self.session.close()
         with self._sources_alone():
             again = self._built_again()
         return reproduced(asked, {**traced.constants, **bound(traced.graph, self.weights)}, again)
@@ -285,22 +288,21 @@ class SandboxedStudent(GradedNetwork):
 
     @contextmanager
     def _sources_alone(self) -> Iterator[None]:
-        """Everything but sources is out of every worker's sight: what a class reads from a file was not constructed."""
-        folder, sources = self.submission.folder, set(self.submission.sources)
-        hidden = [each.relative_to(folder) for each in folder.rglob("*") if each.is_file()]
+        """Instead of the submission there is a folder of the same name that holds the code of its sources and nothing
+        else: what a class reads from a file, a comment or a folder's name was not constructed.
+        """
+        folder = self.submission.folder
         with tempfile.TemporaryDirectory(prefix="harness-hidden-") as elsewhere:
-            moved = [
-                (folder / each, Path(elsewhere, str(number)))
-                for number, each in enumerate(hidden)
-                if each not in sources
-            ]
-            for file, place in moved:
-                shutil.move(file, place)
+            whole = Path(elsewhere, "whole")
+            shutil.move(folder, whole)
             try:
+                folder.mkdir()
+                for each in self.submission.sources:
+                    write_bare(whole / each, folder / each)
                 yield
             finally:
-                for file, place in moved:
-                    shutil.move(place, file)
+                shutil.rmtree(folder, ignore_errors=True)
+                shutil.move(whole, folder)
 
     def _worker(self) -> Worker:
         return self._box.worker(self.submission.folder, self._usage, self._stopping)
@@ -325,20 +327,22 @@ class SandboxedStudent(GradedNetwork):
         self._import_and_build(session, other_random_numbers=True)
 
     def _import_and_build(self, session: WorkerSession, *, other_random_numbers: bool = False) -> tuple[Opened, Built]:
-        opened = self._read(session, self._entry_points)
+        opened = self._read(session, self._entry_points, other_random_numbers=other_random_numbers)
         self._on_stage("building")
-        request = self.construction.model_copy(update={"other_random_numbers": other_random_numbers})
         doing, seconds = "building the network and trying it on an empty image", self.rules.limits.build_seconds
-        return opened, session.ask(request, doing=doing, seconds=seconds).said
+        return opened, session.ask(self.construction, doing=doing, seconds=seconds).said
 
     def _read_only(self, session: WorkerSession) -> None:
         self._literal_bytes = self._read(session, ()).literal_bytes
 
-    def _read(self, session: WorkerSession, entry_points: tuple[str, ...]) -> Opened:
+    def _read(
+        self, session: WorkerSession, entry_points: tuple[str, ...], *, other_random_numbers: bool = False
+    ) -> Opened:
         request = Open(
             formats=tuple(self._format_modules),
             sources=tuple(each.as_posix() for each in self.submission.sources),
             entry_points=entry_points,
+            other_random_numbers=other_random_numbers,
         )
         seconds = self.rules.limits.import_seconds
         return session.ask(request, doing="importing the submission", seconds=seconds).said
