@@ -261,6 +261,8 @@ class SandboxedStudent(GradedNetwork):
         asked = perhaps_constructed(traced.graph)
         if not asked:
             return frozenset()
+        # Whoever has seen the weights must not be there to tell the other.
+        self.session.close()
         with sources_alone(self.submission):
             again = self._built_again()
         return reproduced(asked, {**traced.constants, **bound(traced.graph, self.weights)}, again)
@@ -305,20 +307,22 @@ class SandboxedStudent(GradedNetwork):
         self._import_and_build(session, other_random_numbers=True)
 
     def _import_and_build(self, session: WorkerSession, *, other_random_numbers: bool = False) -> tuple[Opened, Built]:
-        opened = self._read(session, self._entry_points)
+        opened = self._read(session, self._entry_points, other_random_numbers=other_random_numbers)
         self._on_stage("building")
-        request = self.construction.model_copy(update={"other_random_numbers": other_random_numbers})
         doing, seconds = "building the network and trying it on an empty image", self.rules.limits.build_seconds
-        return opened, session.ask(request, doing=doing, seconds=seconds).said
+        return opened, session.ask(self.construction, doing=doing, seconds=seconds).said
 
     def _read_only(self, session: WorkerSession) -> None:
         self._literal_bytes = self._read(session, ()).literal_bytes
 
-    def _read(self, session: WorkerSession, entry_points: tuple[str, ...]) -> Opened:
+    def _read(
+        self, session: WorkerSession, entry_points: tuple[str, ...], *, other_random_numbers: bool = False
+    ) -> Opened:
         request = Open(
             formats=tuple(self._format_modules),
             sources=tuple(each.as_posix() for each in self.submission.sources),
             entry_points=entry_points,
+            other_random_numbers=other_random_numbers,
         )
         seconds = self.rules.limits.import_seconds
         return session.ask(request, doing="importing the submission", seconds=seconds).said

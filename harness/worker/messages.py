@@ -182,6 +182,8 @@ class Open(Request[Opened]):
     sources: tuple[str, ...]
     entry_points: tuple[str, ...]
     """Names, the first that is there counts; none: the sources are only read."""
+    other_random_numbers: bool = False
+    """Whether from now on every draw of random numbers gives others than usual, whatever seed the code sets."""
 
 
 class Decode(Request[Decoded]):
@@ -205,8 +207,6 @@ class Build(Request[Built]):
     """[channels, height, width]."""
     entry_points: tuple[str, ...] = ()
     """Instead of those of `Open`."""
-    other_random_numbers: bool = False
-    """Whether every draw of random numbers gives others than usual, whatever seed the code sets."""
     variant: str | None = None
     """Under which name to hold it beside the network that is graded; None: it is that network."""
 

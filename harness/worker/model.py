@@ -300,15 +300,9 @@ def _as_laid_out(tensor: Tensor, own: Any) -> Tensor:
     """Sparse where the module's own tensor is: torch does not copy dense tensors into sparse ones."""
     if not isinstance(own, Tensor) or own.layout == torch.strided or tensor.layout != torch.strided:
         return tensor
-<<<<<<< Updated upstream
     if own.layout in _COMPRESSED[2:]:
         return tensor.to_sparse(layout=own.layout, blocksize=own.values().shape[1:3])
     return tensor.to_sparse(layout=own.layout)
-=======
-    block = tuple(own.values().shape[1:3]) if own.layout in _COMPRESSED[2:] else None
-    sparse: Tensor = tensor.to_sparse(layout=own.layout, blocksize=block)
-    return sparse
->>>>>>> Stashed changes
 
 
 def _named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
