@@ -16,6 +16,8 @@ from torch.fx import Node
 from harness.graph.operators import operators
 
 _BATCH_NORM = "aten.batch_norm.default"
+_TRAINING = ("train", "training", "use_input_stats")
+"""What operators call the argument that makes them train."""
 
 
 def made_functional(exported: ExportedProgram) -> bool:
@@ -32,11 +34,18 @@ def made_functional(exported: ExportedProgram) -> bool:
             if twin is None:
                 return False
             replaced[node] = twin
-        elif not _is_pick(node) and str(target) not in operators():
+        elif not _is_pick(node) and (str(target) not in operators() or _trains(node)):
             return False
     for node, twin in replaced.items():
         node.target = twin
     return True
+
+
+def _trains(node: Node) -> bool:
+    """Whether a call draws random numbers or looks at the whole batch; decomposed, it says so by its name."""
+    schema = node.target._schema.arguments if isinstance(node.target, torch._ops.OpOverload) else ()  # noqa: SLF001
+    given = {**dict(zip((each.name for each in schema), node.args, strict=False)), **node.kwargs}
+    return any(given.get(name) is True for name in _TRAINING)
 
 
 def _functional(node: Node) -> Any | None:
