@@ -13,6 +13,11 @@ medians are printed.
     fresh Python   benchmarks/by_hand.py once for each submission
     gradescope     benchmarks/gradescope_tests.py once for each submission
     harness        `harness.grading.grader.grade_all` in the sandbox; its zygotes, started once a run, counted apart
+    integrity      the same, and the check of integrity as well
+
+The start is from the choice of the sandbox until a worker can be forked for each processor, with the self-test
+remembered. Beside the clock stand the seconds of processor time that each contender used, which a busy machine changes
+less.
 """
 
 from __future__ import annotations
@@ -20,13 +25,14 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
+import resource
 import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import by_hand
@@ -56,29 +62,43 @@ def main() -> None:
 
 
 def compare(submissions: int, rounds: int, sandbox: str) -> None:
-    print(f"{submissions} submissions, {rounds} rounds, {PROCESSORS} processors, sandbox {sandbox}; seconds each")
+    print(
+        f"{submissions} submissions, {rounds} rounds, {PROCESSORS} processors, sandbox {sandbox}; seconds each (of processor time)"
+    )
     taken: dict[str, list[float]] = {name: [] for name in CONTENDERS}
+    used: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     starts: list[float] = []
+    run_alone("harness", 1, sandbox)  # the self-test is remembered from now on
     for _ in range(rounds):
         for name in CONTENDERS:
-            seconds, *start = run_alone(name, submissions, sandbox)
+            (seconds, *start), processor = run_alone(name, submissions, sandbox)
             taken[name].append(seconds / submissions)
+            used[name].append(processor / submissions)
             starts += start
-        print("  ".join(f"{name} {each[-1]:.2f}" for name, each in taken.items()), flush=True)
+        each_took = (f"{name} {taken[name][-1]:.2f} ({used[name][-1]:.2f})" for name in CONTENDERS)
+        print("  ".join(each_took), flush=True)
     best = [min(pair) for pair in zip(taken["best-processes"], taken["best-threads"], strict=True)]
     for name, each in {"best loop": best, **taken}.items():
         speeds = [fastest / seconds for fastest, seconds in zip(best, each, strict=True)]
         print(f"{name:15} {statistics.median(speeds):5.2f} of the best possible loop")
     against = [slow / ours for slow, ours in zip(taken["gradescope"], taken["harness"], strict=True)]
     print(f"harness: {statistics.median(against):.1f} times gradescope-utils; start {statistics.median(starts):.1f} s")
+    more = [with_it / without for with_it, without in zip(taken["integrity"], taken["harness"], strict=True)]
+    print(f"integrity: {statistics.median(more):.2f} times as long as without")
 
 
-def run_alone(name: str, submissions: int, sandbox: str) -> list[float]:
-    """A process of its own, so that no contender inherits threads, memory or settings from another."""
+def run_alone(name: str, submissions: int, sandbox: str) -> tuple[list[float], float]:
+    """Its figures and its processor time, imports included.
+
+    It gets a process of its own, so that no contender inherits threads, memory or settings from another.
+    """
     words = [sys.executable, __file__, "--only", name, "--submissions", str(submissions), "--sandbox", sandbox]
     environment = {**os.environ, **(MALLOC if name.startswith("best") else {})}
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(words, check=True, capture_output=True, text=True, env=environment)
-    return [float(each) for each in done.stdout.split()]
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return [float(each) for each in done.stdout.split()], processor
 
 
 def best_processes(folders: Sequence[Path], _: str) -> list[float]:
@@ -128,7 +148,7 @@ def script(name: str) -> Callable[[Sequence[Path], str], list[float]]:
     return run
 
 
-def harness(folders: Sequence[Path], sandbox_name: str) -> list[float]:
+def harness(folders: Sequence[Path], sandbox_name: str, more: Collection[str] = ()) -> list[float]:
     torch.set_num_threads(1)
     from class_size import counted
 
@@ -138,7 +158,7 @@ def harness(folders: Sequence[Path], sandbox_name: str) -> list[float]:
     from harness.submission.discovery import discover
 
     plugins = Plugins.installed()
-    assignment = counted(plugins)
+    assignment = counted(plugins, more=more)
     started = time.perf_counter()
     sandbox = choose(sandbox_name)
     boxes = [sandbox.box() for _ in range(PROCESSORS)]
@@ -148,9 +168,16 @@ def harness(folders: Sequence[Path], sandbox_name: str) -> list[float]:
         each.__exit__(None, None, None)
     ready = time.perf_counter()
     hand_ins = discover(folders, mode="single")
-    results = grade_all(assignment, hand_ins, plugins=plugins, sandbox=sandbox, jobs=PROCESSORS)
+    results = list(grade_all(assignment, hand_ins, plugins=plugins, sandbox=sandbox, jobs=PROCESSORS))
     check([result.metrics["accuracy"].value for result in results])
-    return [time.perf_counter() - ready, ready - started]
+    assert all(result.network is not None and result.network.verified for result in results), results[0].network
+    taken = time.perf_counter() - ready
+    sandbox.close()  # what the zygotes used counts when they have ended
+    return [taken, ready - started]
+
+
+def integrity(folders: Sequence[Path], sandbox_name: str) -> list[float]:
+    return harness(folders, sandbox_name, ("integrity",))
 
 
 def check(accuracies: Sequence[float]) -> None:
@@ -164,6 +191,7 @@ CONTENDERS = {
     "fresh": script("by_hand.py"),
     "gradescope": script("gradescope_tests.py"),
     "harness": harness,
+    "integrity": integrity,
 }
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _PRINTED_BYTES = 64 * 2**10
 _WATCH_SECONDS = 0.05
 _LAST_WORDS_SECONDS = 5.0
+_TREE_SECONDS = 0.5
+_PAGE_BYTES, _TICKS = (os.sysconf(name) if hasattr(os, "sysconf") else 1 for name in ("SC_PAGE_SIZE", "SC_CLK_TCK"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,32 +260,59 @@ class _Tree:
     """A process and what it started; the tree is looked up anew twice a second, its members read every time."""
 
     def __init__(self, pid: int) -> None:
-        self._root = psutil.Process(pid)
-        self._members: list[psutil.Process] = [self._root]
+        self._root = pid
+        self._members = [pid]
         self._looked_at = time.monotonic()
 
     def use(self) -> tuple[int, int, float]:
         """Resident bytes, threads, and seconds of processor time."""
-        self._look()
+        if time.monotonic() - self._looked_at >= _TREE_SECONDS:
+            self._look()
         used, threads, seconds = 0, 0, 0.0
-        for process in self._members:
-            with contextlib.suppress(psutil.Error), process.oneshot():
-                times = process.cpu_times()
-                used += process.memory_info().rss
-                threads += process.num_threads()
-                seconds += times.user + times.system
+        for member in self._members:
+            with contextlib.suppress(OSError, psutil.Error):
+                resident, its_threads, its_seconds = _use_of(member)
+                used += resident
+                threads += its_threads
+                seconds += its_seconds
         return used, threads, seconds
 
     def kill(self) -> None:
-        self._looked_at = 0.0
         self._look()
-        for process in reversed(self._members):
-            with contextlib.suppress(psutil.Error):
-                process.kill()
+        for member in reversed(self._members):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.kill(member, signal.SIGKILL)
 
     def _look(self) -> None:
-        if time.monotonic() - self._looked_at < 0.5:
-            return
         self._looked_at = time.monotonic()
+        self._members = _tree(self._root)
+
+
+def _use_of(pid: int) -> tuple[int, int, float]:
+    """Resident bytes, threads, and seconds of processor time of one process.
+
+    Asked twenty times a second for each worker: one file of a known format (`man 5 proc_pid_stat`), where there is one,
+    costs a tenth of what psutil reads.
+    """
+    if sys.platform != "linux":
+        process = psutil.Process(pid)
+        times = process.cpu_times()
+        return process.memory_info().rss, process.num_threads(), times.user + times.system
+    # The name, in parentheses, may be anything.
+    fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    ticks = int(fields[11]) + int(fields[12])
+    return int(fields[21]) * _PAGE_BYTES, int(fields[17]), ticks / _TICKS
+
+
+def _tree(pid: int) -> list[int]:
+    """A process and its descendants, parents first."""
+    if not Path(f"/proc/self/task/{os.getpid()}/children").is_file():
         with contextlib.suppress(psutil.Error):
-            self._members = [self._root, *self._root.children(recursive=True)]
+            return [pid, *(each.pid for each in psutil.Process(pid).children(recursive=True))]
+        return [pid]
+    found = [pid]
+    for each in found:
+        for listed in Path(f"/proc/{each}/task").glob("*/children"):
+            with contextlib.suppress(OSError):
+                found += map(int, listed.read_text().split())
+    return found

@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.optimize import brentq
 
 from harness_kd.catalogue import Formula, hard_coded_alpha
 from harness_kd.factors import (
@@ -110,6 +109,8 @@ def _holds(formula: Formula, others: Sequence[tuple[Case, float]]) -> bool:
 
 def _solved(case: Case, value: float) -> list[float]:
     """Temperatures, to three decimals, at which the right soft half, or one without T², has that value."""
+    from scipy.optimize import brentq
+
     grid = np.geomspace(0.2, 100, 120)
     found: list[float] = []
     for power in (2, 0):
