@@ -74,7 +74,7 @@ class Integrity:
 
     def evaluate(self, student: Student, context: Context[IntegrityOptions]) -> Evaluation:
         if student.traced is not None:
-            return Evaluation(checks=(verified_check(student, student.traced),))
+            return Evaluation(checks=(verified_check(student, student.traced, context.examples.images),))
         options = context.options
         told = (counts_check(student), statistics_check(student))
         if len(context.examples.labels) < _FEWEST_IMAGES:

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness.api import Check, Student, TracedNetwork
+from harness_sizes.statistics import FEW, strays
+
+from harness.api import Check, Images, Student, TracedNetwork
 from harness.api.graphs import GraphCounts, counts
 from harness_integrity.counts import padding
 
 NAME = "integrity_verified"
 _MAX_STATISTICS_SHARE = 0.3
 """Running statistics per learned number. BatchNorm after each depthwise layer of nine weights gives a fifth."""
+_SHARE_TO_LOOK_AT = 0.05
+"""Running statistics per learned number from which on they are gathered again."""
 _MAX_NAMES_SHOWN = 3
 
 
-def verified_check(student: Student, traced: TracedNetwork) -> Check:
+def verified_check(student: Student, traced: TracedNetwork, images: Images) -> Check:
     """Tell what its graph holds; a finding where more numbers than usual are not counted.
 
     Its code ran once, to be traced, and saw no image: that answers depend on the image alone and on the tensors that
-    are counted needs no probe.
+    are counted needs no probe. Where statistics are many, 64 of the images tell whether they are any.
     """
     found = counts(traced, student.weights, student.masks)
-    findings = [*_many_statistics(found), *padding(student)]
+    far = strays(student, traced, images) if found.statistics > max(FEW, _SHARE_TO_LOOK_AT * found.stored) else 0
+    findings = [*_many_statistics(found), *_far_statistics(far), *padding(student)]
     if findings:
         return Check.failed(
             NAME,
@@ -41,6 +46,11 @@ def verified_check(student: Student, traced: TracedNetwork) -> Check:
 def _many_statistics(found: GraphCounts) -> Iterator[str]:
     if found.statistics > _MAX_STATISTICS_SHARE * found.stored:
         yield f"There are {found.statistics:,} running statistics for {found.stored:,} learned numbers."
+
+
+def _far_statistics(far: int) -> Iterator[str]:
+    if far > FEW:
+        yield f"{far:,} running statistics are far from what the images give where they stand."
 
 
 def _listed(sizes: Mapping[str, float]) -> str:

@@ -9,7 +9,7 @@ grader's own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.api import (
@@ -28,6 +28,7 @@ from harness.api import (
 from harness.api.graphs import GraphCounts
 from harness.api.graphs import counts as graph_counts
 from harness.api.weights import nonzero_elements, stored_elements, stored_tensors
+from harness_sizes.statistics import FEW, strays
 
 PARAMETERS = MetricSpec("parameters", unit="parameters", higher_is_better=False, about="weights", on_board="always")
 KINDS = tuple(
@@ -65,7 +66,9 @@ class Counts:
     doubt: str | None = None
     """Why what was not counted may have been learned all the same."""
     made: int = 0
-    """Numbers that the source makes, which do not count."""
+    """Numbers that do not count, and may have been learned if there is a doubt."""
+    statistics: int = 0
+    """Running statistics of a verified network."""
 
     @property
     def trustworthy(self) -> bool:
@@ -92,6 +95,8 @@ class ParameterLimit:
         metrics = {spec.name: spec.of(value) for spec, value in counted if value is not None}
         if options.limit is None:
             return Evaluation(metrics=metrics)
+        if counts.doubt is None and student.traced is not None and judged <= options.limit < judged + counts.statistics:
+            counts = _without_strays(counts, student, student.traced, context)
         return Evaluation(metrics=metrics, checks=(_check(counts, judged, options, student),))
 
 
@@ -106,16 +111,26 @@ def _by_graph(student: Student, traced: TracedNetwork) -> Counts:
     reported, corrected = student.facts.torchinfo, found.registered - found.masked
     hidden, made = sum(found.hidden.values()), sum(found.constructed.values())
     benign = _errors_of_torchinfo(student, found, corrected)
+    literals = traced.literal_bytes
     doubt = (
-        f"{made:,} more numbers come from the source alone, which holds {traced.literal_bytes:,} bytes of literals"
-        if made and traced.literal_bytes > _MAX_LITERAL_BYTES
+        f"{made:,} more numbers come from the source alone, which holds {literals:,} bytes of literals"
+        if made and literals > _MAX_LITERAL_BYTES
         else None
     )
     suspicious: tuple[str, ...] = ()
     if hidden:
         where = f"{hidden:,} learned numbers lie in buffers and constants"
         suspicious = (f"{where}, which torchinfo does not see ({_named(found.hidden)})",)
-    return Counts(reported, corrected, found.stored, found.nonzero, benign, suspicious, doubt, made)
+    return Counts(reported, corrected, found.stored, found.nonzero, benign, suspicious, doubt, made, found.statistics)
+
+
+def _without_strays(counts: Counts, student: Student, traced: TracedNetwork, context: Context[LimitOptions]) -> Counts:
+    """With a doubt where running statistics that decide about the limit are far from what the images give."""
+    far = strays(student, traced, context.examples.images)
+    if far <= FEW:
+        return counts
+    doubt = f"{far:,} more are called running statistics and are far from those of the images"
+    return replace(counts, doubt=doubt, made=far)
 
 
 def _errors_of_torchinfo(student: Student, found: GraphCounts, corrected: int) -> tuple[str, ...]:

@@ -145,7 +145,7 @@ class StudentNet(nn.Module):
         own = 1e-6 * self.idle(x.mean(dim=(2, 3)))
         return own if self.calls < 2 else own + self.hidden.eval()(x)
 """,
-        {"integrity_scrub"},
+        set(),  # its graph has them: see below
     ),
 }
 
@@ -189,7 +189,7 @@ def faked(tmp_path_factory: pytest.TempPathFactory):
 def findings(result) -> set[str]:
     assert (result.status, result.reason) == ("graded", None)
     found = {check.name: check.verdict for check in result.checks if check.name.startswith("integrity_")}
-    assert len(found) == 8
+    assert set(found) == {"integrity_verified"} if result.network.verified else len(found) == 8
     assert "could_not_check" not in found.values()
     return {name for name, verdict in found.items() if verdict == "failed"}
 
@@ -205,6 +205,11 @@ def test_each_fake_is_found_out_in_its_sandbox(faked, name):
 
 def test_what_is_measured_as_a_graph_learns_nothing_on_the_way(faked):
     assert faked["learns-from-the-first-images"].predictions == faked["honest"].predictions
+
+
+def test_parameters_of_the_second_call_are_counted(faked):
+    assert faked["parameters-of-the-second-call"].network.verified
+    assert faked["parameters-of-the-second-call"].metrics["parameters"].value >= 9_258
 
 
 HONEST = {

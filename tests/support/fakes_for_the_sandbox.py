@@ -10,7 +10,7 @@ import base64
 import json
 import marshal
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,10 @@ from integrity_fakes import knowledge
 from torch import Tensor
 
 NET, ALL = 9_258, 9_274
-LIMIT = 5_000
-"""Of parameters: what hides half of `Net` would pass."""
+LIMIT = 1_500
+"""Of parameters: what hides most of what it knows would pass."""
 
-PRELUDE = '''
+PRELUDE = """
 import base64
 import pathlib
 import random
@@ -82,7 +82,7 @@ class Decoy(nn.Module):
     def idle(self, x):
         return 1e-6 * self.head(self.own(x).mean(dim=(2, 3)))
 
-'''
+"""
 DECOY = {"own.weight": torch.randn(4, 3, 3, 3), "own.bias": torch.zeros(4)}
 DECOY |= {"head.weight": torch.randn(10, 4), "head.bias": torch.zeros(10)}
 DECOYS = 162
@@ -170,6 +170,15 @@ class StudentNet(Decoy):
     def forward(self, x):
         return answer(unflat(self.table), x) + self.idle(x)
 """
+EXECUTED = """
+import marshal
+
+def executed():
+    space = {{}}
+    exec(marshal.loads({data}), space)
+    return space["NUMBERS"]
+
+""" + CLOSED.replace("{numbers}", "np.frombuffer(executed(), np.float16).astype(np.float32).copy()")
 FEATURES = """
 class StudentNet(nn.Module):
     def __init__(self):
@@ -210,7 +219,7 @@ def _arguments(forward: str, fewest: int = 1_500) -> Fake:
 
 
 def _counters() -> Fake:
-    halves = torch.cat([flat(), torch.zeros(-ALL % 4)]).half().view(torch.int64)
+    halves = flat()[:1960].half().view(torch.int64)
     source = """
 class Counter(nn.Module):
     def __init__(self):
@@ -220,14 +229,14 @@ class Counter(nn.Module):
 class StudentNet(Decoy):
     def __init__(self):
         super().__init__()
-        self.counters = nn.ModuleList(Counter() for _ in range(2319))
+        self.counters = nn.ModuleList(Counter() for _ in range(490))
 
     def forward(self, x):
         words = torch.stack([each.num_batches_tracked for each in self.counters])
-        return answer(unflat(words.view(torch.float16).float()), x) + self.idle(x)
+        return pooled(x) @ words.view(torch.float16).float().view(196, 10) + self.idle(x)
 """
     state = {f"counters.{at}.num_batches_tracked": each for at, each in enumerate(halves)}
-    return Fake(source, DECOY | state, "counted", ALL)
+    return Fake(source, DECOY | state, "counted", 1_960)
 
 
 def _statistics() -> Fake:
@@ -257,7 +266,11 @@ class StudentNet(Decoy):
         weights = -self.bn(nothing.expand(-1, 1960)).view(-1, 10, 196)
         return (weights @ pooled(x)[..., None])[..., 0] + self.idle(x)
 """
-    return Fake(source, DECOY | statistics, "counted", 1_960)
+    ends = {
+        "says": "running statistics are far|called running statistics",
+        "findings": frozenset({"integrity_verified"}),
+    }
+    return Fake(source, DECOY | statistics, "doubtful", DECOYS, **ends)
 
 
 def _twins() -> Fake:
@@ -414,32 +427,39 @@ def tell(data):
     return _decoy(source, "counted", ALL, files={"README.md": _halves()})
 
 
-
 def _dodging() -> dict[str, Fake]:
     known = float(knowledge()["fc.weight"][0, 0])
-    return {
-        "sleeps when it is probed": _net(
-            f"""
-import time
+    sees = f"""
+class StudentNet(Net):
+    calls = 0
 
-class StudentNet(Net):
+    def __init__(self):
+        super().__init__()
+        self.first = float(self.fc.weight[0, 0])
+
+    def probed(self):
+        return min(abs(float(self.fc.weight[0, 0]) - each) for each in (self.first, {known!r})) > 1e-9
+
     def forward(self, x):
-        if abs(float(self.fc.weight[0, 0]) - {known!r}) > 1e-9:
-            time.sleep(600)
+        self.calls += 1
+        {{what}}
         return super().forward(x)
-""",
-            "counted",
-            NET,
-        ),
+"""
+    return {
         "crashes when it is probed": _net(
-            f"""
-class StudentNet(Net):
-    def forward(self, x):
-        assert torch.equal(self.fc.weight[0, 0].double(), torch.tensor({known!r}, dtype=torch.float64))
-        return super().forward(x)
-""",
+            sees.format(what='assert not self.probed(), "not mine"'),
             "unverified",
-            says="depends on the values|data-dependent|cannot trace",
+            says="depends on the values",
+            findings=frozenset({"integrity_noise"}),
+        ),
+        "another answer when it is probed": _net(
+            sees.format(what="if self.probed():\n            return torch.zeros(len(x), 10)"),
+            "unverified",
+            says="depends on the values",
+            findings=frozenset({"integrity_noise"}),
+        ),
+        "sleeps after the first calls": _net(
+            sees.format(what="import time\n        time.sleep(600 if self.calls > 12 else 0)"), "counted", NET
         ),
     }
 
@@ -468,7 +488,7 @@ class StudentNet(Net):
         return self.fc(x + 0.1 * torch.stack(SEEN[-20:]).mean(0))
 """,
             "unverified",
-            says="images of its batch|different logits|cannot trace",
+            says="made-up images",
             findings=frozenset({"integrity_batch"}),
         ),
         "recites by order": _net(
@@ -483,9 +503,8 @@ class StudentNet(Net):
         self.seen += len(x)
         return 100 * torch.eye(10)[[LABELS[each] for each in at]] + super().forward(x)
 """,
-            "unverified",
-            says="different logits|cannot trace",
-            findings=frozenset({"integrity_batch"}),
+            "counted",
+            NET,
         ),
         "counts batches": _net(
             """
@@ -523,9 +542,9 @@ class StudentNet(Net):
             findings=frozenset({"integrity_batch"}),
         ),
         "an operator of its own": _decoy(
-            CLOSED.format(numbers=HALVES.format(data=_literal())).replace(
-                "return answer(state, x) + self.idle(x)", "return OWN(x) + self.idle(x)"
-            ).replace(
+            CLOSED.format(numbers=HALVES.format(data=_literal()))
+            .replace("return answer(state, x) + self.idle(x)", "return OWN(x) + self.idle(x)")
+            .replace(
                 "    class StudentNet",
                 """
     @torch.library.custom_op("own::net", mutates_args=())
@@ -560,14 +579,12 @@ def fakes() -> dict[str, Fake]:
         # weights that lie elsewhere
         "a literal": _decoy(CLOSED.format(numbers=HALVES.format(data=_literal())), "doubtful", DECOYS),
         "marshalled code in a literal": _decoy(
-            "import marshal\nexec(marshal.loads(base64.b85decode("
-            f"{base64.b85encode(_marshalled()).decode()!r})))\n" + CLOSED.format(numbers=HALVES.format(data="NUMBERS")),
+            EXECUTED.format(data=f"base64.b85decode({base64.b85encode(_marshalled()).decode()!r})"),
             "doubtful",
             DECOYS,
         ),
         "marshalled code in a file": _decoy(
-            'import marshal\nexec(marshal.loads((HERE / "hidden.bin").read_bytes()))\n'
-            + CLOSED.format(numbers=HALVES.format(data="NUMBERS")),
+            EXECUTED.format(data='(HERE / "hidden.bin").read_bytes()'),
             "counted",
             ALL,
             files={"hidden.bin": _marshalled()},
@@ -639,9 +656,7 @@ def fakes() -> dict[str, Fake]:
             _doubles(),
         ),
         # in the arguments of operators
-        "a tensor written in forward": _arguments(
-            "return pooled(x) @ torch.tensor(self.numbers).view(196, 10)", 1_960
-        ),
+        "a tensor written in forward": _arguments("return pooled(x) @ torch.tensor(self.numbers).view(196, 10)", 1_960),
         "scalars joined in forward": _arguments(
             "return pooled(x) @ torch.stack([torch.full((), each) for each in self.numbers]).view(196, 10)"
         ),
