@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import SubmissionError
-from harness.networks.key_matching import closest, match_keys
+from harness.networks.key_matching import Mismatch, closest, match_keys
 from harness.networks.session import Answer, Weights
 from harness.networks.weights import joined, origins, refuse_non_finite, renamed
 from harness.worker.messages import Adopted, Built, Decoded
@@ -62,7 +62,7 @@ def fitted(
     older = [path for path, version in said.versions.items() if version < built.versions.get(path, version)]
     try:
         tensors, notes = match_keys(file, built.state, built.tied)
-    except SubmissionError as mismatch:
+    except Mismatch as mismatch:
         tensors, notes = _adopted(file, built, said.versions, adopt, mismatch)
     else:
         if older and tensors.keys() == file.keys():
@@ -92,7 +92,7 @@ def _adopted(
     built: Built,
     versions: Mapping[str, int],
     adopt: Callable[[Mapping[str, int], Weights], Answer[Adopted]],
-    mismatch: SubmissionError | None,
+    mismatch: Mismatch | None,
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     refuse_non_finite(file, ())
     renaming = closest(file, built.state, built.tied)

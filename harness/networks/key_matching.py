@@ -32,6 +32,10 @@ _PARTS = (
 """Names of the part to be graded, where several fit; the first counts."""
 
 
+class Mismatch(SubmissionError):
+    """Names or shapes of a file that are not the model's."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reading:
     """One way to take the names of a file: those of the file that are used -> those of the model."""
@@ -59,7 +63,8 @@ def match_keys(
         The renamed tensors, in their order, and notes on what was changed.
 
     Raises:
-        SubmissionError: no reading makes them match; the first differences and a likely cause are listed.
+        Mismatch: no reading makes them match; the first differences and a likely cause are listed.
+        SubmissionError: several parts of the file would match.
     """
     kept, notes = _without_extras(tensors, expected)
     best: tuple[int, _Reading, list[str]] | None = None
@@ -152,7 +157,8 @@ def _readings(kept: Mapping[str, Tensor], expected: Shapes) -> Iterator[_Reading
         yield _Reading(renamed, notes)
     tops = {name.partition(".")[0] for name in expected}
     bare = {name: _bare(name) for name in names}
-    for start in ({name: name for name in names}, bare) if _distinct(bare) else ({name: name for name in names},):
+    same = {name: name for name in names}
+    for start in (same, bare) if _distinct(bare) and bare != same else (same,):
         for prefix in _inner_prefixes(start.values(), expected):
             inside = {old: new.removeprefix(prefix) for old, new in start.items() if new.startswith(prefix)}
             beside = [old for old, new in inside.items() if _stands_beside(new, tops)]
@@ -312,7 +318,7 @@ def _old_statistics(tensors: Mapping[str, Tensor], expected: Shapes) -> list[str
     return [f"{len(missing)} num_batches_tracked are missing; they do not matter in evaluation"] if missing else []
 
 
-def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> SubmissionError:
+def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> Mismatch:
     kinds = [
         [each for each in problems if each.endswith(("from the file", "to the model")) == part and marked in each]
         for part, marked in ((False, ""), (True, "from the file"), (True, "to the model"))
@@ -321,7 +327,7 @@ def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> Submissi
     more = f"\n  … and {len(problems) - len(shown)} more" if len(problems) > len(shown) else ""
     listed = "".join(f"\n  {each}" for each in shown)
     reason = f"the weights do not fit the model: {len(problems)} differences{listed}{more}"
-    return SubmissionError("rejected", reason, _cause(shapes, expected))
+    return Mismatch("rejected", reason, _cause(shapes, expected))
 
 
 def _cause(shapes: Shapes, expected: Shapes) -> str:
