@@ -19,6 +19,8 @@ _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped
 _PROFILER = ("total_ops", "total_params")
 _STATISTICS = ("running_mean", "running_var")
 _MAX_NAMES_SHOWN = 3
+_MAX_PREFIXES = 64
+_MAX_NAME = 60
 _BESIDE = re.compile(
     r"(?:.*_)?(?:loss(?:es)?|loss_?f(?:n|unc(?:tion)?)?|criterion|criteria|crit|teachers?|metrics?)(?:_.*|\d+)?|"
     r"teacher(?:_?net|_?model)?|t_?net|(?:kd|ce|kl|distill?)(?:_?loss)?|discriminator",
@@ -171,19 +173,20 @@ def _readings(kept: Mapping[str, Tensor], expected: Shapes) -> Iterator[_Reading
 
 def _stands_beside(name: str, tops: set[str]) -> bool:
     top = name.partition(".")[0]
-    return top not in tops and bool(_BESIDE.fullmatch(top))
+    return top not in tops and len(top) <= _MAX_NAME and bool(_BESIDE.fullmatch(top))
 
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - _MAX_NAMES_SHOWN} more" if len(names) > _MAX_NAMES_SHOWN else ""
-    return ", ".join(names[:_MAX_NAMES_SHOWN]) + more
+    return ", ".join(each[:_MAX_NAME] for each in names[:_MAX_NAMES_SHOWN]) + more
 
 
 def _inner_prefixes(names: Iterable[str], expected: Shapes) -> list[str]:
     """Where in the file the model's first name stands, '' included."""
     first = next((name for name in _unpruned(expected) if not name.endswith("num_batches_tracked")), "")
     plain = _unpruned(dict.fromkeys(names, ()))
-    return [name.removesuffix(first) for name in plain if name == first or name.endswith(f".{first}")]
+    found = [name.removesuffix(first) for name in plain if name == first or name.endswith(f".{first}")]
+    return found[:_MAX_PREFIXES]
 
 
 def _renamings(names: list[str], expected: list[str]) -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
