@@ -70,10 +70,9 @@ def _refuse_quantised(module: nn.Module, entry: Located) -> None:
 
 
 def _packs(module: nn.Module) -> bool:
-    return any("_packed_params" in name for name in vars(module)) or any(
-        "_packed_params" in name
-        for name in module._modules  # noqa: SLF001
-    )
+    """Whether it keeps weights so; FloatFunctional, which stands in networks before they are converted, keeps none."""
+    kept = (*vars(module), *module._modules)  # noqa: SLF001
+    return any("_packed" in name or name == "_all_weight_values" for name in kept)
 
 
 def _called(entry: Located, arguments: Mapping[str, Any]) -> Any:
