@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import SubmissionError
-from harness.networks.key_matching import closest, match_keys
+from harness.networks.key_matching import Mismatch, closest, match_keys
 from harness.networks.session import Answer, Weights
 from harness.networks.weights import joined, origins, refuse_non_finite, renamed
 from harness.worker.messages import Adopted, Built, Decoded
@@ -23,6 +24,8 @@ _CONVERT = (
     "and hand in the new one"
 )
 _MOST_DIMENSIONS = 4
+_PIECES = (2, 3, 4)
+"""Into how many equal pieces a hook may take a tensor apart, or put it together from."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,7 @@ def fitted(
     older = [path for path, version in said.versions.items() if version < built.versions.get(path, version)]
     try:
         tensors, notes = match_keys(file, built.state, built.tied)
-    except SubmissionError as mismatch:
+    except Mismatch as mismatch:
         tensors, notes = _adopted(file, built, said.versions, adopt, mismatch)
     else:
         if older and tensors.keys() == file.keys():
@@ -92,7 +95,7 @@ def _adopted(
     built: Built,
     versions: Mapping[str, int],
     adopt: Callable[[Mapping[str, int], Weights], Answer[Adopted]],
-    mismatch: SubmissionError | None,
+    mismatch: Mismatch | None,
 ) -> tuple[dict[str, Tensor], tuple[str, ...]]:
     refuse_non_finite(file, ())
     renaming = closest(file, built.state, built.tied)
@@ -107,15 +110,13 @@ def _adopted(
         reason = answer.said.refused or "names or shapes differ"
         raise SubmissionError("rejected", f"the network does not load the weights file: {reason}", _CONVERT)
     tensors: dict[str, Tensor] = {}
-    by_size: dict[int, list[Tensor]] = {}
-    for each in sent.values():
-        by_size.setdefault(each.numel(), []).append(each)
+    known = _Known(sent)
     for name, each in answer.tensors.items():
         if name not in built.state and name not in sent:
             raise SubmissionError(
                 "rejected", f"loading the weights file gives the network {name!r}, which it is not built with", _CONVERT
             )
-        own = _in_file(name, each, sent, by_size)
+        own = known.like(name, each)
         if own is not None:
             tensors[name] = own
         elif not name.endswith("num_batches_tracked"):
@@ -128,42 +129,56 @@ def _adopted(
     return tensors, () if same else ("names in the weights file are older ones: the network's modules converted them",)
 
 
-def _in_file(name: str, loaded: Tensor, sent: Weights, by_size: Mapping[int, list[Tensor]]) -> Tensor | None:
-    """The tensor of the file that was loaded, in the shape it has now; None where there is none with these values.
+class _Known:
+    """The tensors of a file, to be found by their values."""
 
-    It may have been reshaped, its dimensions may have been exchanged, and it may be a part of a larger tensor or
-    several put together, as attention's query, key and value are.
-    """
-    if name in sent and _same(sent[name], loaded):
-        return sent[name].reshape(loaded.shape)
-    for each in by_size.get(loaded.numel(), ()):
-        if _same(each, loaded):
-            return each.reshape(loaded.shape)
-        if 2 <= each.dim() <= _MOST_DIMENSIONS:
-            for order in itertools.permutations(range(each.dim())):
-                turned = each.permute(order)
-                if turned.shape == loaded.shape and _same(turned, loaded):
-                    return turned.contiguous()
-    return _part_or_whole(loaded, by_size)
+    def __init__(self, tensors: Weights) -> None:
+        self._tensors = tensors
+        self._by_values: dict[torch.dtype, dict[bytes, Tensor]] = {}
 
+    def like(self, name: str, loaded: Tensor) -> Tensor | None:
+        """The tensor of the file that was loaded, in the shape it has now; None where there is none with these values.
 
-def _part_or_whole(loaded: Tensor, by_size: Mapping[int, list[Tensor]]) -> Tensor | None:
-    if not loaded.dim() or loaded.numel() < 2:
+        It may have been reshaped, its dimensions may have been exchanged, and it may be a part of a larger tensor or
+        several put together, as attention's query, key and value are.
+        """
+        own = self._tensors.get(name)
+        if own is not None and own.numel() == loaded.numel() and _values(own, loaded.dtype) == _values(loaded):
+            return own.reshape(loaded.shape)
+        if loaded.dtype not in self._by_values:
+            self._by_values[loaded.dtype] = self._indexed(loaded.dtype)
+        return self._found(loaded)
+
+    def _indexed(self, dtype: torch.dtype) -> dict[bytes, Tensor]:
+        found: dict[bytes, Tensor] = {}
+        for pieces in (1, *_PIECES):
+            for each in self._tensors.values():
+                for part in each.reshape(pieces, -1) if each.numel() and each.numel() % pieces == 0 else ():
+                    found.setdefault(_values(part, dtype), each if pieces == 1 else torch.clone(part))
+        return found
+
+    def _found(self, loaded: Tensor) -> Tensor | None:
+        known = self._by_values[loaded.dtype]
+        whole = known.get(_values(loaded))
+        if whole is not None:
+            return whole.reshape(loaded.shape)
+        if 2 <= loaded.dim() <= _MOST_DIMENSIONS:
+            for order in itertools.permutations(range(loaded.dim())):
+                before = known.get(_values(loaded.permute(order)))
+                if before is not None:
+                    back = torch.argsort(torch.tensor(order)).tolist()
+                    return before.reshape(loaded.permute(order).shape).permute(back).contiguous()
+        for pieces in _PIECES:
+            if loaded.numel() and loaded.numel() % pieces == 0:
+                parts = [known.get(_values(each)) for each in loaded.reshape(pieces, -1)]
+                there = [each.reshape(-1) for each in parts if each is not None]
+                if len(there) == pieces:
+                    joined_up: Tensor = torch.cat(there)
+                    return joined_up.reshape(loaded.shape)
         return None
-    for size, several in by_size.items():
-        if size > loaded.numel() and size % loaded.numel() == 0:
-            for part in (part for each in several for part in each.reshape(-1, loaded.numel())):
-                if _same(part, loaded):
-                    return torch.clone(part.reshape(loaded.shape))
-        elif size and size < loaded.numel() and loaded.numel() % size == 0:
-            found = [next((each for each in several if _same(each, part)), None) for part in loaded.reshape(-1, size)]
-            parts = [each for each in found if each is not None]
-            if len(parts) == len(found):
-                whole: Tensor = torch.cat([each.reshape(-1) for each in parts])
-                return whole.reshape(loaded.shape)
-    return None
 
 
-def _same(stored: Tensor, loaded: Tensor) -> bool:
-    """Equal in the precision of what was loaded, whatever the shapes."""
-    return stored.numel() == loaded.numel() and torch.equal(stored.reshape(-1).to(loaded.dtype), loaded.reshape(-1))
+def _values(tensor: Tensor, dtype: torch.dtype | None = None) -> bytes:
+    """A digest of the values in a dtype and their order, whatever the shape."""
+    flat = tensor.reshape(-1).to(dtype or tensor.dtype).contiguous()
+    return hashlib.blake2b(flat.view(torch.uint8).numpy().tobytes()).digest()

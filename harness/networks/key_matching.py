@@ -19,6 +19,8 @@ _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped
 _PROFILER = ("total_ops", "total_params")
 _STATISTICS = ("running_mean", "running_var")
 _MAX_NAMES_SHOWN = 3
+_MAX_PREFIXES = 64
+_MAX_NAME = 60
 _BESIDE = re.compile(
     r"(?:.*_)?(?:loss(?:es)?|loss_?f(?:n|unc(?:tion)?)?|criterion|criteria|crit|teachers?|metrics?)(?:_.*|\d+)?|"
     r"teacher(?:_?net|_?model)?|t_?net|(?:kd|ce|kl|distill?)(?:_?loss)?|discriminator",
@@ -30,6 +32,10 @@ _PARTS = (
     *("network", "ema_model", "model_ema", "ema", "averaged_model", "swa_model", "module", "backbone", "online_model"),
 )
 """Names of the part to be graded, where several fit; the first counts."""
+
+
+class Mismatch(SubmissionError):
+    """Names or shapes of a file that are not the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +65,8 @@ def match_keys(
         The renamed tensors, in their order, and notes on what was changed.
 
     Raises:
-        SubmissionError: no reading makes them match; the first differences and a likely cause are listed.
+        Mismatch: no reading makes them match; the first differences and a likely cause are listed.
+        SubmissionError: several parts of the file would match.
     """
     kept, notes = _without_extras(tensors, expected)
     best: tuple[int, _Reading, list[str]] | None = None
@@ -152,7 +159,8 @@ def _readings(kept: Mapping[str, Tensor], expected: Shapes) -> Iterator[_Reading
         yield _Reading(renamed, notes)
     tops = {name.partition(".")[0] for name in expected}
     bare = {name: _bare(name) for name in names}
-    for start in ({name: name for name in names}, bare) if _distinct(bare) else ({name: name for name in names},):
+    same = {name: name for name in names}
+    for start in (same, bare) if _distinct(bare) and bare != same else (same,):
         for prefix in _inner_prefixes(start.values(), expected):
             inside = {old: new.removeprefix(prefix) for old, new in start.items() if new.startswith(prefix)}
             beside = [old for old, new in inside.items() if _stands_beside(new, tops)]
@@ -165,19 +173,20 @@ def _readings(kept: Mapping[str, Tensor], expected: Shapes) -> Iterator[_Reading
 
 def _stands_beside(name: str, tops: set[str]) -> bool:
     top = name.partition(".")[0]
-    return top not in tops and bool(_BESIDE.fullmatch(top))
+    return top not in tops and len(top) <= _MAX_NAME and bool(_BESIDE.fullmatch(top))
 
 
 def _listed(names: list[str]) -> str:
     more = f" and {len(names) - _MAX_NAMES_SHOWN} more" if len(names) > _MAX_NAMES_SHOWN else ""
-    return ", ".join(names[:_MAX_NAMES_SHOWN]) + more
+    return ", ".join(each[:_MAX_NAME] for each in names[:_MAX_NAMES_SHOWN]) + more
 
 
 def _inner_prefixes(names: Iterable[str], expected: Shapes) -> list[str]:
     """Where in the file the model's first name stands, '' included."""
     first = next((name for name in _unpruned(expected) if not name.endswith("num_batches_tracked")), "")
     plain = _unpruned(dict.fromkeys(names, ()))
-    return [name.removesuffix(first) for name in plain if name == first or name.endswith(f".{first}")]
+    found = [name.removesuffix(first) for name in plain if name == first or name.endswith(f".{first}")]
+    return found[:_MAX_PREFIXES]
 
 
 def _renamings(names: list[str], expected: list[str]) -> Iterator[tuple[dict[str, str], tuple[str, ...]]]:
@@ -312,7 +321,7 @@ def _old_statistics(tensors: Mapping[str, Tensor], expected: Shapes) -> list[str
     return [f"{len(missing)} num_batches_tracked are missing; they do not matter in evaluation"] if missing else []
 
 
-def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> SubmissionError:
+def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> Mismatch:
     kinds = [
         [each for each in problems if each.endswith(("from the file", "to the model")) == part and marked in each]
         for part, marked in ((False, ""), (True, "from the file"), (True, "to the model"))
@@ -321,7 +330,7 @@ def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> Submissi
     more = f"\n  … and {len(problems) - len(shown)} more" if len(problems) > len(shown) else ""
     listed = "".join(f"\n  {each}" for each in shown)
     reason = f"the weights do not fit the model: {len(problems)} differences{listed}{more}"
-    return SubmissionError("rejected", reason, _cause(shapes, expected))
+    return Mismatch("rejected", reason, _cause(shapes, expected))
 
 
 def _cause(shapes: Shapes, expected: Shapes) -> str:

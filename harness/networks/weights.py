@@ -125,12 +125,11 @@ def _place(tensor: Tensor) -> object:
 
 def joined(*groups: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
     """Groups of names, those that have a name in common put together."""
-    found: list[dict[str, None]] = []
+    owners: dict[str, list[str]] = {}
     for group in (each for several in groups for each in several):
-        touching = [each for each in found if any(name in each for name in group)]
-        whole = dict.fromkeys(name for each in (*touching, group) for name in each)
-        found = [*(each for each in found if not any(each is one for one in touching)), whole]
-    return [tuple(each) for each in found]
+        whole = list(dict.fromkeys(name for each in group for name in owners.get(each, [each])))
+        owners |= dict.fromkeys(whole, whole)
+    return [tuple(each) for each in {id(each): each for each in owners.values()}.values()]
 
 
 def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> dict[str, Tensor]:

@@ -70,10 +70,9 @@ def _refuse_quantised(module: nn.Module, entry: Located) -> None:
 
 
 def _packs(module: nn.Module) -> bool:
-    return any("_packed_params" in name for name in vars(module)) or any(
-        "_packed_params" in name
-        for name in module._modules  # noqa: SLF001
-    )
+    """Whether it keeps weights so; FloatFunctional, which stands in networks before they are converted, keeps none."""
+    kept = (*vars(module), *module._modules)  # noqa: SLF001
+    return any("_packed" in name or name == "_all_weight_values" for name in kept)
 
 
 def _called(entry: Located, arguments: Mapping[str, Any]) -> Any:
@@ -159,7 +158,7 @@ class Model:
                 reasons.append(None if _DIFFERENCES in str(error) else describe(error))
             else:
                 state = nn.Module.state_dict(self.module)
-                return {name: each.detach() for name, each in state.items() if isinstance(each, Tensor)}
+                return {name: _dense(each) for name, each in state.items() if isinstance(each, Tensor)}
         raise Unfitting(next((each for each in reasons if each), None))
 
     def describe(self, tensors: Mapping[str, Tensor], masked: Sequence[str]) -> Described:
@@ -303,6 +302,10 @@ def _as_laid_out(tensor: Tensor, own: Any) -> Tensor:
     if own.layout in _COMPRESSED[2:]:
         return tensor.to_sparse(layout=own.layout, blocksize=own.values().shape[1:3])
     return tensor.to_sparse(layout=own.layout)
+
+
+def _dense(tensor: Tensor) -> Tensor:
+    return tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
 
 
 def _named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -176,6 +176,25 @@ def test_padded_storages_show(tmp_path: Path) -> None:
     assert decoded.tensors["a.weight"].untyped_storage().nbytes() == 40
 
 
+def test_parts_of_larger_tensors_are_told_how_to_be_saved(tmp_path: Path) -> None:
+    decoded = saved(tmp_path, {"a.weight": torch.zeros(50_000)[:10]})
+    assert "50,000 numbers for 10 that are used" in decoded.notes[-1]
+    assert "each.clone()" in decoded.notes[-1]
+    with pytest.raises(SubmissionError, match=r"200,000 bytes for 40 that are used") as raised:
+        saved(tmp_path, {"a.weight": torch.zeros(50_000)[:10]}, max_bytes=10_000)
+    assert "each.clone()" in str(raised.value.hint)
+    assert saved(tmp_path, {"a.weight": torch.zeros(15_000)[:10_000]}).notes == ()
+
+
+def test_versions_come_along(tmp_path: Path) -> None:
+    assert saved(tmp_path, net().state_dict()).versions["1"] == 2
+    assert saved(tmp_path, {"model": net().state_dict()}).versions["1"] == 2
+    assert saved(tmp_path, {name: each.clone() for name, each in net().state_dict().items()}).versions == {}
+    odd = net().state_dict()
+    odd._metadata = {"a": {"version": "x"}, "b": None, "c": {"version": 3}, 4: {"version": 1}}  # type: ignore[attr-defined]
+    assert saved(tmp_path, odd).versions == {"c": 3}
+
+
 @pytest.mark.parametrize("legacy", [False, True])
 def test_expanded_giants_are_refused_before_they_unfold(legacy: bool, tmp_path: Path) -> None:
     with pytest.raises(SubmissionError, match="10,000,000,000 elements"):
