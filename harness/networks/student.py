@@ -20,6 +20,7 @@ from harness.contracts.sources import WorkerHalf
 from harness.errors import SubmissionError
 from harness.graph.tensors import bound, perhaps_constructed, reproduced
 from harness.networks.checkpoint import CheckpointNetwork, facts_of
+from harness.networks.entry_points import chosen, refused, said_of_choice
 from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
@@ -34,6 +35,7 @@ from harness.worker.messages import (
     AskPlugin,
     Build,
     Built,
+    Candidate,
     Decode,
     Decoded,
     Describe,
@@ -42,10 +44,14 @@ from harness.worker.messages import (
     PruneChannels,
     ReplyT,
     Request,
+    Survey,
+    Surveyed,
     Trace,
 )
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from harness.assignment.loading import Assignment
     from harness.submission.reading import Submission
 
@@ -83,6 +89,7 @@ class SandboxedStudent(GradedNetwork):
         self._facts: ModelFacts | None = None
         self._opened: Opened | None = None
         self._built: Built | None = None
+        self._chosen: Candidate | None = None
         self._printed = ""
         self._literal_bytes = 0
         self._measuring = Measuring(self._measuring_worker, shared.in_order, self.rules, self._input_shape)
@@ -141,7 +148,13 @@ class SandboxedStudent(GradedNetwork):
     def construction(self) -> Build:
         """How the worker builds the network."""
         arguments = self.submission.settings.model_arguments or self.rules.submission.model_arguments
-        return Build(model_arguments=arguments, input_shape=self._input_shape)
+        pickled = self._chosen is not None and not self._chosen.entry_point
+        assert self.submission.weights is not None or not pickled
+        return Build(
+            model_arguments=arguments,
+            input_shape=self._input_shape,
+            pickled_in=self.submission.weights.as_posix() if pickled and self.submission.weights else "",
+        )
 
     def open(self) -> None:
         """Decode the weights, import the definitions, build the network, match and describe.
@@ -151,11 +164,10 @@ class SandboxedStudent(GradedNetwork):
         """
         read = self._decode()
         self._on_stage("importing")
-        self.session.greeted()
+        self.decoded, fitted = self._matched(read)
         assert self._opened is not None
         assert self._built is not None
         state = self._built.state
-        self.decoded, fitted = match_keys(read.tensors, state)
         refuse_non_finite(self.decoded)
         self.masks = live_masks(self.decoded)
         self.module.weights = for_model(self.decoded, state)
@@ -190,7 +202,7 @@ class SandboxedStudent(GradedNetwork):
             stopping=self._stopping,
         )
         other.decoded, other.masks, other._facts = self.decoded, self.masks, self._facts
-        other.module.weights = self.weights
+        other.module.weights, other._chosen = self.weights, self._chosen
         try:
             yield other
         finally:
@@ -247,6 +259,56 @@ class SandboxedStudent(GradedNetwork):
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
+
+    def _matched(self, read: Answer[Decoded]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+        """The weights under the model's names. Where names leave open which model, the weights decide.
+
+        Raises:
+            SubmissionError: they fit nothing that may be graded; what they would fit is offered.
+        """
+        try:
+            return self._match(read.tensors)
+        except SubmissionError as error:
+            if error.status not in {"rejected", "crashed"}:
+                raise
+            first = error
+        surveyed = self._survey(read.tensors, everything=False)
+        taken = chosen(surveyed, read.tensors, self._entry_points)
+        if taken is None:
+            everything = self._survey(read.tensors, everything=True)
+            raise refused(first, everything, read.tensors, self._entry_points) from first
+        self.session.close()
+        self.session.notes.clear()
+        self._chosen = taken
+        found = self._match(read.tensors)
+        assert self.submission.weights is not None
+        self.session.note([said_of_choice(taken, surveyed.candidates, self.submission.weights.as_posix())])
+        return found
+
+    def _match(self, tensors: Weights) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+        self.session.greeted()
+        assert self._built is not None
+        return match_keys(tensors, self._built.state)
+
+    def _survey(self, tensors: Weights, *, everything: bool) -> Surveyed:
+        """What the sources can build; nothing where looking fails."""
+        self._on_stage("looking for what the weights fit")
+        seconds = self.rules.limits.build_seconds
+        assert self.submission.weights is not None
+        request = Survey(
+            entry_points=self._entry_points,
+            everything=everything,
+            model_arguments=self.construction.model_arguments,
+            input_shape=self._input_shape,
+            classes=self.rules.images.classes,
+            weights=self.submission.weights.as_posix(),
+            shapes={name: tuple(each.shape) for name, each in tensors.items()},
+            seconds=seconds,
+        )
+        try:
+            return self._apart(request, {}, doing="looking for what the weights fit", seconds=seconds).said
+        except SubmissionError:
+            return Surveyed(candidates=())
 
     def _apart(self, request: Request[ReplyT], tensors: Weights, **rest: Any) -> Answer[ReplyT]:
         """Ask a fresh worker that has read the sources and built nothing."""
@@ -325,7 +387,9 @@ class SandboxedStudent(GradedNetwork):
         self._import_and_build(session, other_random_numbers=True)
 
     def _import_and_build(self, session: WorkerSession, *, other_random_numbers: bool = False) -> tuple[Opened, Built]:
-        opened = self._read(session, self._entry_points)
+        opened = self._read(session, self._loaded)
+        if self._chosen is not None:
+            opened = opened.model_copy(update={"source": self._chosen.place})
         self._on_stage("building")
         request = self.construction.model_copy(update={"other_random_numbers": other_random_numbers})
         doing, seconds = "building the network and trying it on an empty image", self.rules.limits.build_seconds
@@ -347,6 +411,13 @@ class SandboxedStudent(GradedNetwork):
     def _entry_points(self) -> tuple[str, ...]:
         asked_for = self.submission.settings.entry_point
         return (asked_for,) if asked_for else self.rules.submission.entry_points
+
+    @property
+    def _loaded(self) -> tuple[str, ...]:
+        """What a worker imports: by name, or what the weights chose; nothing where the network is in their file."""
+        if self._chosen is None:
+            return self._entry_points
+        return (self._chosen.entry_point,) if self._chosen.entry_point else ()
 
     def _describe(self) -> dict[str, Any]:
         """Torchinfo's figures."""

@@ -70,6 +70,28 @@ class Built(Value):
     notes: Notes = ()
 
 
+class Candidate(Value):
+    """Something that could make the network that is graded, and the state_dict of what it makes."""
+
+    entry_point: str
+    """As `entry_point` in submission.toml; empty: the module that the weights file holds."""
+    name: str
+    kind: str
+    place: str
+    """File and line."""
+    state: Annotated[dict[str, Shape], Field(max_length=_MAX_NAMES)]
+    arguments: dict[str, Any] = Field(default_factory=dict)
+    """What it was called with, beside the usual arguments."""
+
+
+class Surveyed(Value):
+    """What can be built of a submission, in the order of the sources, those first that no other is made of."""
+
+    candidates: Annotated[tuple[Candidate, ...], Field(max_length=200)]
+    did_you_mean: Annotated[str, AfterValidator(lambda text: text[:_MAX_NOTE_CHARACTERS])] | None = None
+    """For an entry point that is not there and seems misspelt."""
+
+
 class Described(Value):
     """torchinfo's view of the network; without its figures where it failed."""
 
@@ -176,8 +198,30 @@ class Build(Request[Built]):
     """Instead of those of `Open`."""
     other_random_numbers: bool = False
     """Whether every draw of random numbers gives others than usual, whatever seed the code sets."""
+    pickled_in: str = ""
+    """The file that holds a whole pickled module, to be taken in place of what an entry point makes."""
     variant: str | None = None
     """Under which name to hold it beside the network that is graded; None: it is that network."""
+
+
+class Survey(Request[Surveyed]):
+    """Build what can be built, and say what it looks like: for choosing an entry point by the weights."""
+
+    kind = "survey"
+    reply = Surveyed
+
+    entry_points: tuple[str, ...]
+    everything: bool
+    """Whether to build all classes and functions of the sources, not only those names."""
+    model_arguments: dict[str, Any]
+    """For the entry points."""
+    input_shape: tuple[int, ...]
+    classes: int
+    weights: str
+    """The file; a module that was pickled whole is built from it."""
+    shapes: dict[str, Shape]
+    """Of the tensors in it: arguments are looked for that explain them."""
+    seconds: float
 
 
 class Describe(Request[Described]):
@@ -337,7 +381,7 @@ class TryForbidden(Request[Tried]):
 REQUESTS: dict[str, type[Request[Any]]] = {
     each.kind: each
     for each in (
-        Open, Decode, Build, Describe, Logits, Recalibrate, CountMacs, MeasureLatency, PruneChannels,
+        Open, Decode, Build, Survey, Describe, Logits, Recalibrate, CountMacs, MeasureLatency, PruneChannels,
         Trace, LoadGraph, AnswerProbes, Compare, AskPlugin, TryForbidden,
     )
 }  # fmt: skip

@@ -36,14 +36,41 @@ def build(entry: Located, arguments: Mapping[str, Any], input_shape: tuple[int, 
     Raises:
         SubmissionError: it needs other arguments, or does not return an `nn.Module`.
     """
-    module = entry.object if isinstance(entry.object, nn.Module) else _called(entry, arguments)
-    if not isinstance(module, nn.Module):
+    made = entry.object if isinstance(entry.object, nn.Module) else _called(entry, arguments)
+    module, note = _network_in(made, entry)
+    if module is None:
         raise SubmissionError(
             "rejected",
-            f"{entry.name} ({entry.file} line {entry.line}) returned {type(module).__name__}, not a torch.nn.Module",
+            f"{entry.name} ({entry.file} line {entry.line}) returned {type(made).__name__}, not a torch.nn.Module",
             f"{entry.name}() must return the network",
         )
-    return Model(module, input_shape)
+    model = Model(module, input_shape)
+    model.notes |= note
+    return model
+
+
+def _network_in(made: Any, entry: Located) -> tuple[nn.Module | None, set[str]]:
+    """The network that was made, alone or with its optimizer and loss in one tuple, and a note on that.
+
+    Raises:
+        SubmissionError: there are several.
+    """
+    if isinstance(made, nn.Module):
+        return made, set()
+    inside = list(made.values()) if isinstance(made, dict) else list(made) if isinstance(made, tuple | list) else []
+    modules = list({id(each): each for each in inside if isinstance(each, nn.Module)}.values())
+    found = [each for each in modules if nn.Module.state_dict(each)] or modules
+    if not found:
+        return None, set()
+    names = " and ".join(type(each).__name__ for each in found[:5])
+    kind = type(made).__name__
+    if len(found) > 1:
+        raise SubmissionError(
+            "rejected",
+            f"{entry.name} ({entry.file} line {entry.line}) returned a {kind} with {len(found)} networks: {names}",
+            f"{entry.name}() must return the student alone",
+        )
+    return found[0], {f"{entry.name} returned a {kind}; the {names} in it was taken"}
 
 
 def _called(entry: Located, arguments: Mapping[str, Any]) -> Any:

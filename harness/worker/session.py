@@ -50,17 +50,20 @@ from harness.worker.messages import (
     Ran,
     Recalibrate,
     Request,
+    Survey,
     Trace,
     Traced,
     Tried,
     TryForbidden,
 )
 from harness.worker.model import Model, build, evaluating
+from harness.worker.pickled_modules import pickled_module
 from harness.worker.random_numbers import other_random_numbers
 from harness.worker.recalibration import recalibrated
 from harness.worker.replayed import ReplayedModel
 from harness.worker.shared_memory import mapped
 from harness.worker.sources.definitions import Located, Sources, find_entry_point
+from harness.worker.survey import survey
 from harness.worker.trace import trace
 
 if TYPE_CHECKING:
@@ -81,6 +84,8 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.input_shape: tuple[int, ...] | None = None
+        """What the network is given, once it was built."""
         self._formats: Mapping[str, WeightFormat] = {}
         self._sources: Sources | None = None
         self._entry: Located | None = None
@@ -105,6 +110,7 @@ class Session:
             Open: lambda asked: (self._open(asked), {}),
             Decode: self._decode,
             Build: lambda asked: (self._build(asked), {}),
+            Survey: lambda asked: (survey(self._opened, asked, self._pickled_module), {}),
             Describe: lambda asked: (self._built.describe(frame.tensors, asked.masks), {}),
             Logits: lambda asked: (self._logits(asked, frame), {}),
             Recalibrate: lambda asked: (Done(), self._recalibrate(asked, frame)),
@@ -171,17 +177,24 @@ class Session:
         return said, dict(decoded.tensors)
 
     def _build(self, request: Build) -> Built:
+        self.input_shape = request.input_shape
         entry = find_entry_point(self._opened, request.entry_points) if request.entry_points else self._entry
-        if entry is None:
-            raise SubmissionError("rejected", "there is no model to build")
         _seed()
         with other_random_numbers() if request.other_random_numbers else nullcontext():
-            model = build(entry, request.model_arguments, request.input_shape)
+            if request.pickled_in:
+                model = Model(self._pickled_module(request.pickled_in), request.input_shape)
+            elif entry is not None:
+                model = build(entry, request.model_arguments, request.input_shape)
+            else:
+                raise SubmissionError("rejected", "there is no model to build", "name one: entry_point = …")
         if request.variant is None:
             self._model = model
         else:
             self._variant = request.variant, model
         return model.outline()
+
+    def _pickled_module(self, weights: str) -> torch.nn.Module:
+        return pickled_module(self._folder / weights, self._opened.resolve)
 
     def _logits(self, request: Logits, frame: Frame) -> Ran:
         pixels_descriptor, logits_descriptor = frame.descriptors

@@ -22,7 +22,8 @@ from typing import Any
 from harness.errors import SubmissionError
 from harness.worker.cpu_only import cpu_only
 from harness.worker.failures import describe
-from harness.worker.sources.missing_import import Absent
+from harness.worker.sources.magics import run_path
+from harness.worker.sources.missing_import import Absent, offered
 from harness.worker.sources.slices import Slicer, bound_names, flattened, keys, leaves
 from harness.worker.sources.text import Chunk, SourceText
 
@@ -50,7 +51,11 @@ class _Builtins(dict[str, Any]):
             return vars(self.code.module)[name]
         if name in self.code.skipped:
             raise NameError(f"name {name!r} is not defined: {self.code.skipped[name]}", name=name)
-        raise KeyError(name)
+        if name in self.code.bound():
+            raise KeyError(name)
+        self[name] = offered(name)
+        self.code.project.note(f"{self.code.path} uses {name} and does not import it; it was offered all the same")
+        return self[name]
 
 
 class Code:
@@ -242,7 +247,10 @@ class Code:
 
     def _star(self, statement: ast.ImportFrom) -> frozenset[str] | None:
         target = self._target(statement.module or "", statement.level, ("*",))
-        return self.project.exports(target) if target is not None else None
+        if target is None:
+            return None
+        # `%run` brings every name, those that begin with an underscore included.
+        return self.project.exports(target) if run_path(statement) is None else self.project.names(target)
 
     def _foreign(self) -> frozenset[str]:
         names = set()
@@ -314,6 +322,10 @@ class Project:
             return None
         vars(self.module(dotted))[name] = self.module(full)
         return self.module(full)
+
+    def names(self, dotted: str) -> frozenset[str]:
+        """All that a file could provide."""
+        return self.code(dotted).bound() if dotted in self._by_name else frozenset()
 
     def exports(self, dotted: str) -> frozenset[str]:
         """What `from dotted import *` brings."""

@@ -1,0 +1,95 @@
+"""Choose what makes the network where names leave it open: by the weights, which fit one and not the others."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import SubmissionError
+from harness.networks.key_matching import match_keys
+from harness.worker.messages import Candidate, Surveyed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_MAX_OFFERED = 3
+_SETTINGS = "submission.toml"
+
+
+def fitting(candidates: Iterable[Candidate], tensors: Mapping[str, Tensor]) -> list[Candidate]:
+    """Those whose names and shapes the weights match, in their order."""
+    return [each for each in candidates if _fits(each, tensors)]
+
+
+def chosen(surveyed: Surveyed, tensors: Mapping[str, Tensor], names: Sequence[str]) -> Candidate | None:
+    """The one definition, of those that the assignment names, which the weights fit as it is; else the pickled module.
+
+    None as well where two definitions of one name fit: which of them was trained cannot be seen.
+    """
+    plain = [each for each in fitting(surveyed.candidates, tensors) if not each.arguments]
+    for name in names:
+        found = [each for each in plain if each.entry_point and name in {each.name, each.entry_point}]
+        if found:
+            return found[0] if len(found) == 1 else None
+    return next((each for each in plain if not each.entry_point), None)
+
+
+def said_of_choice(taken: Candidate, tried: Iterable[Candidate], weights: str) -> str:
+    """The note on what was taken, and why not what else."""
+    if not taken.entry_point:
+        return (
+            f"the network is the module that {weights} holds, a pickled {taken.name} ({taken.place}): its layers "
+            f"have other widths than what the class builds"
+        )
+    others = [f"{each.name} ({each.place})" for each in tried if each.entry_point and each.place != taken.place]
+    rest = f", and they do not fit {' or '.join(dict.fromkeys(others))}" if others else ""
+    return f"{taken.name} ({taken.place}) was taken as the network: the weights fit it{rest}"
+
+
+def refused(
+    error: SubmissionError, surveyed: Surveyed, tensors: Mapping[str, Tensor], names: Sequence[str]
+) -> SubmissionError:
+    """The refusal, with the lines that would settle it: each of them was tried."""
+    found = fitting(surveyed.candidates, tensors)
+    offers = [each for each in found if each.entry_point and (each.name not in names or each.arguments)]
+    offers += [each for each in found if each.entry_point not in {"", each.name} and each not in offers]
+    meant = surveyed.did_you_mean
+    if not offers:
+        return SubmissionError(error.status, error.reason, meant or error.hint)
+    best = offers[0]
+    if meant is not None and meant.startswith(f"did you mean {best.name} (") and not best.arguments:
+        return SubmissionError(error.status, error.reason, f"{meant}. The weights fit it")
+    lines = " or ".join(dict.fromkeys(_lines(each, names) for each in offers[:_MAX_OFFERED]))
+    fits = " and ".join(dict.fromkeys(_called(each) for each in offers[:_MAX_OFFERED]))
+    return SubmissionError(
+        error.status, error.reason, f"the weights fit {fits}, which was tried: write into {_SETTINGS}: {lines}"
+    )
+
+
+def _fits(candidate: Candidate, tensors: Mapping[str, Tensor]) -> bool:
+    try:
+        match_keys(tensors, candidate.state)
+    except SubmissionError:
+        return False
+    return bool(candidate.state)
+
+
+def _called(candidate: Candidate) -> str:
+    values = ", ".join(f"{name}={each!r}" for name, each in candidate.arguments.items())
+    shown = candidate.name if candidate.kind == "assignment" else f"{candidate.name}({values})"
+    return f"{shown} ({candidate.place})"
+
+
+def _lines(candidate: Candidate, names: Sequence[str]) -> str:
+    lines = []
+    if candidate.entry_point not in names[:1]:
+        lines.append(f'entry_point = "{candidate.entry_point}"')
+    if candidate.arguments:
+        values = ", ".join(f"{name} = {_toml(each)}" for name, each in candidate.arguments.items())
+        lines.append(f"model_arguments = {{ {values} }}")
+    return " and, in the next line, ".join(lines)
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(list(value) if isinstance(value, tuple) else value)
