@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import SubmissionError
 from harness.networks.graded import GradedNetwork
 from harness.networks.key_matching import match_keys
 from harness.networks.remote import RemoteNetwork, Variant
@@ -52,13 +53,24 @@ class CheckpointNetwork(GradedNetwork):
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
-        request, doing = self._construction(variant), f"building the network of {self._checkpoint.file}"
-        built = session.ask(request, doing=doing, seconds=limits.build_seconds).said
-        self.decoded, _ = match_keys(read.tensors, built.state)
+        request = self._construction(variant)
+        try:
+            built, self.decoded = self._built(request, read.tensors)
+        except SubmissionError as error:
+            pickled = request.model_copy(update={"pickled_in": self._checkpoint.file})
+            try:
+                built, self.decoded = self._built(pickled, read.tensors)
+            except SubmissionError:
+                raise error from None
         refuse_non_finite(self.decoded)
         aliases = renamed(read.said.aliases, read.tensors, self.decoded)
         self._facts = facts_of(self._checkpoint.file, read.said, built, aliases=aliases)
         return for_model(self.decoded, built.state)
+
+    def _built(self, request: Build, tensors: Weights) -> tuple[Built, dict[str, Tensor]]:
+        doing = f"building the network of {self._checkpoint.file}"
+        built = self._session.ask(request, doing=doing, seconds=self._limits.build_seconds).said
+        return built, match_keys(tensors, built.state)[0]
 
     def _construction(self, variant: str) -> Build:
         own, usual = self._checkpoint, self._usual
@@ -67,6 +79,7 @@ class CheckpointNetwork(GradedNetwork):
                 "variant": variant,
                 "model_arguments": own.model_arguments or usual.model_arguments,
                 "entry_points": (own.entry_point,) if own.entry_point else (),
+                "pickled_in": own.file if usual.pickled_in and not own.entry_point else "",
             }
         )
 

@@ -35,16 +35,17 @@ def chosen(surveyed: Surveyed, tensors: Mapping[str, Tensor], names: Sequence[st
     return next((each for each in plain if not each.entry_point), None)
 
 
-def said_of_choice(taken: Candidate, tried: Iterable[Candidate], weights: str) -> str:
+def said_of_choice(taken: Candidate, surveyed: Surveyed, weights: str, names: Sequence[str]) -> str:
     """The note on what was taken, and why not what else."""
-    if not taken.entry_point:
-        return (
-            f"the network is the module that {weights} holds, a pickled {taken.name} ({taken.place}): its layers "
-            f"have other widths than what the class builds"
-        )
-    others = [f"{each.name} ({each.place})" for each in tried if each.entry_point and each.place != taken.place]
-    rest = f", and they do not fit {' or '.join(dict.fromkeys(others))}" if others else ""
-    return f"{taken.name} ({taken.place}) was taken as the network: the weights fit it{rest}"
+    others = [each for each in surveyed.candidates if each.entry_point and each.place != taken.place]
+    listed = " or ".join(dict.fromkeys(f"{each.name} ({each.place})" for each in others))
+    if taken.entry_point:
+        rest = f", and they do not fit {listed}" if others else ""
+        return f"{taken.name} ({taken.place}) was taken as the network: the weights fit it{rest}"
+    said = f"the network is the module that {weights} holds, a pickled {taken.name} ({taken.place})"
+    if surveyed.missing:
+        return f"{said}: {' or '.join(names)} is not defined"
+    return f"{said}: it has other layers or widths than what {' or '.join(names)} makes now"
 
 
 def refused(
@@ -56,15 +57,33 @@ def refused(
     offers += [each for each in found if each.entry_point not in {"", each.name} and each not in offers]
     meant = surveyed.did_you_mean
     if not offers:
-        return SubmissionError(error.status, error.reason, meant or error.hint)
+        unfit = _unfit(surveyed, tensors, names) if surveyed.missing else None
+        return SubmissionError(error.status, error.reason, meant or unfit or error.hint)
     best = offers[0]
     if meant is not None and meant.startswith(f"did you mean {best.name} (") and not best.arguments:
         return SubmissionError(error.status, error.reason, f"{meant}. The weights fit it")
     lines = " or ".join(dict.fromkeys(_lines(each, names) for each in offers[:_MAX_OFFERED]))
     fits = " and ".join(dict.fromkeys(_called(each) for each in offers[:_MAX_OFFERED]))
     return SubmissionError(
-        error.status, error.reason, f"the weights fit {fits}, which was tried: write into {_SETTINGS}: {lines}"
+        error.status, error.reason, f"the weights fit {fits}, as was tried: write into {_SETTINGS}: {lines}"
     )
+
+
+def _unfit(surveyed: Surveyed, tensors: Mapping[str, Tensor], names: Sequence[str]) -> str | None:
+    """Where nothing fits, nothing is offered: what comes closest is said instead."""
+    alike = [(each, sum(_same(*item, tensors) for item in each.state.items())) for each in surveyed.candidates]
+    if not alike:
+        return None
+    best, count = max(alike, key=lambda item: item[1])
+    closest = f"; closest is {_called(best)} with {count} of {len(tensors)} tensors" if count else ""
+    return (
+        f"the weights file fits nothing that these sources can make{closest}: hand in the class that was trained, "
+        f"called {' or '.join(names)}"
+    )
+
+
+def _same(name: str, shape: tuple[int, ...], tensors: Mapping[str, Tensor]) -> bool:
+    return name in tensors and tuple(tensors[name].shape) == shape
 
 
 def _fits(candidate: Candidate, tensors: Mapping[str, Tensor]) -> bool:

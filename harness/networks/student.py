@@ -282,7 +282,8 @@ class SandboxedStudent(GradedNetwork):
         self._chosen = taken
         found = self._match(read.tensors)
         assert self.submission.weights is not None
-        self.session.note([said_of_choice(taken, surveyed.candidates, self.submission.weights.as_posix())])
+        weights = self.submission.weights.as_posix()
+        self.session.note([said_of_choice(taken, surveyed, weights, self._entry_points)])
         return found
 
     def _match(self, tensors: Weights) -> tuple[dict[str, Tensor], tuple[str, ...]]:

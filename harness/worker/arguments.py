@@ -41,7 +41,7 @@ def arguments_for(
         return None
     required = {name for name, each in parameters.items() if each is inspect.Parameter.empty}
     start = {name: _guess(name, channels, classes) if name in required else each for name, each in parameters.items()}
-    return _Search(make, usual, _plain(shapes), until).found(start, required)
+    return _Search(make, usual, plain_shapes(shapes), until).found(start, required)
 
 
 class _Search:
@@ -83,7 +83,7 @@ class _Search:
         state = self._state(arguments)
         if state is None:
             return None, {}
-        plain = _plain(state)
+        plain = plain_shapes(state)
         return len(set(plain.items()) ^ set(self._shapes.items())), plain
 
     def _state(self, arguments: Mapping[str, Any]) -> Shapes | None:
@@ -94,13 +94,13 @@ class _Search:
                 if isinstance(made, tuple | list):
                     made = next(each for each in made if isinstance(each, nn.Module))
                 return {name: tuple(each.shape) for name, each in nn.Module.state_dict(made).items()}
-            except BaseException:  # noqa: BLE001 - whatever a student's class raises for such arguments
+            except BaseException:  # noqa: BLE001, S112 - whatever a student's class raises for such arguments
                 continue
         return None
 
 
 def _tunable(make: Callable[..., Any], usual: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Parameters that are numbers, switches or lists of numbers, with their defaults; None where others are required."""
+    """Parameters that are numbers, switches or lists of numbers, with their defaults; None without a signature."""
     try:
         parameters = inspect.signature(make).parameters.values()
     except (TypeError, ValueError):
@@ -179,7 +179,7 @@ def _pairs(shapes: Shapes, built: Shapes) -> list[tuple[int, int]]:
     ]
 
 
-def _plain(shapes: Shapes) -> dict[str, tuple[int, ...]]:
+def plain_shapes(shapes: Shapes) -> dict[str, tuple[int, ...]]:
     """Names without wrappers, a prefix that all share, step counters and pruning masks."""
     found = {}
     for name, shape in shapes.items():
@@ -190,5 +190,5 @@ def _plain(shapes: Shapes) -> dict[str, tuple[int, ...]]:
         found[short[:-5] if masked else short] = tuple(shape)
     firsts = {name.split(".")[0] for name in found}
     if len(firsts) == 1 and all("." in name for name in found):
-        return _plain({name.partition(".")[2]: shape for name, shape in found.items()})
+        return plain_shapes({name.partition(".")[2]: shape for name, shape in found.items()})
     return found

@@ -46,10 +46,10 @@ def _advice(error: BaseException, input_shape: tuple[int, ...] | None) -> str | 
     if isinstance(error, PermissionError):
         return "while it is graded, code may read its own files only: no writing, no network, no other programs"
     if found := _CHANNELS.search(text):
-        shape = tuple(map(int, found["shape"].split(",")))
+        shape, got, takes = tuple(map(int, found["shape"].split(","))), found["got"], found["takes"]
         if shape[-3:] == input_shape and len(shape) in {3, 4}:
-            return f"images come with {found['got']} channels: the first layer must take {found['got']}, not {found['takes']}"
-        return f"two layers do not fit: a layer takes {found['takes']} channels, and what comes before it gives {found['got']}"
+            return f"images come with {got} channels: the first layer must take {got}, not {takes}"
+        return f"two layers do not fit: one takes {takes} channels, and what comes before it gives {got}"
     if "shapes cannot be multiplied" in text:
         return "a linear layer expects another number of inputs: was the network made for another image size?"
     return None

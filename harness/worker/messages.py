@@ -90,6 +90,8 @@ class Surveyed(Value):
     candidates: Annotated[tuple[Candidate, ...], Field(max_length=200)]
     did_you_mean: Annotated[str, AfterValidator(lambda text: text[:_MAX_NOTE_CHARACTERS])] | None = None
     """For an entry point that is not there and seems misspelt."""
+    missing: bool = False
+    """Whether none of the entry points is defined."""
 
 
 class Described(Value):

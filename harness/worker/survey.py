@@ -12,31 +12,38 @@ from typing import TYPE_CHECKING, Any
 
 from torch import nn
 
-from harness.errors import SubmissionError
-from harness.worker.arguments import arguments_for
+from harness.worker.arguments import Shapes, arguments_for, plain_shapes
 from harness.worker.messages import Candidate, Survey, Surveyed
 from harness.worker.model import Model, build
 
 if TYPE_CHECKING:
-    from harness.worker.sources.definitions import Definition, Sources
+    from harness.worker.sources.definitions import Definition, Located, Sources
 
 _MAX_CANDIDATES = 60
+_MAX_SEARCHES = 12
 _SHARE_OF_TIME = 0.5
+_SEARCH_SECONDS = 4.0
 
 
 def survey(sources: Sources, request: Survey, pickled: Callable[[str], nn.Module]) -> Surveyed:
-    """What can be built, with the arguments that explain the weights where the usual ones do not."""
+    """What can be built, with the arguments that explain the weights where nothing does as it is."""
     until = time.monotonic() + _SHARE_OF_TIME * request.seconds
-    found: list[Candidate] = []
+    makers: list[_Maker] = []
     for each in _asked(sources, request):
-        if time.monotonic() > until or len(found) >= _MAX_CANDIDATES:
+        if time.monotonic() > until or len(makers) >= _MAX_CANDIDATES:
             break
-        found += _candidates(sources, each, request, until)
+        makers += _makers(sources, each, request)
+    found = [each.candidate({}, each.state) for each in makers if each.state is not None]
+    wanted = plain_shapes(request.shapes)
+    if not any(plain_shapes(each.state) == wanted for each in found):
+        closest = sorted(makers, key=lambda each: -each.likeness(wanted))
+        for maker in closest[:_MAX_SEARCHES]:
+            found += maker.explained(request.shapes, until)
     if not request.everything:
         found += _from_pickle(sources, request, pickled)
-    absent = [name for name in request.entry_points if not sources.keys(name)]
-    meant = sources.did_you_mean(absent) if len(absent) == len(request.entry_points) else None
-    return Surveyed(candidates=tuple(found), did_you_mean=meant)
+    missing = not any(map(sources.keys, request.entry_points))
+    meant = sources.did_you_mean(request.entry_points) if missing else None
+    return Surveyed(candidates=tuple(found), did_you_mean=meant, missing=missing)
 
 
 def _asked(sources: Sources, request: Survey) -> Iterator[Definition]:
@@ -46,39 +53,53 @@ def _asked(sources: Sources, request: Survey) -> Iterator[Definition]:
         yield from (each for each in sources.makers() if id(each.node) not in named)
 
 
-def _candidates(sources: Sources, definition: Definition, request: Survey, until: float) -> Iterator[Candidate]:
-    """As it is usually built, and as the weights would have it."""
-    named = definition.name in {name.rpartition(":")[2] for name in request.entry_points}
-    usual = request.model_arguments if named else {}
+class _Maker:
+    """A class, function or instance that is there, and what it makes as it is usually called."""
+
+    def __init__(self, definition: Definition, key: str, entry: Located, request: Survey) -> None:
+        self._definition, self._key, self._entry, self._request = definition, key, entry, request
+        named = {definition.name, key} & set(request.entry_points)
+        self._usual = request.model_arguments if named else {}
+        self.state = self._state({})
+
+    def likeness(self, wanted: Shapes) -> int:
+        """How many tensors it has under the names of the file; between, where it cannot be built without arguments."""
+        if self.state is None:
+            return len(wanted) // 2
+        return len(plain_shapes(self.state).keys() & wanted.keys())
+
+    def explained(self, shapes: Shapes, until: float) -> list[Candidate]:
+        """With the arguments that explain the weights."""
+        make = self._entry.object
+        if isinstance(make, nn.Module) or not callable(make):
+            return []
+        soon = min(until, time.monotonic() + _SEARCH_SECONDS)
+        channels, classes = self._request.input_shape[0], self._request.classes
+        found = arguments_for(make, self._usual, shapes, channels=channels, classes=classes, until=soon)
+        state = self._state(found) if found else None
+        return [self.candidate(found, state)] if found and state is not None else []
+
+    def candidate(self, arguments: dict[str, Any], state: Shapes) -> Candidate:
+        return Candidate(
+            entry_point=self._key,
+            name=self._definition.name,
+            kind=self._definition.kind,
+            place=f"{self._definition.file} line {self._definition.line}",
+            state=dict(state),
+            arguments=arguments,
+        )
+
+    def _state(self, arguments: Mapping[str, Any]) -> Shapes | None:
+        given, shape = {**self._usual, **arguments}, self._request.input_shape
+        return _state(lambda: build(self._entry, given, shape).outline().state)
+
+
+def _makers(sources: Sources, definition: Definition, request: Survey) -> list[_Maker]:
     try:
         key = sources.key_of(definition)
-        entry = sources.load(key)
-
-        def outline(arguments: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-            return dict(build(entry, {**usual, **arguments}, request.input_shape).outline().state)
-
-        def candidate(arguments: dict[str, Any], state: dict[str, tuple[int, ...]]) -> Candidate:
-            return Candidate(
-                entry_point=key,
-                name=definition.name,
-                kind=definition.kind,
-                place=f"{definition.file} line {definition.line}",
-                state=state,
-                arguments=arguments,
-            )
+        return [_Maker(definition, key, sources.load(key), request)]
     except BaseException:  # noqa: BLE001 - whatever a student's definition raises: it cannot be offered
-        return
-    state = _state(lambda: outline({}))
-    if state is not None:
-        yield candidate({}, state)
-    if isinstance(entry.object, nn.Module) or not callable(entry.object):
-        return
-    arguments = arguments_for(
-        entry.object, usual, request.shapes, channels=request.input_shape[0], classes=request.classes, until=until
-    )
-    state = _state(lambda: outline(arguments)) if arguments else None
-    if arguments and state is not None:
-        yield candidate(arguments, state)
+        return []
 
 
 def _from_pickle(sources: Sources, request: Survey, pickled: Callable[[str], nn.Module]) -> list[Candidate]:
@@ -86,22 +107,20 @@ def _from_pickle(sources: Sources, request: Survey, pickled: Callable[[str], nn.
         module = pickled(request.weights)
     except BaseException:  # noqa: BLE001 - most weights files hold no module
         return []
-    state = _state(lambda: dict(Model(module, request.input_shape).outline().state))
+    state = _state(lambda: Model(module, request.input_shape).outline().state)
     if state is None:
         return []
     name = type(module).__name__
     places = [f"{each.file} line {each.line}" for each in sources.names() if each.name == name]
     return [
         Candidate(
-            entry_point="", name=name, kind="pickle", place=places[-1] if places else request.weights, state=state
+            entry_point="", name=name, kind="pickle", place=places[-1] if places else request.weights, state=dict(state)
         )
     ]
 
 
-def _state(made: Callable[[], dict[str, tuple[int, ...]]]) -> dict[str, tuple[int, ...]] | None:
+def _state(made: Callable[[], Shapes]) -> Shapes | None:
     try:
         return made()
-    except (MemoryError, SubmissionError):
-        return None
     except BaseException:  # noqa: BLE001 - as above
         return None

@@ -1,4 +1,4 @@
-"""What IPython's magics mean for a notebook's names: `%time x = 1`, `%run layers.py`, and the calls nbconvert makes of them."""
+"""What IPython's magics mean for a notebook's names: `%time x = 1`, `%run layers.py`, and nbconvert's calls of them."""
 
 from __future__ import annotations
 
@@ -48,16 +48,16 @@ def expanded(statements: Iterable[ast.stmt]) -> tuple[ast.stmt, ...]:
 def magic_call(statement: ast.stmt) -> list[str] | None:
     """(name, line) or (name, line, cell) of `get_ipython().run_line_magic(…)` and its like."""
     match statement:
-        case ast.Expr(
-            value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython"))) as function) as call
-        ):
-            texts = [each.value for each in call.args if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+        case ast.Expr(value=ast.Call(func=ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=method))):
+            assert isinstance(statement.value, ast.Call)
+            given = statement.value.args
         case _:
             return None
-    expected = {"run_cell_magic": 3, "run_line_magic": 2, "magic": 1}.get(function.attr)
-    if len(texts) != len(call.args) or len(texts) != expected:
+    texts = [each.value for each in given if isinstance(each, ast.Constant) and isinstance(each.value, str)]
+    expected = {"run_cell_magic": 3, "run_line_magic": 2, "magic": 1}.get(method)
+    if len(texts) != len(given) or len(texts) != expected:
         return None
-    if expected > 1:
+    if expected != 1:
         return texts
     name, _, line = texts[0].lstrip("%").partition(" ")
     return [name, line.strip()]

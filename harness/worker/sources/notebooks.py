@@ -132,34 +132,22 @@ def _content(path: str, text: str) -> Any:
 
 def _broken(path: str, text: str, error: ValueError) -> Unreadable:
     """What happened to a file that is no JSON: where, in which cell, and why, as far as it shows."""
-    begins = text.lstrip()
-    if not begins:
+    lines = text.split("\n")
+    if not text.strip():
         return Unreadable(f"{path} is empty", "save the notebook again, and look at the file's size")
-    if begins[:1] not in "{[":
-        if begins[:200].lower().startswith(("<!doctype", "<html")):
-            return Unreadable(
-                f"{path} is a web page, not a notebook", "download the notebook itself: File, Download, .ipynb"
-            )
-        if not conflict_marker(text.split("\n")):
-            first = begins.split("\n")[0][:80]
-            return Unreadable(
-                f"{path} is not a notebook: it begins with `{first}`", "save it as a notebook, or call a script .py"
-            )
-    if line := conflict_marker(text.split("\n")):
-        at = sum(len(each) + 1 for each in text.split("\n")[: line - 1])
-        marker = text.split("\n")[line - 1][:60]
-        return Unreadable(
-            f"{path} is not valid JSON: line {line}{_in_cell(text, at)} is a conflict marker of git, `{marker}`",
-            RESOLVE,
-        )
-    at = getattr(error, "pos", 0)
+    if marked := conflict_marker(lines):
+        at = sum(len(each) + 1 for each in lines[: marked - 1])
+        where, marker = f"line {marked}{_in_cell(text, at)}", lines[marked - 1][:60]
+        return Unreadable(f"{path} is not valid JSON: {where} is a conflict marker of git, `{marker}`", RESOLVE)
+    if text.lstrip()[:1] not in "{[":
+        return _something_else(path, text.lstrip())
+    at, end = getattr(error, "pos", 0), len(text.rstrip())
     message = getattr(error, "msg", str(error))
-    if at >= len(text.rstrip()) or message.startswith("Unterminated string"):
-        at = len(text.rstrip())
-        line = text.count("\n", 0, at) + 1
+    if at >= end or message.startswith("Unterminated string"):
+        line = text.count("\n", 0, end) + 1
         return Unreadable(
-            f"{path} is cut off: the file ends at line {line}{_in_cell(text, at)}, in the middle of "
-            f"`{_around(text, at)}`; a complete notebook ends with a closing brace",
+            f"{path} is cut off: the file ends at line {line}{_in_cell(text, end)}, in the middle of "
+            f"`{_around(text, end)}`; a complete notebook ends with a closing brace",
             "hand in the whole file: save it, wait until it is saved, and upload it again",
         )
     line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
@@ -167,6 +155,15 @@ def _broken(path: str, text: str, error: ValueError) -> Unreadable:
         f"{path} is not valid JSON: line {line} column {column}{_in_cell(text, at)}: "
         f"{message[:1].lower()}{message[1:]}: `{_around(text, at)}`",
         "correct that place in an editor, or download the notebook again from Jupyter",
+    )
+
+
+def _something_else(path: str, begins: str) -> Unreadable:
+    if begins[:200].lower().startswith(("<!doctype", "<html")):
+        return Unreadable(f"{path} is a web page, not a notebook", "download the notebook itself, as .ipynb")
+    first = begins.split("\n", maxsplit=1)[0][:80]
+    return Unreadable(
+        f"{path} is not a notebook: it begins with `{first}`", "save it as a notebook, or call a script .py"
     )
 
 
@@ -197,9 +194,8 @@ def _code_cells(path: str, content: Any) -> tuple[list[str], list[str]]:
     found, notes = [], []
     for number, cell in enumerate(cells, 1):
         if not isinstance(cell, dict):
-            notes.append(
-                f"{path}: cell {number} of {len(cells)}, text cells counted, is {json.dumps(cell)[:60]}; left out"
-            )
+            what = json.dumps(cell)[:60]
+            notes.append(f"{path}: cell {number} of {len(cells)}, text cells counted, is {what} and was left out")
         elif cell.get("cell_type") == "code":
             found.append(lines_of(_joined(cell.get("source", cell.get("input")))))
     return found, notes

@@ -95,10 +95,7 @@ def _without_absent_runs(source: SourceText, paths: Sequence[str]) -> SourceText
     for chunk in source.chunks:
         for each in leaves(chunk.body):
             path = run_path(each)
-            if (
-                path is not None
-                and isinstance(each, ast.ImportFrom)
-                and (each.module or "").split(".")[-1] not in there
-            ):
+            module = each.module if isinstance(each, ast.ImportFrom) else None
+            if path is not None and (module or "").rpartition(".")[2] not in there:
                 missing.append(f"{chunk.label} line {each.lineno}: %run {path}: that file was not handed in")
     return replace(source, notes=(*source.notes, *missing)) if missing else source

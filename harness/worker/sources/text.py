@@ -17,9 +17,7 @@ _CELL_MARK = re.compile(r"^#\s*(?:%%|In\[)")
 _CONFLICT = re.compile(r"^(?:<{7}|={7}|>{7}|\|{7})(?: |$)")
 _MAX_MAGICS = 400
 CORRECT_LINE = "correct that line"
-RESOLVE = (
-    "open it in an editor, keep one of the two versions, take out the lines <<<<<<<, ======= and >>>>>>>, and save"
-)
+RESOLVE = "open it in an editor, keep one of the two versions, and take out the lines <<<<<<<, ======= and >>>>>>>"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
