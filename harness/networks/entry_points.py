@@ -71,19 +71,21 @@ def refused(
 
 def _unfit(surveyed: Surveyed, tensors: Mapping[str, Tensor], names: Sequence[str]) -> str | None:
     """Where nothing fits, nothing is offered: what comes closest is said instead."""
-    alike = [(each, sum(_same(*item, tensors) for item in each.state.items())) for each in surveyed.candidates]
+    alike = [(_alike(each.state, tensors), each) for each in surveyed.candidates]
     if not alike:
         return None
-    best, count = max(alike, key=lambda item: item[1])
-    closest = f"; closest is {_called(best)} with {count} of {len(tensors)} tensors" if count else ""
+    (count, named), best = max(alike, key=lambda item: item[0])
+    closest = f"; closest is {_called(best)}, with {count} of {len(tensors)} tensors" if named else ""
     return (
         f"the weights file fits nothing that these sources can make{closest}: hand in the class that was trained, "
         f"called {' or '.join(names)}"
     )
 
 
-def _same(name: str, shape: tuple[int, ...], tensors: Mapping[str, Tensor]) -> bool:
-    return name in tensors and tuple(tensors[name].shape) == shape
+def _alike(state: Mapping[str, tuple[int, ...]], tensors: Mapping[str, Tensor]) -> tuple[int, int]:
+    """How many tensors have the same name and shape, and how many the same name."""
+    named = [name for name in state if name in tensors]
+    return sum(tuple(tensors[name].shape) == state[name] for name in named), len(named)
 
 
 def _fits(candidate: Candidate, tensors: Mapping[str, Tensor]) -> bool:

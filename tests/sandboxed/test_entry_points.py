@@ -54,7 +54,9 @@ def state(width: int = 16, prefix: str = "") -> dict[str, Any]:
     return {prefix + name: each for name, each in module.state_dict().items()}
 
 
-def pickled(source: str, name: str = "StudentNet", module: str = "model", wrap: Callable[[Any], Any] = lambda each: each) -> Callable[[Path], None]:
+def pickled(
+    source: str, name: str = "StudentNet", module: str = "model", wrap: Callable[[Any], Any] = lambda each: each
+) -> Callable[[Path], None]:
     """Writes a whole module of that class, pruned to five channels by hand."""
 
     def write(path: Path) -> None:
@@ -89,7 +91,7 @@ SIXTEEN = 16 * 3 * 9 + 16 + 16 * 4 + 4
 CASES: dict[str, tuple[dict[str, str], Any, str, int | None, tuple[str, ...], tuple[str, ...]]] = {
     "the-second-entry-point": (
         {"model.py": linear("StudentNet") + net("Small") + FACTORY}, state(), "graded", SIXTEEN,
-        ("get_student_model (model.py line 21) was taken as the network: the weights fit it, and they do not fit StudentNet (model.py line 5)",), (),
+        ("get_student_model (model.py line 20) was taken as the network: the weights fit it, and they do not fit StudentNet (model.py line 5)",), (),
     ),
     "the-second-where-the-first-crashes": (
         {"model.py": "class StudentNet(nn.Module):\n    def __init__(self):\n        raise OSError\n" + net("Small") + FACTORY},
@@ -158,7 +160,7 @@ CASES: dict[str, tuple[dict[str, str], Any, str, int | None, tuple[str, ...], tu
         ('entry_point = "student"',), (),
     ),
     "nothing-fits": (
-        {"model.py": linear("Teacher") + net("Mine", "5") + LOSS}, state(), "rejected", None,
+        {"model.py": linear("Teacher") + net("Mine", "4 * len(torch.zeros(3))") + LOSS}, state(), "rejected", None,
         ("fits nothing that these sources can make", "closest is Mine"), ("entry_point =",),
     ),
     "training-is-not-called": (

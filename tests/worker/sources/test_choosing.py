@@ -67,7 +67,9 @@ def test_other_names_stay_undefined(tmp_path: Path) -> None:
         find_entry_point(sources(tmp_path, a=NET.replace("nn.Module", "Block")), ["Net"])
 
 
-@pytest.mark.parametrize(("name", "wanted"), [("StudenNet", "StudentNet"), ("Studentnet", "StudentNet"), ("student_net", "StudentNet")])
+@pytest.mark.parametrize(
+    ("name", "wanted"), [("StudenNet", "StudentNet"), ("Studentnet", "StudentNet"), ("student_net", "StudentNet")]
+)
 def test_a_misspelt_name_is_guessed(name: str, wanted: str, tmp_path: Path) -> None:
     with pytest.raises(SubmissionError) as raised:
         find_entry_point(sources(tmp_path, a=NET.replace("Net", name)), [wanted])

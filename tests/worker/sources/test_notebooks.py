@@ -163,7 +163,11 @@ BROKEN: dict[str, tuple[str, tuple[str, ...], str]] = {
         (f"line {CONFLICT.split('<<<<')[0].count(chr(10)) + 1}, in cell 2", "conflict marker of git", "`<<<<<<< HEAD`"),
         "keep one of the two versions",
     ),
-    "a conflict around the whole file": ("<<<<<<< Updated upstream\n" + LINES, ("line 1", "conflict marker"), "keep one"),
+    "a conflict around the whole file": (
+        "<<<<<<< Updated upstream\n" + LINES,
+        ("line 1", "conflict marker"),
+        "keep one",
+    ),
     "a lost comma": (
         LINES.replace('"cell_type": "code",', '"cell_type": "code"', 1),
         ("not valid JSON: line 6", "in cell 1", "expecting ',' delimiter"),
