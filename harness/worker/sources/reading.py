@@ -33,7 +33,7 @@ def read_sources(folder: Path, paths: Sequence[str]) -> list[SourceText]:
         own = next((name for name in handed_in if _same_file(name, cells[-1])), None)
         if own is None:
             texts[path] = SourceText(path, (parsed(path, text),), note)
-        elif _differ(texts[own], text):
+        elif _differ(texts[own], text, adds=cells[0].appends):
             said = f"{own}: the file that was handed in counts, not what {_listed(counting)} would write there"
             texts[own] = replace(texts[own], notes=(*texts[own].notes, said))
     return [_without_absent_runs(each, list(texts)) for each in texts.values()]
@@ -83,9 +83,14 @@ def _same_file(handed_in: str, cell: Written) -> bool:
     return own == target or own[-shorter:] == target[-shorter:]
 
 
-def _differ(source: SourceText, text: str) -> bool:
-    own = "\n".join(each.text for each in source.chunks)
-    return [line.rstrip() for line in own.strip().split("\n")] != [line.rstrip() for line in text.strip().split("\n")]
+def _differ(source: SourceText, text: str, *, adds: bool) -> bool:
+    """Whether the file holds something else; where cells only add to it, whether what they add is missing."""
+    own, cells = _bare("\n".join(each.text for each in source.chunks)), _bare(text)
+    return cells not in own if adds else cells != own
+
+
+def _bare(text: str) -> str:
+    return "\n".join(line.rstrip() for line in text.strip().split("\n"))
 
 
 def _without_absent_runs(source: SourceText, paths: Sequence[str]) -> SourceText:

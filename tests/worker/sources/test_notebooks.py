@@ -198,7 +198,7 @@ def test_a_broken_notebook_does_not_stop_a_class_elsewhere(tmp_path: Path) -> No
 
 
 def test_too_much_source_is_refused_as_such(tmp_path: Path) -> None:
-    with pytest.raises(SubmissionError, match="code cells of a.ipynb hold more than"):
+    with pytest.raises(SubmissionError, match=r"code cells of a\.ipynb hold more than"):
         find_entry_point(sources(tmp_path, {"a.ipynb": cells("x = 1\n", "#" * (17 << 20))}), ["Net"])
 
 
