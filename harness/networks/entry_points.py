@@ -26,13 +26,13 @@ def fitting(candidates: Iterable[Candidate], tensors: Mapping[str, Tensor]) -> l
 def chosen(surveyed: Surveyed, tensors: Mapping[str, Tensor], names: Sequence[str]) -> Candidate | None:
     """The one definition, of those that the assignment names, which the weights fit as it is; else the pickled module.
 
-    None as well where two definitions of one name fit: which of them was trained cannot be seen.
+    None as well where two different definitions of one name fit: which of them was trained cannot be seen.
     """
     plain = [each for each in fitting(surveyed.candidates, tensors) if not each.arguments]
     for name in names:
         found = [each for each in plain if each.entry_point and name in {each.name, each.entry_point}]
         if found:
-            return found[0] if len(found) == 1 else None
+            return found[0] if len({each.wording for each in found}) == 1 else None
     return next((each for each in plain if not each.entry_point), None)
 
 

@@ -82,6 +82,8 @@ class Candidate(Value):
     state: Annotated[dict[str, Shape], Field(max_length=_MAX_NAMES)]
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What it was called with, beside the usual arguments."""
+    wording: str = ""
+    """The same for definitions that say the same."""
 
 
 class Surveyed(Value):

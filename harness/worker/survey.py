@@ -50,7 +50,7 @@ def survey(sources: Sources, request: Survey, pickled: Callable[[str], nn.Module
 
 
 def _asked(sources: Sources, request: Survey) -> Iterator[Definition]:
-    named = {id(each.node): each for name in request.entry_points for each in sources.keys(name)}
+    named = {id(each.node): each for name in request.entry_points for each in sources.meant_by(name)}
     yield from named.values()
     if request.everything:
         yield from (each for each in sources.makers() if id(each.node) not in named)
@@ -90,6 +90,7 @@ class _Maker:
             place=f"{self._definition.file} line {self._definition.line}",
             state=dict(state),
             arguments=arguments,
+            wording=self._definition.wording,
         )
 
     def _state(self, arguments: Mapping[str, Any]) -> Shapes | None:
@@ -102,7 +103,7 @@ def _imported(sources: Sources, request: Survey) -> list[_Maker]:
     found = []
     for name in request.entry_points:
         with contextlib.suppress(BaseException):
-            if not sources.keys(name) and sources.has(name):
+            if not sources.meant_by(name) and sources.has(name):
                 entry = sources.load(name)
                 node = ast.Pass(lineno=entry.line)
                 definition = Definition(entry.name, "assignment", entry.file, entry.line, node, entry.file)

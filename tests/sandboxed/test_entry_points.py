@@ -106,11 +106,31 @@ CASES: dict[str, tuple[dict[str, str], Any, str, int | None, tuple[str, ...], tu
     ),
     "two-files-one-fits": (
         {"model.py": net("StudentNet"), "old.py": linear("StudentNet")}, state(), "graded", SIXTEEN,
-        ("StudentNet (model.py line 5) was taken", "old.py line 5"), (),
+        ("StudentNet (model.py line 5) was taken as the network: the weights fit it, and they do not fit StudentNet (old.py line 5)",), (),
     ),
     "two-files-both-fit": (
         {"model.py": net("StudentNet"), "old.py": net("StudentNet").replace("F.relu", "F.gelu")}, state(), "rejected", None,
         ('entry_point = "model.py:StudentNet"', 'entry_point = "old.py:StudentNet"'), (),
+    ),
+    "two-files-one-text-with-other-helpers": (
+        {"a.py": "W = 8\n" + net("StudentNet", "W"), "b.py": "W = 16\n" + net("StudentNet", "W")}, state(), "graded", SIXTEEN,
+        ("StudentNet (b.py line 6) was taken", "a.py line 6"), (),
+    ),
+    "three-files-two-the-same": (
+        {"a.py": net("StudentNet"), "b.py": "# a copy\n" + net("StudentNet"), "old.py": linear("StudentNet")}, state(),
+        "graded", SIXTEEN, ("StudentNet (a.py line 5) was taken", "old.py line 5"), (),
+    ),
+    "imported-under-the-name": (
+        {"nets.py": net("Small"), "hw.py": "from nets import Small as get_student_model\n" + linear("StudentNet")}, state(),
+        "graded", SIXTEEN, ("get_student_model (hw.py", "was taken"), (),
+    ),
+    "a-lambda": (
+        {"model.py": linear("StudentNet") + net("Small") + "get_student_model = lambda: Small()\n"}, state(),
+        "graded", SIXTEEN, ("get_student_model (model.py line 20) was taken",), (),
+    ),
+    "a-leftover-import": (
+        {"model.py": net("Small") + FACTORY, "a_train.py": "from old import StudentNet\nnet = StudentNet()\n"}, state(),
+        "graded", SIXTEEN, (), ("was taken as",),
     ),
     "two-names-neither-fits": (
         {"model.py": linear("StudentNet") + net("Small", "8") + FACTORY}, state(), "rejected", None, ("differences",), ("was tried",),

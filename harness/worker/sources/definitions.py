@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import copy
 import difflib
+import hashlib
 import sys
 import zlib
 from collections.abc import Sequence
@@ -44,6 +45,11 @@ class Definition:
     line: int
     node: ast.stmt
     path: str
+
+    @property
+    def wording(self) -> str:
+        """The same for definitions that differ in comments and docstrings only."""
+        return hashlib.sha256(_said(self.node).encode(errors="replace")).hexdigest()
 
     def __str__(self) -> str:
         return f"{self.kind} {self.name} ({self.file} line {self.line})"
@@ -183,13 +189,13 @@ class Sources:
                 )
         return None
 
-    def keys(self, name: str) -> list[Definition]:
-        """The definitions that `name` may mean, of those that say the same the first; see `key_of`."""
-        return list({_said(each.node): each for each in reversed(self._candidates(name))}.values())[::-1]
+    def meant_by(self, name: str) -> list[Definition]:
+        """The definitions that `name` may mean, one per file."""
+        return self._candidates(name)
 
     def key_of(self, definition: Definition) -> str:
-        """What `load` takes for it: its name, with the file where several differ."""
-        several = len(self.keys(definition.name)) > 1
+        """What `load` takes for it: its name, with the file where several define it."""
+        several = len(self._candidates(definition.name)) > 1
         return f"{definition.path}:{definition.name}" if several else definition.name
 
     def makers(self) -> list[Definition]:
