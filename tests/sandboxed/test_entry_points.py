@@ -12,10 +12,12 @@ from typing import Any
 import pytest
 import torch
 from builders import limits, noise, write_assignment, write_idx
-from hand_ins import PLUGINS, graded, sandbox_called
+from hand_ins import PLUGINS, graded, opened, sandbox_called
 from torch import nn
 
 from harness.assignment.loading import load
+from harness.data.images import load_examples
+from harness.errors import SubmissionError
 from harness.values.results import Result
 
 pytestmark = pytest.mark.sandbox
@@ -233,3 +235,36 @@ def test_the_weights_decide_or_the_line_is_said(name: str, results: dict[str, Re
         assert result.metrics["parameters"].value == parameters
     assert [each for each in phrases if each not in said] == [], said
     assert [each for each in others if each in said] == [], said
+
+
+def test_a_further_file_may_hold_a_pruned_module(tmp_path: Path) -> None:
+    write_idx(tmp_path / "data", *noise(40))
+    assignment = load(str(write_assignment(tmp_path, limits=limits(60))), PLUGINS)
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "model.py").write_text(HEAD + net("StudentNet"))
+    (folder / "submission.toml").write_text('weights = "w.pt"\n[methods]\npruned = "pruned.pth"\n')
+    torch.save(state(), folder / "w.pt")
+    pickled(net("StudentNet"))(folder / "pruned.pth")
+    with opened(folder, assignment, sandbox_called("auto")) as student:
+        assert student.facts.state["conv.weight"] == (16, 3, 3, 3)
+        network = student.load(student.methods["pruned"])
+        assert network.facts.state["conv.weight"] == (5, 3, 3, 3)
+        assert sum(each.numel() for each in network.decoded.values()) == FIVE
+    torch.save({"conv.weight": torch.zeros(5, 3, 3, 3)}, folder / "pruned.pth")
+    opening = opened(folder, assignment, sandbox_called("auto"))
+    with opening as student, pytest.raises(SubmissionError, match="do not fit the model"):
+        student.load(student.methods["pruned"])
+
+
+def test_a_second_process_builds_what_was_chosen(tmp_path: Path) -> None:
+    write_idx(tmp_path / "data", *noise(40))
+    assignment = load(str(write_assignment(tmp_path, limits=limits(60))), PLUGINS)
+    images = load_examples(assignment, "test", 8, PLUGINS.datasets).images
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "model.py").write_text(HEAD + net("StudentNet"))
+    pickled(net("StudentNet"))(folder / "best.pth")
+    with opened(folder, assignment, sandbox_called("auto")) as student, student.again() as other:
+        torch.testing.assert_close(student.logits(images), other.logits(images))
+        assert student.verification.verified
