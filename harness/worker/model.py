@@ -1,4 +1,4 @@
-"""Build the student's module and run it, always through torch's own base-class methods.
+"""Run the student's module, always through torch's own base-class methods.
 
 A student's class may override `eval`, `load_state_dict` or `named_parameters`, by mistake or on purpose. Here the base
 class decides, so that overriding changes nothing.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torchinfo
@@ -19,77 +19,14 @@ from torch.nn.utils import prune
 from harness.errors import SubmissionError
 from harness.worker.decoding import aliases_of, versions_of
 from harness.worker.failures import describe, is_out_of_memory
-from harness.worker.messages import Batches, Built, Described
-
-if TYPE_CHECKING:
-    from harness.worker.sources.definitions import Located
+from harness.worker.messages import Batches
+from harness.worker.replies import Built, Described
 
 _MAX_LAYERS = 2000
 _COMPUTING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.ao.nn.sparse")
 _COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 _DIFFERENCES = "Error(s) in loading state_dict"
-
-
-def build(entry: Located, arguments: Mapping[str, Any], input_shape: tuple[int, ...]) -> Model:
-    """Call the entry point and try the module on an empty image.
-
-    Args:
-        input_shape: [channels, height, width].
-
-    Raises:
-        SubmissionError: it needs other arguments, or does not return an `nn.Module`.
-    """
-    module = entry.object if isinstance(entry.object, nn.Module) else _called(entry, arguments)
-    if not isinstance(module, nn.Module):
-        raise SubmissionError(
-            "rejected",
-            f"{entry.name} ({entry.file} line {entry.line}) returned {type(module).__name__}, not a torch.nn.Module",
-            f"{entry.name}() must return the network",
-        )
-    _refuse_quantised(module, entry)
-    return Model(module, input_shape)
-
-
-def _refuse_quantised(module: nn.Module, entry: Located) -> None:
-    """Quantised modules keep their weights packed: not tensors that a grader can count, or put in.
-
-    Raises:
-        SubmissionError: there is one.
-    """
-    for path, each in _named_modules(module):
-        if type(each).__module__.startswith(_QUANTISED) and _packs(each):
-            where = f"{path!r} of {entry.name}" if path else entry.name
-            raise SubmissionError(
-                "rejected",
-                f"the network is quantised: {where} ({entry.file} line {entry.line}) is a "
-                f"{type(each).__module__}.{type(each).__qualname__}, whose weights are packed and cannot be counted",
-                f"let {entry.name} return the network before quantize_dynamic or convert, and hand in that network's "
-                "torch.save(model.state_dict(), …)",
-            )
-
-
-def _packs(module: nn.Module) -> bool:
-    return any("_packed_params" in name for name in vars(module)) or any(
-        "_packed_params" in name
-        for name in module._modules  # noqa: SLF001
-    )
-
-
-def _called(entry: Located, arguments: Mapping[str, Any]) -> Any:
-    if not callable(entry.object):
-        raise SubmissionError("rejected", f"{entry.name} ({entry.file} line {entry.line}) is not a class or function")
-    try:
-        return entry.object(**arguments)
-    except TypeError as error:
-        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-            raise  # raised inside the student's code, not by the call itself
-        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-        raise SubmissionError(
-            "rejected",
-            f"{entry.name}({given}) cannot be called: {error}",
-            "give every parameter a default, or write the values into submission.toml: model_arguments = { … }",
-        ) from error
 
 
 class Model:
@@ -300,31 +237,9 @@ def _as_laid_out(tensor: Tensor, own: Any) -> Tensor:
     """Sparse where the module's own tensor is: torch does not copy dense tensors into sparse ones."""
     if not isinstance(own, Tensor) or own.layout == torch.strided or tensor.layout != torch.strided:
         return tensor
-<<<<<<< Updated upstream
-    if own.layout in _COMPRESSED[2:]:
-        return tensor.to_sparse(layout=own.layout, blocksize=own.values().shape[1:3])
-    return tensor.to_sparse(layout=own.layout)
-=======
     block = tuple(own.values().shape[1:3]) if own.layout in _COMPRESSED[2:] else None
     sparse: Tensor = tensor.to_sparse(layout=own.layout, blocksize=block)
     return sparse
->>>>>>> Stashed changes
-
-
-def _named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Each once, with its dotted path."""
-    found: set[int] = set()
-    waiting = [("", module)]
-    while waiting:
-        path, each = waiting.pop(0)
-        if id(each) not in found:
-            found.add(id(each))
-            yield path, each
-            waiting += [
-                (f"{path}.{name}" if path else name, child)
-                for name, child in each._modules.items()  # noqa: SLF001
-                if child is not None
-            ]
 
 
 def normalised(parts: Iterable[Tensor], images: Batches, layout: torch.memory_format) -> Iterator[Tensor]:
@@ -363,8 +278,13 @@ def modules_of(module: nn.Module) -> list[nn.Module]:
     return list(found.values())
 
 
+def is_quantised(module: nn.Module) -> bool:
+    """Whether it is one of torch's quantised layers; what is below it does not count."""
+    return type(module).__module__.startswith(_QUANTISED)
+
+
 def _uncountable(module: nn.Module) -> bool:
-    return isinstance(module, torch.jit.ScriptModule) or type(module).__module__.startswith(_QUANTISED)
+    return isinstance(module, torch.jit.ScriptModule) or is_quantised(module)
 
 
 def _tensors_in(output: Any) -> list[Tensor]:
