@@ -1,4 +1,4 @@
-"""Hide a submission's files but for its sources, so that a network is built from what its code computes alone."""
+"""Hide all but the code of a submission's sources while a second instance of its network is built."""
 
 from __future__ import annotations
 
@@ -9,23 +9,27 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.networks.bare_sources import write_bare
+
 if TYPE_CHECKING:
     from harness.submission.reading import Submission
 
 
 @contextmanager
 def sources_alone(submission: Submission) -> Iterator[None]:
-    """Everything but sources is out of every worker's sight: what a class reads from a file was not constructed."""
-    folder, sources = submission.folder, set(submission.sources)
-    hidden = [each.relative_to(folder) for each in folder.rglob("*") if each.is_file()]
+    """Put a folder of the same name in the submission's place that holds the code of its sources and nothing else.
+
+    What a class reads from a file, a comment or a folder's name was not constructed.
+    """
+    folder = submission.folder
     with tempfile.TemporaryDirectory(prefix="harness-hidden-") as elsewhere:
-        moved = [
-            (folder / each, Path(elsewhere, str(number))) for number, each in enumerate(hidden) if each not in sources
-        ]
-        for file, place in moved:
-            shutil.move(file, place)
+        whole = Path(elsewhere, "whole")
+        shutil.move(folder, whole)
         try:
+            folder.mkdir()
+            for each in submission.sources:
+                write_bare(whole / each, folder / each)
             yield
         finally:
-            for file, place in moved:
-                shutil.move(place, file)
+            shutil.rmtree(folder, ignore_errors=True)
+            shutil.move(whole, folder)

@@ -239,6 +239,8 @@ class SandboxedStudent(GradedNetwork):
         asked = perhaps_constructed(traced.graph)
         if not asked:
             return frozenset()
+        # Whoever has seen the weights must not be there to tell the other.
+        self.session.close()
         with sources_alone(self.submission):
             again = self._workers.built_again()
         return reproduced(asked, {**traced.constants, **bound(traced.graph, self.weights)}, again)

@@ -152,19 +152,21 @@ class Workers:
         self.literal_bytes = self._read(session, ()).literal_bytes
 
     def _import_and_build(self, session: WorkerSession, *, other_random_numbers: bool = False) -> tuple[Opened, Built]:
-        opened = self._read(session, self._loaded)
+        opened = self._read(session, self._loaded, other_random_numbers=other_random_numbers)
         if self.chosen is not None:
             opened = opened.model_copy(update={"source": self.chosen.place})
         self.on_stage("building")
-        request = self.construction.model_copy(update={"other_random_numbers": other_random_numbers})
         doing, seconds = "building the network and trying it on an empty image", self.rules.limits.build_seconds
-        return opened, session.ask(request, doing=doing, seconds=seconds).said
+        return opened, session.ask(self.construction, doing=doing, seconds=seconds).said
 
-    def _read(self, session: WorkerSession, entry_points: tuple[str, ...]) -> Opened:
+    def _read(
+        self, session: WorkerSession, entry_points: tuple[str, ...], *, other_random_numbers: bool = False
+    ) -> Opened:
         request = Open(
             formats=tuple(self._format_modules),
             sources=tuple(each.as_posix() for each in self.submission.sources),
             entry_points=entry_points,
+            other_random_numbers=other_random_numbers,
         )
         seconds = self.rules.limits.import_seconds
         return session.ask(request, doing="importing the submission", seconds=seconds).said

@@ -54,6 +54,8 @@ class Open(Request[Opened]):
     sources: tuple[str, ...]
     entry_points: tuple[str, ...]
     """Names, the first that is there counts; none: the sources are only read."""
+    other_random_numbers: bool = False
+    """Whether from now on every draw of random numbers gives others than usual, whatever seed the code sets."""
 
 
 class Decode(Request[Decoded]):
@@ -77,8 +79,6 @@ class Build(Request[Built]):
     """[channels, height, width]."""
     entry_points: tuple[str, ...] = ()
     """Instead of those of `Open`."""
-    other_random_numbers: bool = False
-    """Whether every draw of random numbers gives others than usual, whatever seed the code sets."""
     pickled_in: str = ""
     """The file that holds a whole pickled module, to be taken in place of what an entry point makes."""
     variant: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 from unittest.mock import patch
 
@@ -31,16 +31,43 @@ class _OtherDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return operator(*arguments, **keywords)
 
 
+class _OtherRandom(random.Random):
+    def seed(self, *_: Any, **__: Any) -> None:
+        super().seed(_SEED)
+
+
+def _reseeded(kind: Any) -> Any:
+    """A class of NumPy's that takes our seed instead of the one it is given."""
+
+    class Other(kind):  # type: ignore[misc]
+        def __init__(self, *_: Any, **__: Any) -> None:
+            super().__init__(_SEED)
+
+        def seed(self, *_: Any, **__: Any) -> None:
+            super().seed(_SEED)
+
+    return Other
+
+
+_NUMPYS = {name: _reseeded(getattr(np.random, name)) for name in ("RandomState", "MT19937", "PCG64", "Philox", "SFC64")}
+
+
 @contextmanager
-def other_random_numbers() -> Iterator[None]:
-    """Draws in here are those of other seeds, in torch, NumPy and Python."""
+def other_random_numbers(*, torchs: bool = True) -> Iterator[None]:
+    """Draws in here are those of other seeds, in NumPy and Python, and in torch where that is wanted.
+
+    A generator that the student wrote is no draw; what it makes is an intricate constant.
+    """
     np.random.seed(_SEED)
     random.seed(_SEED)
     own = np.random.default_rng
-    with (
-        patch.object(np.random, "seed"),
-        patch.object(np.random, "default_rng", lambda *_: own(_SEED)),
-        patch.object(random, "seed"),
-        _OtherDraws(),
-    ):
+    with ExitStack() as patches:
+        for name, kind in _NUMPYS.items():
+            patches.enter_context(patch.object(np.random, name, kind))
+        patches.enter_context(patch.object(np.random, "seed"))
+        patches.enter_context(patch.object(np.random, "default_rng", lambda *_: own(_SEED)))
+        patches.enter_context(patch.object(random, "seed"))
+        patches.enter_context(patch.object(random, "Random", _OtherRandom))
+        if torchs:
+            patches.enter_context(_OtherDraws())
         yield

@@ -98,6 +98,7 @@ class Session:
         self._model: Model | None = None
         self._variant: tuple[str, Model] | None = None
         self._replayed: ReplayedModel | None = None
+        self._other_random_numbers = False
 
     def handle(self, frame: Frame) -> Answer:
         """Answer one request.
@@ -107,7 +108,11 @@ class Session:
             BaseException: whatever the student's code raises.
         """
         request = REQUESTS[frame.kind].model_validate(frame.facts)
-        with cpu_only():
+        if isinstance(request, Open):
+            self._other_random_numbers = request.other_random_numbers
+        # A trace records torch's own draws instead of making them.
+        numbers = other_random_numbers(torchs=frame.kind != Trace.kind) if self._other_random_numbers else nullcontext()
+        with cpu_only(), numbers:
             said, tensors = self._answer(request, frame)
         return said.model_dump(mode="json"), tensors
 
@@ -160,7 +165,7 @@ class Session:
 
     def _open(self, request: Open) -> Opened:
         self._formats = Plugins.of(*map(importlib.import_module, request.formats)).weight_formats
-        _seed()
+        self._seed()
         self._sources = Sources(self._folder, request.sources)
         if not request.entry_points:
             return Opened(source="", literal_bytes=self._sources.literal_bytes())
@@ -187,14 +192,13 @@ class Session:
     def _build(self, request: Build) -> Built:
         self.input_shape = request.input_shape
         entry = find_entry_point(self._opened, request.entry_points) if request.entry_points else self._entry
-        _seed()
-        with other_random_numbers() if request.other_random_numbers else nullcontext():
-            if request.pickled_in:
-                model = Model(self._pickled_module(request.pickled_in), request.input_shape)
-            elif entry is not None:
-                model = build(entry, request.model_arguments, request.input_shape)
-            else:
-                raise SubmissionError("rejected", "there is no model to build", "name one: entry_point = …")
+        self._seed()
+        if request.pickled_in:
+            model = Model(self._pickled_module(request.pickled_in), request.input_shape)
+        elif entry is not None:
+            model = build(entry, request.model_arguments, request.input_shape)
+        else:
+            raise SubmissionError("rejected", "there is no model to build", "name one: entry_point = …")
         if request.variant is None:
             self._model = model
         else:
@@ -285,9 +289,9 @@ class Session:
         state = torch.nn.Module.state_dict(pruned.module)
         return {name: each.detach() for name, each in state.items() if isinstance(each, torch.Tensor)}
 
-
-def _seed() -> None:
-    """The same start for everyone; a network whose weights come from a seed is caught elsewhere."""
-    random.seed(0)
-    np.random.seed(0)
-    torch.manual_seed(0)
+    def _seed(self) -> None:
+        """The same start for everyone; a network whose weights come from a seed is caught elsewhere."""
+        if not self._other_random_numbers:
+            random.seed(0)
+            np.random.seed(0)
+            torch.manual_seed(0)

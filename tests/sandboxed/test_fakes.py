@@ -1,0 +1,53 @@
+"""Every fake is refused, left unverified, put before a person or counted for what it is, each in a real sandbox."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from builders import on_fashion, write_assignment
+from fakes_for_the_sandbox import LIMIT, fakes, write
+from hand_ins import PLUGINS, graded, sandbox_called
+
+from harness.assignment.loading import load
+
+FAKES = fakes()
+PROBES = 8
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory):
+    folder = tmp_path_factory.mktemp("class")
+    handed_in = [write(fake, folder / name.replace(" ", "-")) for name, fake in FAKES.items()]
+    evaluators = {"accuracy": {}, "parameter_limit": {"limit": LIMIT}, "integrity": {"images": 256}}
+    file = write_assignment(tmp_path_factory.mktemp("rules"), **on_fashion(), evaluators=evaluators)
+    found = graded(load(str(file), PLUGINS), handed_in, sandbox_called("auto"))
+    return {name: found[name.replace(" ", "-")] for name in FAKES}
+
+
+@pytest.mark.parametrize("name", FAKES)
+def test_every_fake_comes_to_its_end(results, name):
+    fake, result = FAKES[name], results[name]
+    if fake.ends == "refused":
+        assert result.status in {"rejected", "crashed"}
+        assert re.search(fake.says, result.reason), result.reason
+        return
+    assert (result.status, result.reason) == ("graded", None)
+    checks = {check.name: check for check in result.checks}
+    probes = {each: check for each, check in checks.items() if each.startswith("integrity_")}
+    failed = {each for each, check in probes.items() if check.verdict == "failed"}
+    limit = checks["parameter_limit"]
+    assert result.network.verified == (fake.ends != "unverified"), (result.network, limit.reason)
+    if fake.ends == "unverified":
+        assert re.search(fake.says, result.network.reason), result.network.reason
+        assert len(probes) == PROBES
+        assert fake.findings <= failed
+        return
+    assert set(probes) == {"integrity_verified"}
+    counted = result.metrics["parameters"].value
+    assert counted >= fake.parameters, (counted, limit.reason)
+    if fake.ends == "doubtful":
+        assert limit.verdict == "could_not_check", limit.reason
+        assert "bytes of literals" in limit.reason
+    elif fake.parameters > LIMIT:
+        assert limit.verdict != "passed", limit.reason
