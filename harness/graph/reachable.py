@@ -53,7 +53,7 @@ def _is_view(tensor: Tensor, other: Tensor) -> bool:
         return False
     # Bytes, not numbers: zeros of either sign are equal, and would be a free bit each.
     flat = _bytes(tensor)
-    orders = permutations(range(other.dim())) if other.dim() <= 4 else [range(other.dim())]
+    orders = permutations(range(other.dim())) if other.dim() <= 4 else [tuple(range(other.dim()))]
     return any(torch.equal(flat, _bytes(other.permute(order))) for order in orders)
 
 
