@@ -286,7 +286,8 @@ class SandboxedStudent(GradedNetwork):
         found = self._match(read.tensors)
         assert self.submission.weights is not None
         weights = self.submission.weights.as_posix()
-        self.session.note([said_of_choice(taken, surveyed, weights, self._entry_points)])
+        names, why = self._entry_points, first.reason
+        self.session.note([said_of_choice(taken, surveyed, read.tensors, weights=weights, names=names, why=why)])
         return found
 
     def _match(self, tensors: Weights) -> tuple[dict[str, Tensor], tuple[str, ...]]:
