@@ -39,7 +39,8 @@ def built_and_fitted(workers: Workers, read: Answer[Decoded]) -> Fitted:
         raise refused(first, _survey(workers, read.tensors, everything=True), read.tensors, names) from first
     workers.choose(taken)
     found = workers.fitted(read)
-    workers.session.note([said_of_choice(taken, surveyed, workers.weights_file, names)])
+    said = said_of_choice(taken, surveyed, read.tensors, weights=workers.weights_file, names=names, why=first.reason)
+    workers.session.note([said])
     return found
 
 

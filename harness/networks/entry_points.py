@@ -37,17 +37,25 @@ def chosen(surveyed: Surveyed, tensors: Mapping[str, Tensor], names: Sequence[st
     return next((each for each in plain if not each.entry_point), None)
 
 
-def said_of_choice(taken: Candidate, surveyed: Surveyed, weights: str, names: Sequence[str]) -> str:
-    """The note on what was taken, and why not what else."""
-    others = [each for each in surveyed.candidates if each.entry_point and each.place != taken.place]
+def said_of_choice(
+    taken: Candidate, surveyed: Surveyed, tensors: Mapping[str, Tensor], *, weights: str, names: Sequence[str], why: str
+) -> str:
+    """The note on what was taken, and why not what else.
+
+    Args:
+        why: what was wrong with the first choice.
+    """
+    others = [each for each in surveyed.candidates if each.entry_point and not fits(each, tensors)]
     listed = " or ".join(dict.fromkeys(f"{each.name} ({each.place})" for each in others))
+    first = why.split("\n", maxsplit=1)[0]
     if taken.entry_point:
-        rest = f", and they do not fit {listed}" if others else ""
+        rest = f", and they do not fit {listed}" if others else f"; otherwise: {first}"
         return f"{taken.name} ({taken.place}) was taken as the network: the weights fit it{rest}"
     said = f"the network is the module that {weights} holds, a pickled {taken.name} ({taken.place})"
     if surveyed.missing:
         return f"{said}: {' or '.join(names)} is not defined"
-    return f"{said}: it has other layers or widths than what {' or '.join(names)} makes now"
+    rest = f"{listed} makes others now" if others else f"otherwise: {first}"
+    return f"{said}, with the layers and widths it was saved with; {rest}"
 
 
 def refused(
@@ -64,10 +72,11 @@ def refused(
     best = offers[0]
     if meant is not None and meant.startswith(f"did you mean {best.name} (") and not best.arguments:
         return SubmissionError(error.status, error.reason, f"{meant}. The weights fit it")
-    lines = " or ".join(dict.fromkeys(_lines(each, names) for each in offers[:_MAX_OFFERED]))
-    fits = " and ".join(dict.fromkeys(_called(each) for each in offers[:_MAX_OFFERED]))
+    shown = offers[:1] if best.arguments else [each for each in offers if not each.arguments][:_MAX_OFFERED]
+    lines = " or ".join(dict.fromkeys(_lines(each, names) for each in shown))
+    called = " and ".join(dict.fromkeys(_called(each) for each in shown))
     return SubmissionError(
-        error.status, error.reason, f"the weights fit {fits}, as was tried: write into {_SETTINGS}: {lines}"
+        error.status, error.reason, f"this was tried and fits the weights: {called}. Write into {_SETTINGS}: {lines}"
     )
 
 

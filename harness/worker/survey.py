@@ -40,9 +40,10 @@ def survey(sources: Sources, request: Survey, pickled: Callable[[str], nn.Module
         makers += _makers(sources, each, request)
     found = [each.candidate({}, each.built) for each in makers if each.built is not None]
     wanted = plain_shapes(request.shapes)
-    if not any(plain_shapes(each.state) == wanted for each in found):
+    # Arguments are never taken by themselves, only offered.
+    if request.everything and not any(plain_shapes(each.state) == wanted for each in found):
         closest = sorted(makers, key=lambda each: -each.likeness(wanted))
-        for maker in closest[:_MAX_SEARCHES]:
+        for maker in [each for each in closest if each.likeness(wanted)][:_MAX_SEARCHES]:
             found += maker.explained(request.shapes, until)
     if not request.everything:
         found += _from_pickle(sources, request, pickled)
@@ -70,7 +71,7 @@ class _Maker:
     def likeness(self, wanted: Shapes) -> int:
         """How many tensors it has under the names of the file; between, where it cannot be built without arguments."""
         if self.built is None:
-            return len(wanted) // 2
+            return max(1, len(wanted) // 2)
         return len(plain_shapes(self.built.state).keys() & wanted.keys())
 
     def explained(self, shapes: Shapes, until: float) -> list[Candidate]:

@@ -97,7 +97,7 @@ CASES: dict[str, tuple[dict[str, str], Any, str, int | None, tuple[str, ...], tu
     ),
     "the-second-where-the-first-crashes": (
         {"model.py": "class StudentNet(nn.Module):\n    def __init__(self):\n        raise OSError\n" + net("Small") + FACTORY},
-        state(), "graded", SIXTEEN, ("get_student_model",), (),
+        state(), "graded", SIXTEEN, ("get_student_model (model.py line 16) was taken as the network: the weights fit it; otherwise: OSError at model.py line 6",), (),
     ),
     "the-second-where-the-first-needs-arguments": (
         {"model.py": net("StudentNet", "width", ", width") + "def get_student_model():\n    return StudentNet(16)\n"},
@@ -120,7 +120,7 @@ CASES: dict[str, tuple[dict[str, str], Any, str, int | None, tuple[str, ...], tu
     ),
     "three-files-two-the-same": (
         {"a.py": net("StudentNet"), "b.py": "# a copy\n" + net("StudentNet"), "old.py": linear("StudentNet")}, state(),
-        "graded", SIXTEEN, ("StudentNet (a.py line 5) was taken", "old.py line 5"), (),
+        "graded", SIXTEEN, ("StudentNet (a.py line 5) was taken", "old.py line 5"), ("b.py",),
     ),
     "imported-under-the-name": (
         {"nets.py": net("Small"), "hw.py": "from nets import Small as get_student_model\n" + linear("StudentNet")}, state(),
@@ -135,7 +135,7 @@ CASES: dict[str, tuple[dict[str, str], Any, str, int | None, tuple[str, ...], tu
         "graded", SIXTEEN, (), ("was taken as",),
     ),
     "two-names-neither-fits": (
-        {"model.py": linear("StudentNet") + net("Small", "8") + FACTORY}, state(), "rejected", None, ("differences",), ("was tried",),
+        {"model.py": linear("StudentNet") + net("Small", "8") + FACTORY}, state(), "rejected", None, ("differences",), ("this was tried",),
     ),
     "a-tuple": (
         {"model.py": net("Net") + "def get_student_model():\n    net = Net()\n    return net, nn.CrossEntropyLoss()\n"},
@@ -151,7 +151,7 @@ CASES: dict[str, tuple[dict[str, str], Any, str, int | None, tuple[str, ...], tu
     ),
     "width": (
         {"model.py": net("StudentNet", "width", ", width=8")}, state(12), "rejected", None,
-        ("StudentNet(width=12) (model.py line 5), as was tried", "model_arguments = { width = 12 }"), ("entry_point =",),
+        ("this was tried and fits the weights: StudentNet(width=12) (model.py line 5). Write into", "model_arguments = { width = 12 }"), ("entry_point =",),
     ),
     "width-and-module-prefix": (
         {"model.py": net("StudentNet", "2 * base", ", base=4")}, state(12, "module."), "rejected", None,
