@@ -34,9 +34,10 @@ from harness.sandbox import choose
 from harness.terminal.console import console
 from harness.terminal.report import check_view
 from harness.values.networks import Checkpoint, ModelFacts, Reply, Verification
+from harness.worker.building import build
 from harness.worker.decoding import Decoded, decode_weights
-from harness.worker.model import build
-from harness.worker.sources.definitions import Definition, Kind, Located
+from harness.worker.sources.definitions import Located
+from harness.worker.sources.named import Definition, Kind
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -6,13 +6,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import SubmissionError
 from harness.networks.fitting import Fitted, fitted
 from harness.networks.graded import GradedNetwork
 from harness.networks.remote import RemoteNetwork, Variant
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights
 from harness.networks.weights import for_model
 from harness.values.networks import Checkpoint, ModelFacts
-from harness.worker.messages import Adopt, Adopted, Build, Built, Decode, Decoded
+from harness.worker.messages import Adopt, Build, Decode
+from harness.worker.replies import Adopted, Built, Decoded
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,22 +54,33 @@ class CheckpointNetwork(GradedNetwork):
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
-        request, doing = self._construction(variant), f"building the network of {self._checkpoint.file}"
-        built = session.ask(request, doing=doing, seconds=limits.build_seconds).said
+        request = self._construction(variant)
+        try:
+            built, found = self._built(request, read)
+        except SubmissionError as error:
+            pickled = request.model_copy(update={"pickled_in": self._checkpoint.file})
+            try:
+                built, found = self._built(pickled, read)
+            except SubmissionError:
+                raise error from None
+        self.decoded = found.tensors
+        self._facts = facts_of(self._checkpoint.file, read.said, built, found)
+        return for_model(self.decoded, built.state)
+
+    def _built(self, request: Build, read: Answer[Decoded]) -> tuple[Built, Fitted]:
+        limits, file = self._limits, self._checkpoint.file
+        built = self._session.ask(request, doing=f"building the network of {file}", seconds=limits.build_seconds).said
 
         def adopt(versions: Mapping[str, int], tensors: Weights) -> Answer[Adopted]:
-            return session.ask(
-                Adopt(versions=dict(versions), variant=variant),
+            return self._session.ask(
+                Adopt(versions=dict(versions), variant=request.variant),
                 tensors,
-                doing=f"loading {self._checkpoint.file}",
+                doing=f"loading {file}",
                 seconds=limits.build_seconds,
                 max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
             )
 
-        found = fitted(read, built, adopt)
-        self.decoded = found.tensors
-        self._facts = facts_of(self._checkpoint.file, read.said, built, found)
-        return for_model(self.decoded, built.state)
+        return built, fitted(read, built, adopt)
 
     def _construction(self, variant: str) -> Build:
         own, usual = self._checkpoint, self._usual
@@ -76,6 +89,7 @@ class CheckpointNetwork(GradedNetwork):
                 "variant": variant,
                 "model_arguments": own.model_arguments or usual.model_arguments,
                 "entry_points": (own.entry_point,) if own.entry_point else (),
+                "pickled_in": own.file if usual.pickled_in and not own.entry_point else "",
             }
         )
 

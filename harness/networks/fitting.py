@@ -14,7 +14,7 @@ from harness.errors import SubmissionError
 from harness.networks.key_matching import Mismatch, closest, match_keys
 from harness.networks.session import Answer, Weights
 from harness.networks.weights import joined, origins, refuse_non_finite, renamed
-from harness.worker.messages import Adopted, Built, Decoded
+from harness.worker.replies import Adopted, Built, Decoded
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -87,6 +87,11 @@ def match_keys(
     raise _mismatch(_shapes_under(kept, best[1].renamed, expected, tied), expected, best[2])
 
 
+def stands_beside(name: str) -> bool:
+    """Whether a tensor's path says that it belongs to a loss, a teacher or a metric."""
+    return any(_BESIDE.fullmatch(each) for each in name.split("."))
+
+
 def closest(tensors: Mapping[str, Tensor], expected: Shapes, tied: Tied = ()) -> dict[str, str]:
     """The reading with the fewest differences: names of the file -> names that are next to the model's."""
     kept, _ = _without_extras(tensors, expected)

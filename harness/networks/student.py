@@ -17,33 +17,20 @@ from harness.contracts.sources import WorkerHalf
 from harness.errors import SubmissionError
 from harness.graph.tensors import bound, perhaps_constructed, reproduced
 from harness.networks.checkpoint import CheckpointNetwork, facts_of
-from harness.networks.fitting import fitted
+from harness.networks.choosing import built_and_fitted
 from harness.networks.graded import GradedNetwork
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
 from harness.networks.replayed import Measuring
-from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights, WorkerSession
+from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights
 from harness.networks.sources_alone import sources_alone
 from harness.networks.weights import for_model, live_masks
+from harness.networks.workers import Workers
 from harness.plugins import worker_half_name
-from harness.sandbox import Box, Usage, Worker
+from harness.sandbox import Box
 from harness.sandbox.shared_images import SharedImages
 from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
-from harness.worker.messages import (
-    Adopt,
-    Adopted,
-    AskPlugin,
-    Build,
-    Built,
-    Decode,
-    Decoded,
-    Describe,
-    Open,
-    Opened,
-    PruneChannels,
-    ReplyT,
-    Request,
-    Trace,
-)
+from harness.worker.messages import AskPlugin, Decode, Describe, PruneChannels
+from harness.worker.replies import Built, Decoded
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
@@ -72,20 +59,27 @@ class SandboxedStudent(GradedNetwork):
         on_stage: Callable[[str], None] = lambda _: None,
         stopping: threading.Event | None = None,
     ) -> None:
-        super().__init__(RemoteNetwork(WorkerSession(self._worker, self._greet), shared, assignment.rules))
-        self.rules, self.session = assignment.rules, self.module.session
+        self.rules = assignment.rules
+        self._on_stage, self._stopping = on_stage, stopping or threading.Event()
+        self._workers = Workers(
+            submission,
+            self.rules,
+            box,
+            format_modules=format_modules,
+            input_shape=(self.rules.images.channels, input_size, input_size),
+            on_stage=on_stage,
+            stopping=self._stopping,
+        )
+        self.session = self._workers.session
+        super().__init__(RemoteNetwork(self.session, shared, self.rules))
         self.shared = shared
         self.submission, self.assignment, self.input_size = submission, assignment, input_size
         self._box, self._format_modules = box, format_modules
-        self._on_stage, self._stopping = on_stage, stopping or threading.Event()
         self.decoded: Weights = {}
         self.masks: Weights = {}
         self._facts: ModelFacts | None = None
-        self._opened: Opened | None = None
-        self._built: Built | None = None
         self._printed = ""
-        self._literal_bytes = 0
-        self._measuring = Measuring(self._measuring_worker, shared.in_order, self.rules, self._input_shape)
+        self._measuring = Measuring(self._workers.measuring, shared.in_order, self.rules, self._workers.input_shape)
 
     def __enter__(self) -> Self:
         return self
@@ -135,13 +129,7 @@ class SandboxedStudent(GradedNetwork):
     @property
     def printed(self) -> str:
         """What the student's code printed so far."""
-        return self._printed + self.session.printed
-
-    @property
-    def construction(self) -> Build:
-        """How the worker builds the network."""
-        arguments = self.submission.settings.model_arguments or self.rules.submission.model_arguments
-        return Build(model_arguments=arguments, input_shape=self._input_shape)
+        return self._printed + self._workers.printed + self.session.printed
 
     def open(self) -> None:
         """Decode the weights, import the definitions, build the network, match and describe.
@@ -151,23 +139,22 @@ class SandboxedStudent(GradedNetwork):
         """
         read = self._decode()
         self._on_stage("importing")
-        self.session.greeted()
-        assert self._opened is not None
-        assert self._built is not None
-        state = self._built.state
-        found = fitted(read, self._built, self._adopt)
+        found = built_and_fitted(self._workers, read)
+        opened, built = self._workers.opened, self._workers.built
+        assert opened is not None
+        assert built is not None
         self.decoded = found.tensors
         self.masks = live_masks(self.decoded)
-        self.module.weights = for_model(self.decoded, state)
-        described = self._describe()
+        self.module.weights = for_model(self.decoded, built.state)
+        described = self._describe(built)
         self.session.note([*read.said.notes, *found.notes])
-        facts = facts_of(self._opened.source, read.said, self._built, found)
+        facts = facts_of(opened.source, read.said, built, found)
         self._facts = facts.model_copy(update={**described, "notes": tuple(self.notes)})
         self._on_stage("tracing")
         self.verify(self._measuring)
         if self.traced is not None:
             self.traced = replace(
-                self.traced, constructed=self._constructed(self.traced), literal_bytes=self._literal_bytes
+                self.traced, constructed=self._constructed(self.traced), literal_bytes=self._workers.literal_bytes
             )
         elif self.rules.submission.unverified == "refuse":
             raise SubmissionError(
@@ -189,7 +176,7 @@ class SandboxedStudent(GradedNetwork):
             stopping=self._stopping,
         )
         other.decoded, other.masks, other._facts = self.decoded, self.masks, self._facts
-        other.module.weights = self.weights
+        other.module.weights, other._workers.chosen = self.weights, self._workers.chosen
         try:
             yield other
         finally:
@@ -217,7 +204,7 @@ class SandboxedStudent(GradedNetwork):
 
     def load(self, checkpoint: Checkpoint) -> CheckpointNetwork:
         """See `harness.api.Student.load`."""
-        network = CheckpointNetwork(self.module, checkpoint, self.construction, self.submission.folder)
+        network = CheckpointNetwork(self.module, checkpoint, self._workers.construction, self.submission.folder)
         network.verify(self._measuring)
         return network
 
@@ -226,7 +213,7 @@ class SandboxedStudent(GradedNetwork):
     ) -> Reply:
         """See `harness.api.Student.ask`."""
         request = AskPlugin(half=worker_half_name(half), facts=dict(facts))
-        answer = self._apart(request, tensors, doing=doing, seconds=limit_seconds)
+        answer = self._workers.apart(request, tensors, doing=doing, seconds=limit_seconds)
         return Reply(answer.said.facts, answer.tensors)
 
     def _decode(self) -> Answer[Decoded]:
@@ -239,22 +226,13 @@ class SandboxedStudent(GradedNetwork):
                 "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
             )
         self._on_stage("decoding weights")
-        return self._apart(
+        return self._workers.apart(
             Decode(weights=weights.as_posix(), max_bytes=limits.tensor_bytes),
             {},
             doing=f"decoding {weights}",
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
-
-    def _apart(self, request: Request[ReplyT], tensors: Weights, **rest: Any) -> Answer[ReplyT]:
-        """Ask a fresh worker that has read the sources and built nothing."""
-        session = WorkerSession(self._worker, self._read_only)
-        try:
-            return session.ask(request, tensors, **rest)
-        finally:
-            session.close()
-            self._printed += session.printed
 
     def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
         """The names of tensors that were not learned: see `TracedNetwork`."""
@@ -264,88 +242,12 @@ class SandboxedStudent(GradedNetwork):
         # Whoever has seen the weights must not be there to tell the other.
         self.session.close()
         with sources_alone(self.submission):
-            again = self._built_again()
+            again = self._workers.built_again()
         return reproduced(asked, {**traced.constants, **bound(traced.graph, self.weights)}, again)
 
-    def _built_again(self) -> Weights:
-        """The tensors of a second instance that has no weights in it; none where it cannot be built or traced."""
-        session = WorkerSession(self._worker, self._greet_again)
-        limits, classes = self.rules.limits, self.rules.images.classes
-        try:
-            return session.ask(
-                Trace(classes=classes, batch=2),
-                doing="tracing the network again",
-                seconds=limits.build_seconds,
-                max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
-            ).tensors
-        except SubmissionError:
-            return {}
-        finally:
-            session.close()
-            self._printed += session.printed
-
-    def _worker(self) -> Worker:
-        return self._box.worker(self.submission.folder, self._usage, self._stopping)
-
-    def _measuring_worker(self) -> Worker:
-        return self._box.measuring_worker(self._usage, self._stopping)
-
-    @property
-    def _usage(self) -> Usage:
-        limits = self.rules.limits
-        return Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
-
-    @property
-    def _input_shape(self) -> tuple[int, int, int]:
-        return (self.rules.images.channels, self.input_size, self.input_size)
-
-    def _greet(self, session: WorkerSession) -> None:
-        """Have a new worker import and build."""
-        self._opened, self._built = self._import_and_build(session)
-
-    def _greet_again(self, session: WorkerSession) -> None:
-        self._import_and_build(session, other_random_numbers=True)
-
-    def _import_and_build(self, session: WorkerSession, *, other_random_numbers: bool = False) -> tuple[Opened, Built]:
-        opened = self._read(session, self._entry_points, other_random_numbers=other_random_numbers)
-        self._on_stage("building")
-        doing, seconds = "building the network and trying it on an empty image", self.rules.limits.build_seconds
-        return opened, session.ask(self.construction, doing=doing, seconds=seconds).said
-
-    def _read_only(self, session: WorkerSession) -> None:
-        self._literal_bytes = self._read(session, ()).literal_bytes
-
-    def _read(
-        self, session: WorkerSession, entry_points: tuple[str, ...], *, other_random_numbers: bool = False
-    ) -> Opened:
-        request = Open(
-            formats=tuple(self._format_modules),
-            sources=tuple(each.as_posix() for each in self.submission.sources),
-            entry_points=entry_points,
-            other_random_numbers=other_random_numbers,
-        )
-        seconds = self.rules.limits.import_seconds
-        return session.ask(request, doing="importing the submission", seconds=seconds).said
-
-    @property
-    def _entry_points(self) -> tuple[str, ...]:
-        asked_for = self.submission.settings.entry_point
-        return (asked_for,) if asked_for else self.rules.submission.entry_points
-
-    def _adopt(self, versions: Mapping[str, int], tensors: Weights) -> Answer[Adopted]:
-        limits = self.rules.limits
-        return self.session.ask(
-            Adopt(versions=dict(versions)),
-            tensors,
-            doing="loading the weights file",
-            seconds=limits.build_seconds,
-            max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
-        )
-
-    def _describe(self) -> dict[str, Any]:
+    def _describe(self, built: Built) -> dict[str, Any]:
         """Torchinfo's figures."""
-        assert self._built is not None
-        outside = {name: mask for name, mask in self.masks.items() if name in self._built.state}
+        outside = {name: mask for name, mask in self.masks.items() if name in built.state}
         tensors = {**self.weights, **{f"{name}_mask": mask for name, mask in outside.items()}}
         request = Describe(masks=tuple(outside))
         seconds = self.rules.limits.build_seconds

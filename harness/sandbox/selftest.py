@@ -14,7 +14,8 @@ from harness.errors import HarnessError, SandboxUnavailable, SubmissionError
 from harness.sandbox.boxes import Sandbox
 from harness.sandbox.process import Usage
 from harness.worker.forbidden import FILTERED
-from harness.worker.messages import Tried, TryForbidden
+from harness.worker.messages import TryForbidden
+from harness.worker.replies import Tried
 
 _USAGE = Usage(memory_bytes=2 * 2**30, cpu_seconds=60, threads=64)
 

@@ -18,7 +18,7 @@ class SubmissionRules(Value):
     """`[submission]`: what a hand-in must contain."""
 
     entry_points: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Names of the class or factory function that makes the model; the first one defined is taken."""
+    """Names of the class or factory function that makes the model; the first that the weights fit is taken."""
     kd_functions: tuple[str, ...] = ("loss_fn_kd",)
     """Names of the knowledge-distillation loss, in order of preference."""
     model_arguments: dict[str, JsonValue] = Field(default_factory=dict)

@@ -40,6 +40,11 @@ _BUILTINS = frozenset(
 )
 _TRUSTED_ROOTS = frozenset({"torch", "torchvision", "numpy", "collections", "argparse", "datetime", "enum"})
 _UNTRUSTED = ("torch.jit", "torch.hub", "torch.utils.cpp_extension", "torch.multiprocessing", "torch.distributed")
+# What a module keeps as `self.act = F.relu`.
+_ACTIVATIONS = frozenset(
+    {"relu", "relu6", "leaky_relu", "elu", "celu", "selu", "gelu", "silu", "mish", "softplus", "softsign"}
+    | {"hardswish", "hardsigmoid", "hardtanh", "sigmoid", "tanh"}
+)
 _BUILDERS = frozenset({"scalar", "_frombuffer", "_reconstructor", "__newobj__", "encode"})
 
 
@@ -190,6 +195,8 @@ class _Lenient(pickle.Unpickler):
         except (ImportError, AttributeError):
             return self._inert(module, name)
         builds = name in _BUILDERS or name.startswith(("_rebuild_", "_reconstruct"))
+        if module == "torch.nn.functional" and name in _ACTIVATIONS:
+            return found
         plain = isinstance(found, type | torch.dtype | torch.layout | torch.memory_format)
         return found if (plain or builds) and not module.startswith(_UNTRUSTED) else self._inert(module, name)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import SubmissionError
 from harness.values.networks import RawWeights
+from harness.worker.state_dicts import HINT, find_state
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,18 +19,8 @@ if TYPE_CHECKING:
 
 
 _MAX_BYTES = 256 << 20
-_STATE_NAMES = (
-    *("model_state_dict", "state_dict", "model_state", "model", "net", "network", "student", "student_state_dict"),
-    *("student_model", "ema", "model_ema", "ema_state_dict", "weights", "params", "module", "net_state_dict"),
-)
-_HINT = "hand in torch.save(model.state_dict(), …)"
 _CLONE = "save copies: torch.save({name: each.clone() for name, each in model.state_dict().items()}, 'weights.pt')"
 _SPARE_ELEMENTS = 10_000
-_OPTIMIZER = frozenset(
-    {"step", "exp_avg", "exp_avg_sq", "max_exp_avg_sq", "momentum_buffer", "square_avg", "grad_avg", "acc_delta"}
-    | {"exp_inf", "step_size", "mu_product"}
-)
-"""What torch's optimizers keep for a parameter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +70,7 @@ def decode_weights(
     with resolving(resolve_class):
         read = chosen.decode(path)
     raw = read if isinstance(read, RawWeights) else RawWeights(read)
-    state, notes, versions = _find_state(raw.content)
+    state, notes, versions = find_state(raw.content)
     found, scalars = _tensors_of(state)
     _limit(found, max_bytes, max_elements if max_elements is not None else max_bytes)
     tensors: dict[str, Tensor] = {}
@@ -104,154 +95,7 @@ def _recognised(path: Path, formats: Mapping[str, WeightFormat]) -> WeightFormat
             if each.recognises(file):
                 return each
     known = ", ".join(formats)
-    raise SubmissionError("rejected", f"{path.name} is not a weights file of any known format ({known})", _HINT)
-
-
-_Found = tuple[dict[str, Any], list[str], dict[str, int]]
-
-
-def _find_state(content: Any) -> _Found:
-    """The state dict inside what was saved, how it was found, and the versions of the modules in it."""
-    found = _searched(content, 0)
-    if found is not None:
-        return found
-    optimizer = _optimizer_in(content, "", 0)
-    if optimizer is not None:
-        where = f" (in {optimizer!r})" if optimizer else ""
-        raise SubmissionError(
-            "rejected",
-            f"the file holds the state of an optimizer{where}, its step counts and averages, not a network's weights",
-            "save the network, not the optimizer: torch.save(model.state_dict(), 'weights.pt')",
-        )
-    if isinstance(content, Mapping):
-        raise SubmissionError("rejected", f"there is no state_dict in the weights file{_shown(content)}", _HINT)
-    if isinstance(content, list | tuple) and content and all(_is_tensor(each) for each in content):
-        raise SubmissionError(
-            "rejected",
-            f"the weights file holds {len(content)} tensors without their names, such as list(model.parameters())",
-            "save the names too: torch.save(model.state_dict(), 'weights.pt')",
-        )
-    raise SubmissionError("rejected", f"the weights file holds a {type(content).__name__}, not a state_dict", _HINT)
-
-
-def _shown(content: Mapping[Any, Any]) -> str:
-    return f": it holds {', '.join(repr(str(name)[:40]) for name in list(content)[:6])}" if content else ""
-
-
-def _searched(content: Any, depth: int) -> _Found | None:
-    whole = _module_state(content)
-    if whole is not None:
-        return dict(whole), ["the file holds a whole pickled module; its state_dict was taken"], versions_of(whole)
-    if not isinstance(content, Mapping) or _is_optimizer(content):
-        return None
-    inner = {name: value for name, value in content.items() if isinstance(name, str) and _is_state(value)}
-    direct = [name for name, value in content.items() if _is_tensor(value)]
-    if direct and (not inner or any("." in str(name) for name in direct)):
-        return _named(content), [], versions_of(content)
-    if inner:
-        return _chosen(inner, list(content))
-    deeper = [each for each in content.values() if isinstance(each, Mapping) and each] if depth < 3 else []
-    return next((found for each in deeper if (found := _searched(each, depth + 1)) is not None), None)
-
-
-def _is_optimizer(value: Any) -> bool:
-    """An optimizer, its state_dict, or what it keeps for one parameter."""
-    import torch
-
-    if not isinstance(value, Mapping):
-        return isinstance(value, torch.optim.Optimizer)
-    if "param_groups" in value and ("state" in value or len(value) == 1):
-        return True
-    return bool(value) and set(value) <= _OPTIMIZER
-
-
-def _optimizer_in(content: Any, name: str, depth: int) -> str | None:
-    """Where in a file without a network an optimizer is; '' where it is the whole file."""
-    if _is_optimizer(content):
-        return name
-    if depth < 3 and isinstance(content, Mapping | list | tuple):
-        parts = content.items() if isinstance(content, Mapping) else enumerate(content)
-        for inner, each in list(parts)[:100]:
-            found = _optimizer_in(each, name or str(inner)[:40], depth + 1)
-            if found is not None:
-                return found
-    return None
-
-
-def versions_of(state: Any) -> dict[str, int]:
-    """Torch's `_metadata` of a state_dict: path of a module -> version."""
-    metadata = getattr(state, "_metadata", None)
-    entries = metadata.items() if isinstance(metadata, Mapping) else ()
-    versions = {path: each.get("version") for path, each in entries if isinstance(each, Mapping)}
-    return {
-        path: version
-        for path, version in versions.items()
-        if isinstance(path, str) and type(version) is int and 0 <= version <= 10**6
-    }
-
-
-def _chosen(inner: Mapping[str, Any], names: list[Any]) -> _Found:
-    chosen = next((name for name in _STATE_NAMES if name in inner), None)
-    if chosen is None and len(inner) > 1:
-        raise SubmissionError(
-            "rejected", f"the checkpoint holds several state_dicts: {', '.join(list(inner)[:8])}",
-            "save only the one to be graded, or call it model_state_dict",
-        )  # fmt: skip
-    chosen = chosen or next(iter(inner))
-    state = _module_state(inner[chosen])
-    rest = [str(name) for name in names if name != chosen]
-    beside = f" (beside {', '.join(rest[:6])})" if rest else ""
-    found = inner[chosen] if state is None else state
-    return _named(found), [f"a checkpoint: {chosen!r} was taken{beside}"], versions_of(found)
-
-
-def _module_state(value: Any) -> dict[str, Any] | None:
-    """The state of a pickled module, of a class we have or of one we do not."""
-    import torch
-
-    from harness.worker.checkpoints import Inert
-
-    if isinstance(value, torch.jit.ScriptModule):
-        raise SubmissionError("rejected", "the weights file holds a TorchScript program", _HINT)
-    if isinstance(value, torch.nn.Module):
-        return torch.nn.Module.state_dict(value)
-    if isinstance(value, Inert) and "_parameters" in vars(value) and "_modules" in vars(value):
-        return _walked(value, "", 0)
-    return None
-
-
-def _walked(value: Any, prefix: str, depth: int) -> dict[str, Any]:
-    """Parameters and buffers of a module whose class is unknown, in state_dict order."""
-    attributes, state = vars(value), dict[str, Any]()
-    transient = attributes.get("_non_persistent_buffers_set") or ()
-    for part in ("_parameters", "_buffers"):
-        for name, each in (attributes.get(part) or {}).items():
-            if each is not None and not (part == "_buffers" and name in transient):
-                state[f"{prefix}{name}"] = each
-    for name, child in (attributes.get("_modules") or {}).items():
-        if depth < 100 and hasattr(child, "_parameters"):
-            state |= _walked(child, f"{prefix}{name}.", depth + 1)
-    return state
-
-
-def _named(state: Mapping[Any, Any]) -> dict[str, Any]:
-    if not all(isinstance(name, str) for name in state):
-        raise SubmissionError("rejected", "the state_dict has names that are not text", _HINT)
-    return dict(state)
-
-
-def _is_state(value: Any) -> bool:
-    if isinstance(value, Mapping) and value:
-        named = all(isinstance(name, str) for name in value) and not _is_optimizer(value)
-        return named and any(_is_tensor(each) for each in value.values())
-    return _module_state(value) is not None
-
-
-def _is_tensor(value: Any) -> bool:
-    import numpy as np
-    import torch
-
-    return isinstance(value, torch.Tensor | np.ndarray)
+    raise SubmissionError("rejected", f"{path.name} is not a weights file of any known format ({known})", HINT)
 
 
 def _tensors_of(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]:
@@ -264,7 +108,7 @@ def _tensors_of(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]
     for name, value in state.items():
         if isinstance(value, np.ndarray | np.generic):
             if value.dtype.kind not in "fiub" or value.dtype.itemsize > 8:
-                raise SubmissionError("rejected", f"{name!r} is an array of {value.dtype}, not of numbers", _HINT)
+                raise SubmissionError("rejected", f"{name!r} is an array of {value.dtype}, not of numbers", HINT)
             native = value.dtype.newbyteorder("=")
             tensors[name] = torch.from_numpy(np.array(value, dtype=native, order="C"))
         elif isinstance(value, torch.Tensor):
@@ -272,7 +116,7 @@ def _tensors_of(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]
         else:
             others.append(name)
     if not tensors:
-        raise SubmissionError("rejected", "there are no tensors in the weights file", _HINT)
+        raise SubmissionError("rejected", "there are no tensors in the weights file", HINT)
     return tensors, others
 
 
@@ -313,7 +157,7 @@ def _plain(name: str, tensor: Tensor) -> tuple[Tensor, int, str | None]:
         )
     if tensor.is_nested or tensor.is_meta:
         kind = "nested" if tensor.is_nested else "without data"
-        raise SubmissionError("rejected", f"{name!r} is {kind}, which is not supported", _HINT)
+        raise SubmissionError("rejected", f"{name!r} is {kind}, which is not supported", HINT)
     try:
         bits = 8 * tensor.element_size()
         plain, note = tensor.detach(), None
@@ -328,7 +172,7 @@ def _plain(name: str, tensor: Tensor) -> tuple[Tensor, int, str | None]:
         return plain.to("cpu").clone(memory_format=torch.contiguous_format), bits, note
     except (RuntimeError, TypeError, NotImplementedError) as error:
         reason = f"{name!r} cannot be made a plain tensor: {str(error)[:200]}"
-        raise SubmissionError("rejected", reason, _HINT) from error
+        raise SubmissionError("rejected", reason, HINT) from error
 
 
 def _region(tensor: Tensor) -> tuple[int, int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import linecache
 import re
 import traceback
@@ -10,16 +11,23 @@ from pathlib import Path
 from harness.errors import SubmissionError
 
 _MESSAGE_CHARACTERS = 500
+_CHANNELS = re.compile(
+    r"expected input\[(?P<shape>[\d, ]+)\] to have (?P<takes>\d+) channels, but got (?P<got>\d+) channels"
+)
 
 
-def failure(error: BaseException) -> SubmissionError:
-    """The error as an outcome; a SubmissionError stays what it is."""
+def failure(error: BaseException, input_shape: tuple[int, ...] | None = None) -> SubmissionError:
+    """The error as an outcome; a SubmissionError stays what it is.
+
+    Args:
+        input_shape: [channels, height, width] of what the network is given, where there is one.
+    """
     if isinstance(error, SubmissionError):
         return error
     said = describe(error)
     if is_out_of_memory(error):
         return SubmissionError("out_of_memory", f"memory ran out: {said}")
-    return SubmissionError("crashed", said, _advice(error))
+    return SubmissionError("crashed", said, _advice(error, input_shape))
 
 
 def describe(error: BaseException) -> str:
@@ -30,22 +38,27 @@ def describe(error: BaseException) -> str:
     return f"{name}: {message}{line}" if message else f"{name}{line}"
 
 
-def _advice(error: BaseException) -> str | None:
+def _advice(error: BaseException, input_shape: tuple[int, ...] | None) -> str | None:
     """What to change about the commonest mistakes."""
     text = _text(error)
     if isinstance(error, FileNotFoundError):
         return "the harness loads the weights itself; other files can be read by their name alone if they are handed in"
     if isinstance(error, PermissionError):
         return "while it is graded, code may read its own files only: no writing, no network, no other programs"
-    if channels := re.search(r"to have (\d+) channels, but got (\d+) channels", text):
-        return f"images come with {channels[2]} channels: the first layer must take {channels[2]}, not {channels[1]}"
+    if found := _CHANNELS.search(text):
+        shape, got, takes = tuple(map(int, found["shape"].split(","))), found["got"], found["takes"]
+        if shape[-3:] == input_shape and len(shape) in {3, 4}:
+            return f"images come with {got} channels: the first layer must take {got}, not {takes}"
+        return f"two layers do not fit: one takes {takes} channels, and what comes before it gives {got}"
     if "shapes cannot be multiplied" in text:
         return "a linear layer expects another number of inputs: was the network made for another image size?"
     return None
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed; torch says so in a RuntimeError."""
+    """Whether an allocation failed; torch says so in a RuntimeError, mmap in an OSError."""
+    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+        return True
     return isinstance(error, MemoryError) or (
         isinstance(error, RuntimeError) and ("not enough memory" in _text(error) or "alloc_cpu" in _text(error))
     )

@@ -1,160 +1,32 @@
-"""Define what a grader asks of a worker, and what a worker answers: both sides write and read these.
+"""Define what a grader asks of a worker: both sides write and read these.
 
-A request names the reply it gets. Replies are claims of a process that may have run student code: they are validated
-where they arrive, and one that is malformed is that process's failure. Tensors travel beside a message, by name.
+A request names the reply it gets, one of `harness.worker.replies`. Tensors travel beside a message, by name.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Generic, TypeVar
-
-from pydantic import AfterValidator, Field
+from typing import Any, ClassVar, Generic, TypeVar
 
 from harness.values.base import Value
 from harness.values.networks import ChannelOrder, Latency
-
-_MAX_NOTES = 40
-_MAX_NOTE_CHARACTERS = 1000
-_MAX_MACS = 10**15
-_MAX_NAMES = 100_000
-
-Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
-Shape = tuple[Count, ...]
-
-
-def _short(notes: tuple[str, ...]) -> tuple[str, ...]:
-    """Few and short: a worker may send megabytes of them with every answer."""
-    return tuple(each[:_MAX_NOTE_CHARACTERS] for each in dict.fromkeys(notes[:_MAX_NOTES]))
-
-
-Notes = Annotated[tuple[str, ...], AfterValidator(_short)]
-"""What the worker coped with, for the student to know."""
-
-Versions = Annotated[dict[str, Annotated[int, Field(ge=0, le=10**6)]], Field(max_length=_MAX_NAMES)]
-"""Dotted path of a module -> the version of its way of saving, as torch writes it beside a state_dict."""
-
-
-class Done(Value):
-    """Nothing to say; what was asked for are tensors, or has happened."""
-
-
-class Opened(Value):
-    """The entry point that was found."""
-
-    source: str
-    """File and line; empty where none was asked for."""
-    literal_bytes: Count = 0
-    """Compressed size of all numbers and texts that stand in the sources; what a class can make without its weights."""
-    notes: Notes = ()
-
-
-class Decoded(Value):
-    """About the weights file whose tensors come along."""
-
-    format: str
-    aliases: tuple[tuple[str, ...], ...]
-    """Groups of names said to share one storage."""
-    storage_elements: Count
-    """Elements of all distinct storages."""
-    bits: dict[str, Annotated[int, Field(ge=1, le=64)]]
-    """Bits per element that each tensor had in the file."""
-    versions: Versions = Field(default_factory=dict)
-    """The `_metadata` that came with a state_dict."""
-    notes: Notes = ()
-
-
-class Built(Value):
-    """The module's own state_dict."""
-
-    state: Annotated[dict[str, Shape], Field(max_length=_MAX_NAMES)]
-    """Names and shapes."""
-    parameters: tuple[str, ...]
-    """Those of `state` that are parameters."""
-    lazy: bool
-    scripted_or_quantised: bool
-    tied: Annotated[tuple[tuple[str, ...], ...], Field(max_length=_MAX_NAMES)] = ()
-    """Groups of names in `state` that are one tensor."""
-    versions: Versions = Field(default_factory=dict)
-    """The `_metadata` of its state_dict."""
-    notes: Notes = ()
-
-
-class Described(Value):
-    """torchinfo's view of the network; without its figures where it failed."""
-
-    torchinfo: Annotated[int, Field(ge=0, le=10**12)] | None
-    torchinfo_error: str | None
-    mult_adds: int | None
-    layers: tuple[tuple[str, str, tuple[int, ...], int], ...]
-
-
-class Adopted(Value):
-    """The network has taken in a file by its own rules; the tensors that come along are its state then."""
-
-    fits: bool
-    refused: Annotated[str, AfterValidator(lambda text: text[:_MAX_NOTE_CHARACTERS])] | None = None
-    """What its own code said against the file; None where torch only found names or shapes that differ."""
-
-
-class Ran(Value):
-    """The network has run over the images; its logits are in shared memory."""
-
-    notes: Notes = ()
-
-
-class Counted(Value):
-    """Multiply-accumulates of one image."""
-
-    macs: Annotated[int, Field(ge=0, le=_MAX_MACS, strict=True)]
-
-
-class Traced(Value):
-    """The network as a graph, or why there is none.
-
-    The tensors that come along are those of the graph that the grader did not send, by its names.
-    """
-
-    graph: str | None = None
-    """JSON of `harness.values.graph.Graph`, to be judged by `harness.graph.limits`."""
-    refused: Annotated[str, AfterValidator(lambda text: text[:_MAX_NOTE_CHARACTERS])] | None = None
-    operator: Annotated[str, AfterValidator(lambda text: text[:100])] | None = None
-    line: Annotated[str, AfterValidator(lambda text: text[:200])] | None = None
-
-
-class GraphLoaded(Value):
-    """What a graph asks for, found on tensors without values; or why it is refused."""
-
-    refused: str | None = None
-    operator: str | None = None
-    line: str | None = None
-    macs: Count = 0
-    """Multiply-accumulates of one image."""
-    most_images: Count = 0
-    """At a time, so that results fit into the memory that was allowed."""
-    packed: dict[str, float] = Field(default_factory=dict)
-    """Numbers per element of integer tensors that hold several."""
-
-
-class Compared(Value):
-    """How far a graph's logits are from the module's own."""
-
-    difference: float
-    """Largest difference, as a share of the largest logit; infinite where only one of both is not finite."""
-    mixes_images: bool
-    """Whether an image's logits depend on the other images of its batch."""
-
-
-class Tried(Value):
-    """What was possible although it is forbidden."""
-
-    possible: tuple[str, ...]
-
-
-class Answered(Value):
-    """The answer of a plugin's own half beside student code, which checks it itself."""
-
-    facts: dict[str, Any]
-
+from harness.worker.replies import (
+    Adopted,
+    Answered,
+    Built,
+    Compared,
+    Counted,
+    Decoded,
+    Described,
+    Done,
+    GraphLoaded,
+    Opened,
+    Ran,
+    Shape,
+    Surveyed,
+    Traced,
+    Tried,
+    Versions,
+)
 
 ReplyT = TypeVar("ReplyT", bound=Value)
 
@@ -207,6 +79,8 @@ class Build(Request[Built]):
     """[channels, height, width]."""
     entry_points: tuple[str, ...] = ()
     """Instead of those of `Open`."""
+    pickled_in: str = ""
+    """The file that holds a whole pickled module, to be taken in place of what an entry point makes."""
     variant: str | None = None
     """Under which name to hold it beside the network that is graded; None: it is that network."""
 
@@ -223,6 +97,26 @@ class Adopt(Request[Adopted]):
     versions: Versions
     """Of the file."""
     variant: str | None = None
+
+
+class Survey(Request[Surveyed]):
+    """Build what can be built, and say what it looks like: for choosing an entry point by the weights."""
+
+    kind = "survey"
+    reply = Surveyed
+
+    entry_points: tuple[str, ...]
+    everything: bool
+    """Whether to build all classes and functions of the sources, not only those names."""
+    model_arguments: dict[str, Any]
+    """For the entry points."""
+    input_shape: tuple[int, ...]
+    classes: int
+    weights: str
+    """The file; a module that was pickled whole is built from it."""
+    shapes: dict[str, Shape]
+    """Of the tensors in it: arguments are looked for that explain them."""
+    seconds: float
 
 
 class Describe(Request[Described]):
@@ -388,7 +282,7 @@ class TryForbidden(Request[Tried]):
 REQUESTS: dict[str, type[Request[Any]]] = {
     each.kind: each
     for each in (
-        Open, Decode, Build, Adopt, Describe, Logits, Recalibrate, CountMacs, MeasureLatency, PruneChannels,
+        Open, Decode, Build, Adopt, Survey, Describe, Logits, Recalibrate, CountMacs, MeasureLatency, PruneChannels,
         Trace, LoadGraph, AnswerProbes, Compare, AskPlugin, TryForbidden,
     )
 }  # fmt: skip

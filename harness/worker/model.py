@@ -1,4 +1,4 @@
-"""Build the student's module and run it, always through torch's own base-class methods.
+"""Run the student's module, always through torch's own base-class methods.
 
 A student's class may override `eval`, `load_state_dict` or `named_parameters`, by mistake or on purpose. Here the base
 class decides, so that overriding changes nothing.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 import torchinfo
@@ -17,78 +17,17 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
-from harness.worker.decoding import aliases_of, versions_of
+from harness.worker.decoding import aliases_of
 from harness.worker.failures import describe, is_out_of_memory
-from harness.worker.messages import Batches, Built, Described
-
-if TYPE_CHECKING:
-    from harness.worker.sources.definitions import Located
+from harness.worker.messages import Batches
+from harness.worker.replies import Built, Described
+from harness.worker.state_dicts import versions_of
 
 _MAX_LAYERS = 2000
 _COMPUTING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _QUANTISED = ("torch.ao.nn.quantized", "torch.ao.nn.intrinsic.quantized", "torch.nn.quantized", "torch.ao.nn.sparse")
 _COMPRESSED = (torch.sparse_csr, torch.sparse_csc, torch.sparse_bsr, torch.sparse_bsc)
 _DIFFERENCES = "Error(s) in loading state_dict"
-
-
-def build(entry: Located, arguments: Mapping[str, Any], input_shape: tuple[int, ...]) -> Model:
-    """Call the entry point and try the module on an empty image.
-
-    Args:
-        input_shape: [channels, height, width].
-
-    Raises:
-        SubmissionError: it needs other arguments, or does not return an `nn.Module`.
-    """
-    module = entry.object if isinstance(entry.object, nn.Module) else _called(entry, arguments)
-    if not isinstance(module, nn.Module):
-        raise SubmissionError(
-            "rejected",
-            f"{entry.name} ({entry.file} line {entry.line}) returned {type(module).__name__}, not a torch.nn.Module",
-            f"{entry.name}() must return the network",
-        )
-    _refuse_quantised(module, entry)
-    return Model(module, input_shape)
-
-
-def _refuse_quantised(module: nn.Module, entry: Located) -> None:
-    """Quantised modules keep their weights packed: not tensors that a grader can count, or put in.
-
-    Raises:
-        SubmissionError: there is one.
-    """
-    for path, each in _named_modules(module):
-        if type(each).__module__.startswith(_QUANTISED) and _packs(each):
-            where = f"{path!r} of {entry.name}" if path else entry.name
-            raise SubmissionError(
-                "rejected",
-                f"the network is quantised: {where} ({entry.file} line {entry.line}) is a "
-                f"{type(each).__module__}.{type(each).__qualname__}, whose weights are packed and cannot be counted",
-                f"let {entry.name} return the network before quantize_dynamic or convert, and hand in that network's "
-                "torch.save(model.state_dict(), …)",
-            )
-
-
-def _packs(module: nn.Module) -> bool:
-    """Whether it keeps weights so; FloatFunctional, which stands in networks before they are converted, keeps none."""
-    kept = (*vars(module), *module._modules)  # noqa: SLF001
-    return any("_packed" in name or name == "_all_weight_values" for name in kept)
-
-
-def _called(entry: Located, arguments: Mapping[str, Any]) -> Any:
-    if not callable(entry.object):
-        raise SubmissionError("rejected", f"{entry.name} ({entry.file} line {entry.line}) is not a class or function")
-    try:
-        return entry.object(**arguments)
-    except TypeError as error:
-        if error.__traceback__ is None or error.__traceback__.tb_next is not None:
-            raise  # raised inside the student's code, not by the call itself
-        given = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-        raise SubmissionError(
-            "rejected",
-            f"{entry.name}({given}) cannot be called: {error}",
-            "give every parameter a default, or write the values into submission.toml: model_arguments = { … }",
-        ) from error
 
 
 class Model:
@@ -308,22 +247,6 @@ def _dense(tensor: Tensor) -> Tensor:
     return tensor.detach() if tensor.layout == torch.strided else tensor.detach().to_dense()
 
 
-def _named_modules(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Each once, with its dotted path."""
-    found: set[int] = set()
-    waiting = [("", module)]
-    while waiting:
-        path, each = waiting.pop(0)
-        if id(each) not in found:
-            found.add(id(each))
-            yield path, each
-            waiting += [
-                (f"{path}.{name}" if path else name, child)
-                for name, child in each._modules.items()  # noqa: SLF001
-                if child is not None
-            ]
-
-
 def normalised(parts: Iterable[Tensor], images: Batches, layout: torch.memory_format) -> Iterator[Tensor]:
     """uint8 parts [n, c, H, W] as float32 `(pixels / 255 - mean) / std`."""
     shape = (1, -1, 1, 1)
@@ -360,8 +283,13 @@ def modules_of(module: nn.Module) -> list[nn.Module]:
     return list(found.values())
 
 
+def is_quantised(module: nn.Module) -> bool:
+    """Whether it is one of torch's quantised layers; what is below it does not count."""
+    return type(module).__module__.startswith(_QUANTISED)
+
+
 def _uncountable(module: nn.Module) -> bool:
-    return isinstance(module, torch.jit.ScriptModule) or type(module).__module__.startswith(_QUANTISED)
+    return isinstance(module, torch.jit.ScriptModule) or is_quantised(module)
 
 
 def _tensors_in(output: Any) -> list[Tensor]:

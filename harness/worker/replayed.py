@@ -17,8 +17,9 @@ from harness.graph.shapes import Limits, measure
 from harness.graph.tensors import bound
 from harness.graph.verification import difference
 from harness.values.graph import Graph
-from harness.worker.messages import Batches, Compared, GraphLoaded, LoadGraph
+from harness.worker.messages import Batches, LoadGraph
 from harness.worker.model import normalised
+from harness.worker.replies import Compared, GraphLoaded
 
 
 def measured(graph: Graph, allowed: LoadGraph) -> GraphLoaded:

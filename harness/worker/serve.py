@@ -29,7 +29,7 @@ def _answer(channel: socket.socket, session: Session, frame: Frame) -> None:
     try:
         facts, tensors = session.handle(frame)
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of a student are failures too
-        refused = failure(error)
+        refused = failure(error, session.input_shape)
         facts = {"status": refused.status, "reason": refused.reason, "hint": refused.hint}
         send(channel, "failed", facts, {})
     else:

@@ -22,6 +22,7 @@ from harness.values.base import Value
 from harness.values.graph import Graph
 from harness.values.networks import Latency
 from harness.worker import cost
+from harness.worker.building import build
 from harness.worker.channel_pruning import without_channels
 from harness.worker.cpu_only import cpu_only
 from harness.worker.decoding import decode_weights
@@ -29,41 +30,46 @@ from harness.worker.forbidden import succeeded
 from harness.worker.messages import (
     REQUESTS,
     Adopt,
-    Adopted,
-    Answered,
     AnswerProbes,
     AskPlugin,
     Build,
-    Built,
     Compare,
-    Compared,
-    Counted,
     CountMacs,
     Decode,
-    Decoded,
     Describe,
-    Done,
-    GraphLoaded,
     LoadGraph,
     Logits,
     MeasureLatency,
     Open,
-    Opened,
     PruneChannels,
-    Ran,
     Recalibrate,
     Request,
+    Survey,
     Trace,
-    Traced,
-    Tried,
     TryForbidden,
 )
-from harness.worker.model import Model, Unfitting, build, evaluating
+from harness.worker.model import Model, Unfitting, evaluating
+from harness.worker.pickled_modules import pickled_module
 from harness.worker.random_numbers import other_random_numbers
 from harness.worker.recalibration import recalibrated
 from harness.worker.replayed import ReplayedModel, measured
+from harness.worker.replies import (
+    Adopted,
+    Answered,
+    Built,
+    Compared,
+    Counted,
+    Decoded,
+    Done,
+    GraphLoaded,
+    Opened,
+    Ran,
+    Traced,
+    Tried,
+)
 from harness.worker.shared_memory import mapped
 from harness.worker.sources.definitions import Located, Sources, find_entry_point
+from harness.worker.survey import survey
 from harness.worker.trace import trace
 
 if TYPE_CHECKING:
@@ -84,6 +90,8 @@ class Session:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self.input_shape: tuple[int, ...] | None = None
+        """What the network is given, once it was built."""
         self._formats: Mapping[str, WeightFormat] = {}
         self._sources: Sources | None = None
         self._entry: Located | None = None
@@ -114,6 +122,7 @@ class Session:
             Decode: self._decode,
             Build: lambda asked: (self._build(asked), {}),
             Adopt: lambda asked: self._adopt(asked, frame.tensors),
+            Survey: lambda asked: (survey(self._opened, asked, self._pickled_module), {}),
             Describe: lambda asked: (self._built.describe(frame.tensors, asked.masks), {}),
             Logits: lambda asked: (self._logits(asked, frame), {}),
             Recalibrate: lambda asked: (Done(), self._recalibrate(asked, frame)),
@@ -181,11 +190,15 @@ class Session:
         return said, dict(decoded.tensors)
 
     def _build(self, request: Build) -> Built:
+        self.input_shape = request.input_shape
         entry = find_entry_point(self._opened, request.entry_points) if request.entry_points else self._entry
-        if entry is None:
-            raise SubmissionError("rejected", "there is no model to build")
         self._seed()
-        model = build(entry, request.model_arguments, request.input_shape)
+        if request.pickled_in:
+            model = Model(self._pickled_module(request.pickled_in), request.input_shape)
+        elif entry is not None:
+            model = build(entry, request.model_arguments, request.input_shape)
+        else:
+            raise SubmissionError("rejected", "there is no model to build", "name one: entry_point = …")
         if request.variant is None:
             self._model = model
         else:
@@ -198,6 +211,9 @@ class Session:
             return Adopted(fits=True), model.adopt(tensors, request.versions)
         except Unfitting as error:
             return Adopted(fits=False, refused=error.reason), {}
+
+    def _pickled_module(self, weights: str) -> torch.nn.Module:
+        return pickled_module(self._folder / weights, self._opened.resolve)
 
     def _logits(self, request: Logits, frame: Frame) -> Ran:
         pixels_descriptor, logits_descriptor = frame.descriptors

@@ -7,8 +7,9 @@ import torch
 from torch import nn
 
 from harness.errors import SubmissionError
+from harness.worker.building import build
 from harness.worker.messages import Batches
-from harness.worker.model import Model, build
+from harness.worker.model import Model
 from harness.worker.sources.definitions import Located
 
 torch.set_num_threads(1)

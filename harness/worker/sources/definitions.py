@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import ast
+import difflib
 import sys
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 from harness.errors import SubmissionError
 from harness.text import first_of
+from harness.worker.sources.missing_import import Absent
 from harness.worker.sources.modules import Code
+from harness.worker.sources.named import Definition, definitions_in, said_by
 from harness.worker.sources.project import Project
-from harness.worker.sources.slices import flattened, leaves
-from harness.worker.sources.text import SourceText, read_source
-
-Kind = Literal["class", "function", "assignment"]
+from harness.worker.sources.reading import read_sources
+from harness.worker.sources.slices import bound_names, training_names
+from harness.worker.sources.text import CORRECT_LINE, Chunk, SourceText
 
 _MODULES = frozenset({"Module", "Sequential", "LightningModule", "ModuleList", "ScriptModule"})
 _MAX_NAMES_SHOWN = 12
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Definition:
-    """A name defined at module level.
-
-    Attributes:
-        file: as tracebacks call it: `model.py`, or `hw.ipynb cell 3`.
-        line: in that file or cell.
-        path: the file, for `entry_point = "path:name"`.
-    """
-
-    name: str
-    kind: Kind
-    file: str
-    line: int
-    node: ast.stmt
-    path: str
-
-    def __str__(self) -> str:
-        return f"{self.kind} {self.name} ({self.file} line {self.line})"
+_MAX_NAMES_COMPARED = 300
+_MAX_NAME_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,18 +50,14 @@ class Sources:
     """
 
     def __init__(self, folder: Path, relative_paths: Sequence[str]) -> None:
-        texts: dict[str, SourceText] = {}
-        for path in relative_paths:
-            for each in read_source(folder, str(path)):
-                texts.setdefault(each.path, each)
         # Students' trees may nest as deep as the parser allows; compiling them recurses just as deep.
         sys.setrecursionlimit(max(sys.getrecursionlimit(), 3000))
-        self._texts = list(texts.values())
+        self._texts = read_sources(folder, list(map(str, relative_paths)))
         self._project = Project(folder, self._texts)
 
     def names(self) -> list[Definition]:
         """All definitions at module level, main guards and `if`, `try`, `with` blocks included, in source order."""
-        return [each for text in self._texts for each in _definitions(text)]
+        return [each for text in self._texts for each in definitions_in(text)]
 
     def errors(self) -> list[str]:
         """What does not parse: file, line, reason and text."""
@@ -93,7 +71,7 @@ class Sources:
 
     def has(self, name: str) -> bool:
         """Whether `load(name)` would find something to load."""
-        return bool(self._candidates(name)) or self._importing(name) is not None
+        return bool(self._candidates(name)) or self._imported(name) is not None
 
     def load(self, name: str) -> Located:
         """The object called `name`, or `file:name` where several files define it, with what it needs and no more.
@@ -105,10 +83,11 @@ class Sources:
         found = self._candidates(name)
         plain = name.rpartition(":")[2]
         if not found:
-            code = self._importing(name)
-            if code is None:
+            imported = self._imported(name)
+            if imported is None:
                 raise self.not_found([name])
-            return Located(getattr(code.module, plain), plain, code.path, 1, self._notes())
+            code, value = imported
+            return Located(value, plain, code.path, 1, self._notes())
         chosen = self._single(name, found)
         code = next(each for each in self._project.codes.values() if each.path == chosen.path)
         if not code.provide(plain):
@@ -135,14 +114,12 @@ class Sources:
     def not_found(self, names: Sequence[str], key: str = "entry_point") -> SubmissionError:
         """The refusal when none of `names` is defined, with what is there and the line that settles it."""
         wanted = " or ".join(names)
-        errors = self.errors()
-        if errors:
-            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-            return SubmissionError(
-                "rejected",
-                f"syntax error: {errors[0]}{more}; {wanted} is not defined elsewhere",
-                "correct that line",
-            )
+        broken = self._broken(names)
+        if broken:
+            more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
+            kind = "syntax error: " if broken[0].hint == CORRECT_LINE else ""
+            reason = f"{kind}{broken[0].error}{more}; {wanted} is not defined elsewhere"
+            return SubmissionError("rejected", reason, broken[0].hint)
         definitions = [each for each in self.names() if each.kind != "assignment"]
         modules = self._models()
         # Once each: a class defined twice is one thing to choose.
@@ -152,13 +129,68 @@ class Sources:
                 "rejected", "there is no .py or .ipynb file", f"hand in the source that defines {wanted}"
             )
         if not ordered:
-            return SubmissionError("rejected", f"{wanted} was not found: the sources define no class or function")
+            return SubmissionError(
+                "rejected", f"{wanted} was not found: the sources define no class or function",
+                f"hand in the source that defines {wanted}",
+            )  # fmt: skip
         shown = first_of([str(each) for each in ordered], _MAX_NAMES_SHOWN)
+        hint = self.did_you_mean(names, key)
         likely = self._tops(modules) or ordered
         lines = " or ".join(f'{key} = "{each.name}"' for each in likely[:3])
         return SubmissionError(
-            "rejected", f"{wanted} was not found; there are {shown}", f"write one line into submission.toml: {lines}"
+            "rejected",
+            f"{wanted} was not found; there are {shown}",
+            hint or f"write one line into submission.toml: {lines}",
         )
+
+    def did_you_mean(self, names: Sequence[str], key: str = "entry_point") -> str | None:
+        """For a misspelt name: which one is meant, and both ways to put it right."""
+        known = {_letters(each.name): each for each in self.names() if each.kind != "assignment"}
+        short = [each for each in known if len(each) <= _MAX_NAME_CHARACTERS][:_MAX_NAMES_COMPARED]
+        for name in names:
+            plain = name.rpartition(":")[2]
+            close = difflib.get_close_matches(_letters(plain)[:_MAX_NAME_CHARACTERS], short, n=1, cutoff=0.8)
+            if close:
+                found = known[close[0]]
+                place = f"{found.name} ({found.file} line {found.line})"
+                line = f'{key} = "{found.name}"'
+                return (
+                    f"did you mean {place}? Rename the {found.kind} to {plain}, or write one line into "
+                    f"submission.toml: {line}"
+                )
+        return None
+
+    def meant_by(self, name: str) -> list[Definition]:
+        """The definitions that `name` may mean, one per file."""
+        return self._candidates(name)
+
+    def key_of(self, definition: Definition) -> str:
+        """What `load` takes for it: its name, with the file where several define it."""
+        several = len(self._candidates(definition.name)) > 1
+        return f"{definition.path}:{definition.name}" if several else definition.name
+
+    def makers(self) -> list[Definition]:
+        """Whatever may make a network without being told more: models, then functions and instances of them.
+
+        Functions that train are left out: they are called to see what they return.
+        """
+        models = self._models()
+        tops = self._tops(models)
+        ordered = tops + [each for each in models if each not in tops]
+        known = {each.name for each in models}
+        rest = [each for each in self.names() if not isinstance(each.node, ast.ClassDef)]
+        for _ in range(3):  # a function that calls a function that makes the class
+            known |= {each.name for each in rest if each.kind == "function" and bound_names(each.node).uses & known}
+        trainers = {name for text in self._texts for name in training_names(_statements_of(text))}
+        makes = [each for each in rest if each.name not in trainers and _may_make(each, known)]
+        return list({(each.path, each.name): each for each in [*ordered, *makes]}.values())
+
+    def _broken(self, names: Sequence[str]) -> list[Chunk]:
+        """What does not parse and may have held one of the names; where nothing else is defined, all of it."""
+        broken = [chunk for text in self._texts for chunk in text.chunks if chunk.error]
+        plain = [each.rpartition(":")[2] for each in names]
+        holding = [each for each in broken if not each.text or any(name in each.text for name in plain)]
+        return holding or ([] if any(each.kind != "assignment" for each in self.names()) else broken)
 
     def _candidates(self, name: str) -> list[Definition]:
         """One definition per file, the last; classes and functions before assignments."""
@@ -170,13 +202,18 @@ class Sources:
         solid = [each for each in found.values() if each.kind != "assignment"]
         return solid or list(found.values())
 
-    def _importing(self, name: str) -> Code | None:
+    def _imported(self, name: str) -> tuple[Code, object] | None:
+        """What a file has by an import; a leftover script may import what is not there, which is nothing."""
         path, _, plain = name.rpartition(":")
-        codes = [code for code in self._project.codes.values() if path in {"", code.path}]
-        return next((code for code in codes if plain in code.bound()), None)
+        for code in self._project.codes.values():
+            if path in {"", code.path} and plain in code.bound():
+                value = getattr(code.module, plain, None)
+                if value is not None and not isinstance(value, Absent):
+                    return code, value
+        return None
 
     def _single(self, name: str, found: list[Definition]) -> Definition:
-        different = {ast.dump(each.node): each for each in reversed(found)}
+        different = {said_by(each.node): each for each in reversed(found)}
         if len(different) > 1:
             places = ", ".join(map(str, found))
             lines = " or ".join(f'entry_point = "{each.path}:{each.name}"' for each in found[:3])
@@ -234,32 +271,25 @@ def find_entry_point(sources: Sources, names: Sequence[str]) -> Located:
     raise sources.not_found(names)
 
 
-def _definitions(text: SourceText) -> list[Definition]:
-    found = []
-    for chunk in text.chunks:
-        for node in leaves(flattened(chunk.body)):
-            kind, names = _defined(node)
-            found += [Definition(name, kind, chunk.label, node.lineno, node, text.path) for name in names]
-    return found
+def _statements_of(text: SourceText) -> list[ast.stmt]:
+    return [each for chunk in text.chunks for each in chunk.body]
 
 
-def _defined(node: ast.stmt) -> tuple[Kind, list[str]]:
-    match node:
-        case ast.ClassDef():
-            return "class", [node.name]
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            return "function", [node.name]
-        case ast.Assign():
-            return "assignment", [each.id for target in node.targets for each in _plain_names(target)]
-        case ast.AnnAssign(target=ast.Name(id=name)) if node.value is not None:
-            return "assignment", [name]
-        case _:
-            return "assignment", []
+def _may_make(definition: Definition, known: set[str]) -> bool:
+    """Whether a function without further requirements, or a call's value, refers to a network's class."""
+    node = definition.node
+    if isinstance(node, ast.FunctionDef):
+        needed = len(node.args.posonlyargs) + len(node.args.args) - len(node.args.defaults)
+        needed += sum(default is None for default in node.args.kw_defaults)
+        returns = any(isinstance(each, ast.Return) and each.value is not None for each in ast.walk(node))
+        return needed == 0 and returns and bool(bound_names(node).uses & (known | {"nn", "models", "torchvision"}))
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+        return bool({each.id for each in ast.walk(node.value.func) if isinstance(each, ast.Name)} & known)
+    return False
 
 
-def _plain_names(target: ast.expr) -> list[ast.Name]:
-    parts = target.elts if isinstance(target, ast.Tuple | ast.List) else [target]
-    return [each for each in parts if isinstance(each, ast.Name)]
+def _letters(name: str) -> str:
+    return name.replace("_", "").casefold()
 
 
 def _bases(node: ast.stmt) -> set[str]:

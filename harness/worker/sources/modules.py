@@ -20,7 +20,8 @@ from typing import Any, Protocol
 from harness.errors import SubmissionError
 from harness.worker.cpu_only import cpu_only
 from harness.worker.failures import describe
-from harness.worker.sources.missing_import import Absent
+from harness.worker.sources.magics import run_path
+from harness.worker.sources.missing_import import Absent, offered
 from harness.worker.sources.slices import Slicer, bound_names, flattened, keys, leaves
 from harness.worker.sources.text import Chunk, SourceText
 
@@ -48,7 +49,11 @@ class _Builtins(dict[str, Any]):
             return vars(self.code.module)[name]
         if name in self.code.skipped:
             raise NameError(f"name {name!r} is not defined: {self.code.skipped[name]}", name=name)
-        raise KeyError(name)
+        if name in self.code.bound():
+            raise KeyError(name)
+        self[name] = offered(name)
+        self.code.project.note(f"{self.code.path} uses {name} and does not import it; it was offered all the same")
+        return self[name]
 
 
 class Siblings(Protocol):
@@ -66,6 +71,8 @@ class Siblings(Protocol):
     def has(self, dotted: str, name: str) -> bool: ...
 
     def submodule(self, dotted: str, name: str) -> StudentModule | None: ...
+
+    def names(self, dotted: str) -> frozenset[str]: ...
 
     def exports(self, dotted: str) -> frozenset[str]: ...
 
@@ -263,7 +270,10 @@ class Code:
 
     def _star(self, statement: ast.ImportFrom) -> frozenset[str] | None:
         target = self._target(statement.module or "", statement.level, ("*",))
-        return self.project.exports(target) if target is not None else None
+        if target is None:
+            return None
+        # `%run` brings every name, those that begin with an underscore included.
+        return self.project.exports(target) if run_path(statement) is None else self.project.names(target)
 
     def _foreign(self) -> frozenset[str]:
         names = set()

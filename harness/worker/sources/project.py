@@ -79,6 +79,10 @@ class Project:
         vars(self.module(dotted))[name] = self.module(full)
         return self.module(full)
 
+    def names(self, dotted: str) -> frozenset[str]:
+        """All that a file could provide."""
+        return self.code(dotted).bound() if dotted in self._by_name else frozenset()
+
     def exports(self, dotted: str) -> frozenset[str]:
         """What `from dotted import *` brings."""
         if dotted not in self._by_name:

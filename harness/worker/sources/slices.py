@@ -125,7 +125,7 @@ class Slicer:
         self._star = star
         self._foreign = foreign
         self._bound_names = functools.cache(bound_names)
-        self._trainers = _training_names(statements)
+        self._trainers = training_names(statements)
         self.definitions = frozenset(
             each.name for each in leaves(statements) if isinstance(each, ast.FunctionDef | ast.ClassDef)
         )
@@ -283,7 +283,7 @@ def _refilled(statement: ast.stmt, kept: dict[int, list[ast.stmt]]) -> ast.stmt:
     return statement
 
 
-def _training_names(statements: Sequence[ast.stmt]) -> frozenset[str]:
+def training_names(statements: Sequence[ast.stmt]) -> frozenset[str]:
     """Names of functions and methods that train, by a gradient step of their own or of what they call."""
     functions = [each for top in statements for each in ast.walk(top) if isinstance(each, ast.FunctionDef)]
     calls = [(each.name, {_called(call) for call in _calls(each)}) for each in functions]

@@ -303,7 +303,7 @@ REFUSED: dict[str, tuple[dict[str, str | bytes], str, str]] = {
     "nothing at all": ({"a.py": ""}, "no class or function", ""),
     "no source": ({}, "no .py or .ipynb", ""),
     "two different ones": ({"a.py": NET, "b.py": NET.replace("= 4", "= 5")}, "differently", 'entry_point = "a.py:Net"'),
-    "not a notebook": ({"a.ipynb": "[1, 2"}, "not a notebook", ""),
+    "not a notebook": ({"a.ipynb": "[1, 2"}, "a.ipynb is cut off: the file ends at line 1", "the whole file"),
     "binary": ({"a.py": b"\x00\x01\x02"}, "NUL", ""),
 }
 
