@@ -63,7 +63,8 @@ def main() -> None:
 
 def compare(submissions: int, rounds: int, sandbox: str) -> None:
     print(
-        f"{submissions} submissions, {rounds} rounds, {PROCESSORS} processors, sandbox {sandbox}; seconds each (of processor time)"
+        f"{submissions} submissions, {rounds} rounds, {PROCESSORS} processors, sandbox {sandbox}; "
+        "seconds each (of processor time)"
     )
     taken: dict[str, list[float]] = {name: [] for name in CONTENDERS}
     used: dict[str, list[float]] = {name: [] for name in CONTENDERS}
