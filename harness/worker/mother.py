@@ -40,8 +40,7 @@ def run(descriptor: int) -> None:
     """
     gc.disable()  # while so much is imported, a third of a second goes into looking for garbage that is none
     grader = socket.socket(fileno=descriptor)
-    # Zygotes that end are not waited for, nor are the processes that led them behind a wall.
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, _reap)
     if sys.platform == "linux":
         kernel.adopt_orphans()
         kernel.undumpable()
@@ -56,6 +55,13 @@ def run(descriptor: int) -> None:
                 return
             for each in frame.descriptors:
                 os.close(each)
+
+
+def _reap(*_: object) -> None:
+    """Take note of zygotes that ended, and of the processes that led them behind a wall, so that their time counts."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
 
 
 def _prepare() -> None:
