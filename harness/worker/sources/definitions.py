@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import sys
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Literal
 
 from harness.errors import SubmissionError
 from harness.text import first_of
+from harness.worker.sources.literals import literal_bytes
 from harness.worker.sources.modules import Code, Project
 from harness.worker.sources.slices import flattened, leaves
 from harness.worker.sources.text import SourceText, read_source
@@ -85,10 +85,8 @@ class Sources:
         return [error for text in self._texts for error in text.errors]
 
     def literal_bytes(self) -> int:
-        """Compressed size of all numbers and texts in the sources, docstrings among them."""
-        statements = (each for text in self._texts for chunk in text.chunks for each in chunk.body)
-        literals = (node.value for each in statements for node in ast.walk(each) if isinstance(node, ast.Constant))
-        return len(zlib.compress(" ".join(map(repr, literals)).encode(errors="replace"), 9))
+        """Compressed size of all that sources can hold beside code: see `harness.worker.sources.literals`."""
+        return literal_bytes(chunk for text in self._texts for chunk in text.chunks)
 
     def has(self, name: str) -> bool:
         """Whether `load(name)` would find something to load."""
