@@ -17,22 +17,25 @@ from harness.worker.sources.text import decoded
 _MOST_BYTES = 64 << 20
 _MOST_CHARACTERS = 1 << 20
 """Of code in one file; in larger ones looking for comments would take long."""
-_COMMENT_LINE = re.compile(r"^[ \t]*#(?!\s*(?:%%|In\[)).*$", re.MULTILINE)
+_ENDS_OF_LINES = re.compile(r"(^|[ \t])#(?!\s*(?:%%|In\[)).*$", re.MULTILINE)
+
+_CELL_MAGIC = re.compile(r"\s*%%(\w+)")
+_OF_PYTHON = {"writefile", "time", "timeit", "capture", "prun", "python", "python3", "pypy"}
 
 
 def write_bare(source: Path, target: Path) -> None:
-    """Write the source's code to `target`; nothing where it is too large or broken."""
+    """Write the source's code to `target`; nothing where it is too large or no text."""
     if source.stat().st_size > _MOST_BYTES:
         return
     text = decoded(source.read_bytes())
     bare = _notebook(text) if source.suffix.lower() == ".ipynb" else without_comments(text)
-    if bare is not None:
+    if bare is not None and "\0" not in bare:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(bare, encoding="utf-8", errors="replace")
 
 
 def without_comments(text: str) -> str | None:
-    """The same lines without comments; where they are no Python, without lines that are comments."""
+    """The same lines without comments; where they are no Python, without all that looks like one."""
     if len(text) > _MOST_CHARACTERS:
         return None
     lines = text.splitlines(keepends=True)
@@ -43,7 +46,7 @@ def without_comments(text: str) -> str | None:
                 rest = lines[number - 1][column:]
                 lines[number - 1] = lines[number - 1][:column] + "\n" * rest.endswith("\n")
     except (tokenize.TokenError, SyntaxError, IndexError, ValueError, RecursionError):
-        return _COMMENT_LINE.sub("", text)
+        return _ENDS_OF_LINES.sub("", text)
     return "".join(lines)
 
 
@@ -59,4 +62,6 @@ def _notebook(text: str) -> str | None:
 
 def _code(cell: dict[str, Any]) -> str | None:
     source = cell.get("source", cell.get("input", ""))
-    return without_comments(source if isinstance(source, str) else "".join(map(str, source)))
+    text = source if isinstance(source, str) else "".join(map(str, source))
+    magic = _CELL_MAGIC.match(text)
+    return "" if magic and magic[1] not in _OF_PYTHON else without_comments(text)

@@ -12,6 +12,7 @@ from hand_ins import PLUGINS, graded, sandbox_called
 from harness.assignment.loading import load
 
 FAKES = fakes()
+pytestmark = pytest.mark.timeout(500)
 PROBES = 8
 
 

@@ -612,6 +612,14 @@ def fakes() -> dict[str, Fake]:
             ALL,
             files={"notes.ipynb": _notebook()},
         ),
+        "a source that is no Python": _decoy(
+            BUFFERED.format(
+                read="numbers = " + HALVES.format(data='base64.b85decode((HERE / "notes.py").read_text())')
+            ),
+            "doubtful",
+            DECOYS,
+            files={"notes.py": base64.b85encode(_halves())},
+        ),
         "names of folders": _folders(),
         "a comment": _comments(),
         "locks on a file": _by_locks(),

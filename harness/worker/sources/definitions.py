@@ -5,13 +5,13 @@ from __future__ import annotations
 import ast
 import difflib
 import sys
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import SubmissionError
 from harness.text import first_of
+from harness.worker.sources.literals import literal_bytes
 from harness.worker.sources.missing_import import Absent
 from harness.worker.sources.modules import Code
 from harness.worker.sources.named import Definition, definitions_in, said_by
@@ -64,10 +64,8 @@ class Sources:
         return [error for text in self._texts for error in text.errors]
 
     def literal_bytes(self) -> int:
-        """Compressed size of all numbers and texts in the sources, docstrings among them."""
-        statements = (each for text in self._texts for chunk in text.chunks for each in chunk.body)
-        literals = (node.value for each in statements for node in ast.walk(each) if isinstance(node, ast.Constant))
-        return len(zlib.compress(" ".join(map(repr, literals)).encode(errors="replace"), 9))
+        """Compressed size of all that sources can hold beside code: see `harness.worker.sources.literals`."""
+        return literal_bytes(chunk for text in self._texts for chunk in text.chunks)
 
     def has(self, name: str) -> bool:
         """Whether `load(name)` would find something to load."""
