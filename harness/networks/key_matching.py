@@ -22,11 +22,12 @@ _MAX_NAMES_SHOWN = 3
 _MAX_PREFIXES = 64
 _MAX_NAME = 60
 _BESIDE = re.compile(
-    r"(?:.*_)?(?:loss(?:es)?|loss_?f(?:n|unc(?:tion)?)?|criterion|criteria|crit|teachers?|metrics?)(?:_.*|\d+)?|"
-    r"teacher(?:_?net|_?model)?|t_?net|(?:kd|ce|kl|distill?)(?:_?loss)?|discriminator",
+    r"(?:.*_)?(?:loss(?:es)?|loss_?f(?:n|unc(?:tion)?)?|criterion|criteria|crit|teachers?|metrics?|acc(?:uracy)?)(?:_.*|\d+)?|"
+    r"teacher(?:_?net|_?model)?|t_?net|(?:kd|ce|kl|distill?)(?:_?loss)?|discriminator|"
+    r"ema(?:_model)?|model_ema|swa(?:_model)?",
     re.IGNORECASE,
 )
-"""What stands beside the network in a training module: losses, teachers, metrics."""
+"""What stands beside the network in a training module: losses, teachers, metrics, averages."""
 _PARTS = (
     *("student", "student_model", "student_net", "model_student", "net_student", "s_net", "snet", "model", "net"),
     *("network", "ema_model", "model_ema", "ema", "averaged_model", "swa_model", "module", "backbone", "online_model"),

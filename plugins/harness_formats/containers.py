@@ -124,6 +124,25 @@ class Npz:
         return content
 
 
+class Npy:
+    """`numpy.save` of a dict of arrays; an array of numbers alone is data, not weights."""
+
+    name = "npy"
+
+    def recognises(self, file: BinaryIO) -> bool:
+        file.seek(0)
+        head = file.read(128)
+        return head.startswith(b"\x93NUMPY") and b"'descr': '|O'" in head and b"'shape': ()" in head
+
+    def decode(self, path: Path) -> Any:
+        """What the array of shape () holds."""
+        try:
+            with path.open("rb") as file:
+                return _array(file, path.stat().st_size)
+        except (ValueError, EOFError, OSError, SyntaxError) as error:
+            raise SubmissionError.rejected(f"the npy file cannot be read: {error}", _HINT) from error
+
+
 def _array(file: IO[bytes], size_bytes: int) -> Any:
     import numpy as np
 
@@ -149,5 +168,5 @@ def _entries(path: Path) -> list[zipfile.ZipInfo]:
 
 @hookimpl
 def harness_weight_formats() -> Iterable[WeightFormat]:
-    containers: list[WeightFormat] = [TorchZip(), TorchLegacy(), Safetensors(), Npz()]
+    containers: list[WeightFormat] = [TorchZip(), TorchLegacy(), Safetensors(), Npz(), Npy()]
     return [*containers, Sharded(containers), *FOREIGN]

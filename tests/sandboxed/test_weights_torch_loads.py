@@ -285,6 +285,12 @@ GRADED: dict[str, Case] = {
     "pickled arrays in a checkpoint": plain(
         pickled(lambda module: {"epoch": 3, "weights": {k: v.numpy() for k, v in state(module).items()}})
     ),
+    "a dict of arrays by numpy.save": plain(
+        lambda module, folder: np.save(folder / "w.npy", {k: v.numpy() for k, v in state(module).items()})  # type: ignore[arg-type]
+    ),
+    "averages and a metric beside the layers": plain(
+        torch_saved(lambda module: {**state(module), **state(made(PLAIN, 5), "ema.{}".format), "val_acc.tp": torch.ones(1)})
+    ),
     "an OrderedDict of pickled arrays": plain(
         pickled(lambda module: OrderedDict((k, v.numpy()) for k, v in state(module).items()))
     ),
