@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import SubmissionError
-from harness.networks.key_matching import Mismatch, closest, match_keys
+from harness.networks.differences import Mismatch
+from harness.networks.key_matching import closest, match_keys
 from harness.networks.session import Answer, Weights
 from harness.networks.weights import joined, origins, refuse_non_finite, renamed
 from harness.worker.replies import Adopted, Built, Decoded

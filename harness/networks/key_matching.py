@@ -8,16 +8,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import SubmissionError
+from harness.networks.differences import Shapes, differences, mismatch, single, unpruned
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-Shapes = Mapping[str, tuple[int, ...]]
 Tied = Sequence[Sequence[str]]
 
 _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module")
 _PROFILER = ("total_ops", "total_params")
-_STATISTICS = ("running_mean", "running_var")
 _MAX_NAMES_SHOWN = 3
 _MAX_PREFIXES = 64
 _MAX_NAME = 60
@@ -33,10 +32,6 @@ _PARTS = (
     *("network", "ema_model", "model_ema", "ema", "averaged_model", "swa_model", "module", "backbone", "online_model"),
 )
 """Names of the part to be graded, where several fit; the first counts."""
-
-
-class Mismatch(SubmissionError):
-    """Names or shapes of a file that are not the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +70,7 @@ def match_keys(
     for reading in _readings(kept, expected):
         if parts and reading.part is None:
             break
-        problems = _problems(_shapes_under(kept, reading.renamed, expected, tied), expected)
+        problems = differences(_shapes_under(kept, reading.renamed, expected, tied), expected)
         if not problems:
             if reading.part is None:
                 return _taken(kept, reading, expected, tied, notes)
@@ -85,7 +80,7 @@ def match_keys(
     if parts:
         return _taken(kept, _only_part(kept, parts), expected, tied, notes)
     assert best is not None
-    raise _mismatch(_shapes_under(kept, best[1].renamed, expected, tied), expected, best[2])
+    raise mismatch(_shapes_under(kept, best[1].renamed, expected, tied), expected, best[2])
 
 
 def stands_beside(name: str) -> bool:
@@ -97,7 +92,7 @@ def closest(tensors: Mapping[str, Tensor], expected: Shapes, tied: Tied = ()) ->
     """The reading with the fewest differences: names of the file -> names that are next to the model's."""
     kept, _ = _without_extras(tensors, expected)
     readings = list(_readings(kept, expected))
-    count = [len(_problems(_shapes_under(kept, each.renamed, expected, tied), expected)) for each in readings]
+    count = [len(differences(_shapes_under(kept, each.renamed, expected, tied), expected)) for each in readings]
     return dict(readings[count.index(min(count))].renamed)
 
 
@@ -189,8 +184,8 @@ def _listed(names: list[str]) -> str:
 
 def _inner_prefixes(names: Iterable[str], expected: Shapes) -> list[str]:
     """Where in the file the model's first name stands, '' included."""
-    first = next((name for name in _unpruned(expected) if not name.endswith("num_batches_tracked")), "")
-    plain = _unpruned(dict.fromkeys(names, ()))
+    first = next((name for name in unpruned(expected) if not name.endswith("num_batches_tracked")), "")
+    plain = unpruned(dict.fromkeys(names, ()))
     found = [name.removesuffix(first) for name in plain if name == first or name.endswith(f".{first}")]
     return found[:_MAX_PREFIXES]
 
@@ -278,43 +273,9 @@ def _common_prefixes(names: Iterable[str]) -> list[str]:
     return prefixes
 
 
-def _problems(shapes: Shapes, expected: Shapes) -> list[str]:
-    given, wanted = _unpruned(shapes), _unpruned(expected)
-    problems = [
-        f"{name}: the file has {list(given[name])}, the model {list(shape)}"
-        for name, shape in wanted.items()
-        if name in given and given[name] != shape and not (_single(given[name]) and _single(shape))
-    ]
-    problems += [
-        f"{name} {list(shape)} is missing from the file"
-        for name, shape in wanted.items()
-        if name not in given and not name.endswith("num_batches_tracked")
-    ]
-    problems += [
-        f"{name} {list(shape)} is unknown to the model"
-        for name, shape in given.items()
-        if name not in wanted and not name.endswith("num_batches_tracked")
-    ]
-    return problems
-
-
-def _unpruned(shapes: Shapes) -> dict[str, tuple[int, ...]]:
-    """Shapes with each pair `x_orig`, `x_mask` under the one name `x`."""
-    pairs = {name[:-5] for name in shapes if name.endswith("_orig") and f"{name[:-5]}_mask" in shapes}
-    plain = {}
-    for name, shape in shapes.items():
-        base = name[:-5] if name.endswith(("_orig", "_mask")) else name
-        plain[base if base in pairs else name] = shape
-    return plain
-
-
-def _single(shape: tuple[int, ...]) -> bool:
-    return all(size == 1 for size in shape)
-
-
 def _reshaped(tensors: dict[str, Tensor], expected: Shapes) -> dict[str, Tensor]:
     """One-element tensors in the model's shape: 0-dim ones are often stored as [1]."""
-    single = {name for name, shape in expected.items() if _single(shape)}
+    single = {name for name, shape in expected.items() if single(shape)}
     return {
         name: each.reshape(expected[name]) if name in single and each.numel() == 1 else each
         for name, each in tensors.items()
@@ -325,43 +286,3 @@ def _reshaped(tensors: dict[str, Tensor], expected: Shapes) -> dict[str, Tensor]
 def _old_statistics(tensors: Mapping[str, Tensor], expected: Shapes) -> list[str]:
     missing = [name for name in expected if name.endswith("num_batches_tracked") and name not in tensors]
     return [f"{len(missing)} num_batches_tracked are missing; they do not matter in evaluation"] if missing else []
-
-
-def _mismatch(shapes: Shapes, expected: Shapes, problems: list[str]) -> Mismatch:
-    kinds = [
-        [each for each in problems if each.endswith(("from the file", "to the model")) == part and marked in each]
-        for part, marked in ((False, ""), (True, "from the file"), (True, "to the model"))
-    ]
-    shown = [each for kind in kinds for each in kind[:_MAX_NAMES_SHOWN]]
-    more = f"\n  … and {len(problems) - len(shown)} more" if len(problems) > len(shown) else ""
-    listed = "".join(f"\n  {each}" for each in shown)
-    reason = f"the weights do not fit the model: {len(problems)} differences{listed}{more}"
-    return Mismatch("rejected", reason, _cause(shapes, expected))
-
-
-def _cause(shapes: Shapes, expected: Shapes) -> str:
-    """The likeliest explanation: the first that holds."""
-    given, wanted = _unpruned(shapes), _unpruned(expected)
-    missing = [name for name in wanted if name not in given and not name.endswith("num_batches_tracked")]
-    unknown = [name for name in given if name not in wanted and not name.endswith("num_batches_tracked")]
-    causes = {
-        "the file was saved from a quantised model: save the state_dict of the plain one": any(
-            "_packed_params" in name or name.endswith(".zero_point") for name in given
-        ),
-        "same layers, other widths: the file was saved from the model with other arguments or channel numbers": (
-            not missing and not unknown
-        ),
-        "BatchNorm statistics are missing: save model.state_dict(), not only model.parameters()": (
-            not unknown and all(name.endswith(_STATISTICS) for name in missing)
-        ),
-        "same shapes under other names: the class's attributes were renamed after training, or it is another class": (
-            list(given.values()) == list(wanted.values())
-        ),
-        "the file holds only a part of the model: save model.state_dict() of the whole": not unknown,
-        "the file holds more layers than the model: it was saved from a larger or another version": not missing,
-        "most names fit: the file was saved from another version of this class": (
-            2 * len(set(given) & set(wanted)) >= len(wanted)
-        ),
-        "another class: is this the teacher's file or an earlier model's? See entry_point in submission.toml": True,
-    }
-    return next(text for text, holds in causes.items() if holds)
