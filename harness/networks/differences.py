@@ -22,7 +22,7 @@ def differences(shapes: Shapes, expected: Shapes) -> list[str]:
     problems = [
         f"{name}: the file has {list(given[name])}, the model {list(shape)}"
         for name, shape in wanted.items()
-        if name in given and given[name] != shape and not (single(given[name]) and single(shape))
+        if name in given and given[name] != shape and not (of_one_element(given[name]) and of_one_element(shape))
     ]
     problems += [
         f"{name} {list(shape)} is missing from the file"
@@ -47,7 +47,7 @@ def unpruned(shapes: Shapes) -> dict[str, tuple[int, ...]]:
     return plain
 
 
-def single(shape: tuple[int, ...]) -> bool:
+def of_one_element(shape: tuple[int, ...]) -> bool:
     """Whether it is of one element, in whatever dimensions."""
     return all(size == 1 for size in shape)
 

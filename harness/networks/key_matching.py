@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.errors import SubmissionError
-from harness.networks.differences import Shapes, differences, mismatch, single, unpruned
+from harness.networks.differences import Shapes, differences, mismatch, of_one_element, unpruned
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -275,7 +275,7 @@ def _common_prefixes(names: Iterable[str]) -> list[str]:
 
 def _reshaped(tensors: dict[str, Tensor], expected: Shapes) -> dict[str, Tensor]:
     """One-element tensors in the model's shape: 0-dim ones are often stored as [1]."""
-    single = {name for name, shape in expected.items() if single(shape)}
+    single = {name for name, shape in expected.items() if of_one_element(shape)}
     return {
         name: each.reshape(expected[name]) if name in single and each.numel() == 1 else each
         for name, each in tensors.items()
