@@ -153,6 +153,7 @@ class SandboxedStudent(GradedNetwork):
         self._on_stage("tracing")
         self.verify(self._measuring)
         if self.traced is not None:
+            self.session.note(self.traced.graph.notes)
             self.traced = replace(
                 self.traced, constructed=self._constructed(self.traced), literal_bytes=self._workers.literal_bytes
             )

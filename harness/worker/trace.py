@@ -111,7 +111,7 @@ class _Logits(nn.Module):
             if each.dim() == 2 and each.shape[1] == self._classes and each.shape[0] == images.shape[0]:
                 if each is not output:
                     self.notes.add(
-                        f"forward returns a {type(output).__name__}; its first [N, {self._classes}] tensor is used"
+                        f"forward returned a {type(output).__name__}; its first [N, {self._classes}] tensor was taken"
                     )
                 return each
         shapes = " and ".join(_shape(each) for each in candidates) or type(output).__name__
