@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 ARGUMENTS = "arguments of operators"
 _FEW_NUMBERS = 256
-"""Numbers in arguments that are not worth a word; the most of torchvision's networks is MEASURED."""
+"""Numbers in arguments that are not worth a word; of networks that were measured swin_v2_t has most, 42."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from builders import on_fashion, write_assignment
+from builders import limits, on_fashion, write_assignment
 from fakes_for_the_sandbox import LIMIT, fakes, write
 from hand_ins import PLUGINS, graded, sandbox_called
 
@@ -21,7 +21,8 @@ def results(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("class")
     handed_in = [write(fake, folder / name.replace(" ", "-")) for name, fake in FAKES.items()]
     evaluators = {"accuracy": {}, "parameter_limit": {"limit": LIMIT}, "integrity": {"images": 256}}
-    file = write_assignment(tmp_path_factory.mktemp("rules"), **on_fashion(), evaluators=evaluators)
+    more = {**on_fashion(), "limits": limits(120), "evaluators": evaluators}
+    file = write_assignment(tmp_path_factory.mktemp("rules"), **more)
     found = graded(load(str(file), PLUGINS), handed_in, sandbox_called("auto"))
     return {name: found[name.replace(" ", "-")] for name in FAKES}
 
