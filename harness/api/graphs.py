@@ -6,6 +6,7 @@ from harness.graph.counting import GraphCounts, counts
 from harness.values.graph import Graph
 
 __all__ = [
+    "Graph",
     "GraphCounts",
     "counts",
     "normalisation_statistics",
