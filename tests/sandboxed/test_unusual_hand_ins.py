@@ -100,7 +100,7 @@ HAND_INS = {
         {"fc.weight": torch.zeros(10, 1, 28, 28), "fc.bias": torch.zeros(10)},
         "crashed", "passed", "the first layer must take 3, not 1",
     ),
-    "told-one": ({"model.py": HEAD + liar(1) + KD}, LINEAR, "graded", "passed", "nothing known explains"),
+    "told-one": ({"model.py": HEAD + liar(1) + KD}, LINEAR, "graded", "passed", "torchinfo does not see every parameter"),
     "told-less-than-nothing": ({"model.py": HEAD + liar(-5) + KD}, LINEAR, "graded", "passed", None),
     "eats-between-requests": ({"model.py": HEAD + EATER + KD},
         LINEAR, "out_of_memory", None, "of memory"),
