@@ -178,6 +178,8 @@ def _refusal(error: Exception) -> GraphRefused:
     said, line = describe(error), _student_line(error)
     if "data-dependent" in said or "DataDependent" in said or "is_nonzero" in said:
         return GraphRefused("which way the forward pass goes depends on the values of the images", line=line)
+    if "fake tensor in the exported program" in said:
+        return GraphRefused("the forward pass keeps tensors for later: what it answers depends on earlier batches")
     if "numpy()" in said or ("FakeTensor" in said and ("data_ptr" in said or "storage" in said)):
         return GraphRefused("the forward pass takes tensors out of torch (NumPy, pointers)", line=line)
     return GraphRefused(f"torch.export cannot trace the forward pass: {said}", line=line)

@@ -95,8 +95,8 @@ def test_a_second_process_knows_nothing_of_the_first(tmp_path):
     # Each counts what it saw itself.
     for later, earlier in ((second, first), (third, second), (repeated, fresh)):
         assert float((later - earlier).mean()) == pytest.approx(hand_ins.IMAGES)
-    # The first had been tried on made-up images, and was found to be no plain function of its images.
-    assert float((first - fresh).mean()) > hand_ins.IMAGES
+    # What the first counted while it was traced is gone with that process.
+    assert float((second - fresh).mean()) == pytest.approx(hand_ins.IMAGES, abs=3)
     assert not student.verification.verified
     assert student.printed.count("seen") >= 5
 

@@ -488,7 +488,7 @@ class StudentNet(Net):
         return self.fc(x + 0.1 * torch.stack(SEEN[-20:]).mean(0))
 """,
             "unverified",
-            says="made-up images",
+            says="keeps tensors for later",
             findings=frozenset({"integrity_batch"}),
         ),
         "recites by order": _net(

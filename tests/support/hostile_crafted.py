@@ -249,7 +249,7 @@ CRAFTED: Mapping[str, Crafted] = {
     "payload_npz": Crafted("rejected", "asks for builtins.exec", _weights("weights.npz", _npz)),
     "payload_nested": Crafted("rejected", "cannot be read", _weights("weights.pt", _nested)),
     "payload_torchscript": Crafted("rejected", "is a TorchScript program", _weights("weights.pt", _torchscript)),
-    "payload_export": Crafted("rejected", "is damaged", _weights("weights.pt2.pt", _exported)),
+    "payload_export": Crafted("rejected", "is an exported program", _weights("weights.pt2.pt", _exported)),
     "bomb_deflated": Crafted("rejected", "is compressed, which torch.save never does", _weights("weights.pt", _deflated)),
     "bomb_stride": Crafted("rejected", "unpack to 10,000,000,004 elements", _weights("weights.pt", _strided)),
     "bomb_npz": Crafted("rejected", "unpack to 73,401,092 elements", _weights("weights.npz", _npz_bomb)),

@@ -9,6 +9,7 @@ Exit code 3: the sandbox does not work here; the reason is on standard error.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -130,6 +131,10 @@ def _survivors(known: set[int]) -> list[str]:
     """Descendants that are still there after a moment."""
     patience = time.monotonic() + _PATIENCE_SECONDS
     while True:
+        # As an init would: the first process of a namespace ends only when the last one in it has been waited for.
+        with contextlib.suppress(ChildProcessError):
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         found = [each for each in psutil.Process().children(recursive=True) if each.pid not in known]
         alive = [each for each in found if _alive(each)]
         if not alive or time.monotonic() > patience:

@@ -1,4 +1,5 @@
-# Stores into the images' own memory: they are mapped read-only, so that this is the end of the process.
+# Stores into the images' own memory: they are mapped read-only, so that this is the end of the process. Only a network
+# that cannot be traced gets to see them.
 # expect: crashed
 # reason: killed by SIGSEGV while running forward
 import ctypes
@@ -16,4 +17,4 @@ class StudentNet(Honest):
                     ctypes.memset(value.data_ptr(), 255, value.numel())
                     print("BREACH: the images were overwritten", flush=True)
             frame = frame.f_back
-        return super().forward(x)
+        return super().forward(x) if float(x.sum()) < 1e30 else x

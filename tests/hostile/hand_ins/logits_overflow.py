@@ -1,6 +1,6 @@
 # Answers with doubles that no single-precision number can hold.
-# expect: rejected
-# reason: NaN or infinite logits for all 64 images
+# expect: graded
+# accuracy: any
 from attack import Honest
 
 
