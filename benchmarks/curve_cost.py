@@ -34,6 +34,7 @@ from harness_curves.quantization import QuantizationCurve, QuantizationOptions
 from harness.api import Context, Evaluator, Examples, Options
 from harness.assignment.loading import load
 from harness.data.images import load_examples
+from harness.networks.remote import batches_of
 from harness.networks.student import SandboxedStudent
 from harness.plugins import Plugins
 from harness.sandbox import choose
@@ -62,7 +63,7 @@ def main() -> None:
     with choose("auto").box() as box:
         submission = read_submission(HandIn(SUBMISSION.name, SUBMISSION), box.path, plugins.weight_formats)
         shared, formats = SharedImages(""), plugins.weight_format_modules
-        with SandboxedStudent(submission, assignment, box, shared, formats, 28) as student:
+        with SandboxedStudent(submission, assignment, box, shared, format_modules=formats, input_size=28) as student:
             student.open()
             print(f"{POINTS} points, {asked.images:,} images, {SUBMISSION.name}, one thread")
             evaluation = evaluation_over_bare(student, graded)
@@ -81,10 +82,9 @@ def evaluation_over_bare(student: SandboxedStudent, graded: Examples) -> float:
     model = Model(module, (3, 28, 28))
     model.load(student.weights)
     logits = torch.empty(len(graded.labels), graded.classes)
-    facts = {"mean": graded.images.mean, "std": graded.images.std, "batch_size": 64, "classes": graded.classes}
     bare, sent = [], []
     for _ in range(POINTS + 1):
-        bare.append(timed(lambda: model.forward(graded.images.pixels, logits, facts)))
+        bare.append(timed(lambda: model.forward(graded.images.pixels, logits, batches_of(graded.images, 64))))
         sent.append(timed(lambda: student.logits(graded.images)))
     # The first pair pays for shared images and first allocations.
     one, other = statistics.median(bare[1:]), statistics.median(sent[1:])

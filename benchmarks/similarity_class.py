@@ -72,7 +72,7 @@ def measure(name: str, module: torch.nn.Module, count: int) -> None:
             store.add(assignment.info, environment("none"), result, data)
             adding += time.perf_counter() - started
         started, computed = time.perf_counter(), time.process_time()
-        attempts, weights = store.latest(assignment.id, predictions=True), store.weights(assignment.id)
+        attempts, weights = store.latest(assignment.id, depth="everything"), store.weights(assignment.id)
         read = time.perf_counter() - started
         report = compare(assignment, plugins, attempts, weights)
         whole, computed = time.perf_counter() - started, time.process_time() - computed
