@@ -52,10 +52,11 @@ def _is_view(tensor: Tensor, other: Tensor) -> bool:
     if tensor.numel() != other.numel() or tensor.dtype != other.dtype:
         return False
     # Bytes, not numbers: zeros of either sign are equal, and would be a free bit each.
-    flat = _bytes(tensor)
+    flat = raw_bytes(tensor)
     orders = permutations(range(other.dim())) if other.dim() <= 4 else [tuple(range(other.dim()))]
-    return any(torch.equal(flat, _bytes(other.permute(order))) for order in orders)
+    return any(torch.equal(flat, raw_bytes(other.permute(order))) for order in orders)
 
 
-def _bytes(tensor: Tensor) -> Tensor:
+def raw_bytes(tensor: Tensor) -> Tensor:
+    """The bytes of a tensor's elements in their order, uint8 [numel · itemsize]."""
     return tensor.reshape(-1).contiguous().view(torch.uint8)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from harness.graph.program import references
-from harness.graph.reachable import reaching
-from harness.values.graph import INPUT, Graph, Result, Stored
+from harness.graph.reachable import raw_bytes, reaching
+from harness.values.graph import INPUT, Graph, Result, Stored, TensorEntry
 
 _STATISTICS = {
     "aten._native_batch_norm_legit_no_training.default": (3, 4),
@@ -25,10 +25,15 @@ def bound(graph: Graph, weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The weights by the names and in the dtypes of the graph's tensors, as far as the graph has them."""
     found = {}
     for name, entry in graph.tensors.items():
-        known = next((each for each in (name, *entry.aliases) if each in weights), None)
+        known = among(weights, name, entry)
         if known is not None:
-            found[name] = weights[known].to(getattr(torch, entry.dtype))
+            found[name] = known.to(getattr(torch, entry.dtype))
     return found
+
+
+def among(weights: Mapping[str, Tensor], name: str, entry: TensorEntry) -> Tensor | None:
+    """A graph's tensor among weights, under its name or another of its names; None where it is none of them."""
+    return next((weights[each] for each in (name, *entry.aliases) if each in weights), None)
 
 
 def normalisation_statistics(graph: Graph) -> frozenset[str]:
@@ -67,7 +72,4 @@ def reproduced(names: frozenset[str], tensors: Mapping[str, Tensor], again: Mapp
 
 
 def _same_bytes(one: Tensor, other: Tensor) -> bool:
-    if one.dtype != other.dtype or one.shape != other.shape:
-        return False
-    flat = [each.contiguous().reshape(-1).view(torch.uint8) for each in (one, other)]
-    return torch.equal(*flat)
+    return one.dtype == other.dtype and one.shape == other.shape and torch.equal(raw_bytes(one), raw_bytes(other))

@@ -102,7 +102,7 @@ def _traced(model: Model, weights: Weights, classes: int) -> TracedNetwork:
     text = json.dumps(traced.graph)
     graph = well_formed(text.encode(), model.input_shape, classes)
     found = measured(graph, _AS_MUCH_AS_IT_TAKES.model_copy(update={"graph": text}))
-    own = {name for name, each in graph.tensors.items() if {name, *each.aliases} & set(weights)}
+    own = bound(graph, weights)
     constants = {name: each for name, each in traced.tensors.items() if name not in own}
     return TracedNetwork(graph, text, constants, macs=found.macs, packed=found.packed)
 

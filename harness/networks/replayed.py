@@ -19,9 +19,10 @@ import torch
 
 from harness.errors import SubmissionError
 from harness.graph.limits import well_formed
-from harness.graph.reachable import reaching
+from harness.graph.reachable import raw_bytes, reaching
 from harness.graph.refusal import GraphRefused
 from harness.graph.shapes import Limits as GraphLimits
+from harness.graph.tensors import among
 from harness.graph.verification import probe_sizes, tolerated
 from harness.networks.remote import RemoteNetwork
 from harness.networks.session import SMALL_REPLY_BYTES, Weights, WorkerSession
@@ -203,7 +204,7 @@ def _check_tensors(needed: Mapping[str, TensorEntry], weights: Weights, constant
         GraphRefused: it is not.
     """
     for name, entry in needed.items():
-        own = next((weights[each] for each in (name, *entry.aliases) if each in weights), None)
+        own = among(weights, name, entry)
         found = own if own is not None else constants.get(name)
         if found is None or tuple(found.shape) != entry.shape:
             raise GraphRefused(f"the tensor {name!r} is not what its graph says")
@@ -227,5 +228,5 @@ def _digest(traced: TracedNetwork, weights: Weights) -> str:
     digest = hashlib.sha256(what.encode())
     for name, each in sorted({**weights, **traced.constants}.items()):
         digest.update(f"{name} {each.dtype} {tuple(each.shape)}".encode())
-        digest.update(each.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+        digest.update(raw_bytes(each.detach()).numpy().tobytes())
     return f"sha256:{digest.hexdigest()}"

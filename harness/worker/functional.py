@@ -34,7 +34,7 @@ def made_functional(exported: ExportedProgram) -> bool:
             if twin is None:
                 return False
             replaced[node] = twin
-        elif not _is_pick(node) and (str(target) not in operators() or _trains(node)):
+        elif not is_pick(node) and (str(target) not in operators() or _trains(node)):
             return False
     for node, twin in replaced.items():
         node.target = twin
@@ -69,5 +69,6 @@ def _is_fresh(node: Any) -> bool:
     return name == _BATCH_NORM or (name in operators() and operators()[name].fresh)
 
 
-def _is_pick(node: Node) -> bool:
+def is_pick(node: Node) -> bool:
+    """Whether a node takes one tensor out of a tuple."""
     return getattr(node.target, "__name__", "") == "getitem" and not isinstance(node.target, torch._ops.OpOverload)  # noqa: SLF001

@@ -44,10 +44,10 @@ class Model:
         self._lazy = any(isinstance(each, UninitializedParameter | UninitializedBuffer) for each in self._tensors())
         self._metadata = _metadata_of(module)
         evaluating(module)
-        self.dtype = own_dtype(module)
+        self.dtype = first_floating(module).dtype
         if self._lazy:
             self.run(torch.zeros(1, *input_shape))
-            self.dtype = own_dtype(module)
+            self.dtype = first_floating(module).dtype
         self.memory_format = self._fastest_format()
 
     def outline(self) -> Built:
@@ -256,13 +256,13 @@ def normalised(parts: Iterable[Tensor], images: Batches, layout: torch.memory_fo
         yield (batch - mean).div_(std).contiguous(memory_format=layout)
 
 
-def own_dtype(module: nn.Module) -> torch.dtype:
-    """The dtype that images arrive in: that of the first floating parameter, else buffer; float32 without either."""
+def first_floating(module: nn.Module) -> Tensor:
+    """The first floating parameter, else buffer; something in float32 without either. Images arrive in its dtype."""
     owners = modules_of(module)
     kept: list[Mapping[str, Tensor | None]] = [each._parameters for each in owners]  # noqa: SLF001
     kept += [each._buffers for each in owners]  # noqa: SLF001
-    known = (tensor.dtype for tensors in kept for tensor in tensors.values() if tensor is not None)
-    return next((dtype for dtype in known if dtype in _COMPUTING), torch.float32)
+    known = (tensor for tensors in kept for tensor in tensors.values() if tensor is not None)
+    return next((tensor for tensor in known if tensor.dtype in _COMPUTING), torch.empty(0, dtype=torch.float32))
 
 
 def evaluating(module: nn.Module) -> None:
@@ -272,14 +272,14 @@ def evaluating(module: nn.Module) -> None:
 
 
 def modules_of(module: nn.Module) -> list[nn.Module]:
-    """The module and all below it, each once; torch's own walk asks methods that a student may override."""
+    """The module and all below it, each once, in the order of torch's own walk, which a student may override."""
     found: dict[int, nn.Module] = {}
     waiting = [module]
     while waiting:
         each = waiting.pop()
         if id(each) not in found:
             found[id(each)] = each
-            waiting += [child for child in each._modules.values() if child is not None]  # noqa: SLF001
+            waiting += [child for child in reversed(each._modules.values()) if child is not None]  # noqa: SLF001
     return list(found.values())
 
 

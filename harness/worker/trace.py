@@ -25,12 +25,11 @@ from torch.fx import Node
 from harness.graph.refusal import GraphRefused
 from harness.worker.any_batch import SIZES, NotForAnyBatch, for_any_batch
 from harness.worker.failures import describe
-from harness.worker.functional import made_functional
-from harness.worker.model import Model, evaluating, modules_of
+from harness.worker.functional import is_pick, made_functional
+from harness.worker.model import Model, evaluating, first_floating, modules_of
 
 GRAPH_VERSION = 1
 _ROOT = "network"  # what the wrapper calls the student's module
-_FLOATING = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _MUTATIONS = (OutputKind.BUFFER_MUTATION, OutputKind.PARAMETER_MUTATION)
 # Operators that torch keeps whole although they are several products; in parts, each has a size and a cost.
 _TAKEN_APART = ("einsum", "tensordot", "linalg_multi_dot", "chain_matmul")
@@ -76,7 +75,7 @@ def trace(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: 
 def _traced(module: nn.Module, input_shape: tuple[int, ...], classes: int, batch: int) -> Traced:
     """The network at one number of images."""
     wrapper = _Logits(module, classes)
-    exported = _exported(wrapper, torch.zeros(batch, *input_shape, device=_floating(module).device))
+    exported = _exported(wrapper, torch.zeros(batch, *input_shape, device=first_floating(module).device))
     _refuse_mutation(exported)
     tensors = _Tensors(module)
     nodes, output = _Writer(exported, tensors).nodes()
@@ -100,7 +99,7 @@ class _Logits(nn.Module):
         self.network = network
         self.training = False
         self._classes = classes
-        self.dtype = _floating(network).dtype
+        self.dtype = first_floating(network).dtype
         self.notes: set[str] = set()
 
     def forward(self, images: Tensor) -> Tensor:
@@ -116,15 +115,6 @@ class _Logits(nn.Module):
                 return each
         shapes = " and ".join(_shape(each) for each in candidates) or type(output).__name__
         raise GraphRefused(f"forward returned {shapes}; expected logits of shape [N, {self._classes}]")
-
-
-def _floating(module: nn.Module) -> Tensor:
-    """The first floating parameter, or buffer where there is none; something in float32 without either."""
-    for tensors in (nn.Module.parameters(module), nn.Module.buffers(module)):
-        for each in tensors:
-            if each.dtype in _FLOATING:
-                return each
-    return torch.empty(0)
 
 
 def _leave_inference_mode(module: nn.Module) -> None:
@@ -257,7 +247,7 @@ class _Writer:
                 continue
             if node.op == "placeholder":
                 self._references[node] = self._placeholder(specs[node.name])
-            elif _picks(node):
+            elif is_pick(node):
                 self._references[node] = {**self._references[node.args[0]], "item": node.args[1]}
             else:
                 written.append(_evaluating_batch_norm(self._node(node)))
@@ -318,11 +308,6 @@ def _evaluating_batch_norm(node: dict[str, Any]) -> dict[str, Any]:
     if node["operator"] != "aten.batch_norm.default" or node["keywords"] or None in arguments[3:5] or arguments[5]:
         return node
     return {**node, "operator": _BATCH_NORM, "arguments": [*arguments[:5], *arguments[6:8]]}
-
-
-def _picks(node: Node) -> bool:
-    """Whether a node takes one tensor out of a tuple."""
-    return getattr(node.target, "__name__", "") == "getitem" and not isinstance(node.target, torch._ops.OpOverload)  # noqa: SLF001
 
 
 def _operator(node: Node) -> str:

@@ -9,7 +9,7 @@ from torch import nn
 from harness.errors import SubmissionError
 from harness.worker.building import build
 from harness.worker.messages import Batches
-from harness.worker.model import Model
+from harness.worker.model import Model, first_floating, modules_of
 from harness.worker.sources.definitions import Located
 
 torch.set_num_threads(1)
@@ -175,6 +175,18 @@ def test_a_forward_that_returns_to_training_is_put_back_before_every_pass():
     first = logits_of(model, batch_size=64)
     assert torch.equal(first, logits_of(Model(Net(), IMAGE), batch_size=64))
     assert torch.equal(logits_of(model, batch_size=64), first)
+
+
+def test_images_arrive_in_the_precision_of_the_first_layer():
+    class Secretive(nn.Sequential):
+        def named_parameters(self, *_, **__):
+            raise RuntimeError("none of your business")
+
+    layers = nn.Linear(2, 2).half(), nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2).double())
+    assert first_floating(Secretive(*layers)).dtype == torch.float16
+    assert [type(each).__name__ for each in modules_of(nn.Sequential(*layers))] == [
+        type(each).__name__ for each in nn.Sequential(*layers).modules()
+    ]
 
 
 def test_half_precision_networks_stay_so():
