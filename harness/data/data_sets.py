@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.assignment.loading import Assignment
-from harness.data.images import digest, load_examples, only, public_part
+from harness.data.images import digest, digest_of_pixels, load_examples, only, public_part
 from harness.errors import UsageError
 from harness.plugins import Plugins
 from harness.submission.predictions import names_tell_classes, read_predictions
@@ -55,6 +55,15 @@ class DataSets:
         examples, _ = self.test(self._assignment.rules.submission.input_sizes[0])
         info = self._assignment.info
         return info.model_copy(update={"data": info.data.model_copy(update={"digest": digest(examples)})})
+
+    def digests(self) -> dict[str, str]:
+        """Data set -> digest of its images, at the default size."""
+        size = self._assignment.rules.submission.input_sizes[0]
+        found = {"test": digest(self.test(size)[0])}
+        calibration = self.calibration(size)
+        if calibration is not None:
+            found[CALIBRATION] = digest_of_pixels(calibration)
+        return found
 
     def predicted(self, submission: Submission) -> NDArray[np.int64]:
         """The handed-in classes of the graded examples, in their order.

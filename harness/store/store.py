@@ -7,7 +7,7 @@ to be read every time. An SQLite file is the default; PostgreSQL takes the same 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -22,8 +22,12 @@ from harness.store.tables import (
     attempt_of,
     attempts,
     bring_up_to_date,
+    evaluation_of,
+    evaluation_row,
+    evaluations,
     events,
     found_version,
+    intakes,
     kept_weights,
     metadata,
     overrides,
@@ -31,6 +35,7 @@ from harness.store.tables import (
     tables,
 )
 from harness.values.decisions import Event, Override
+from harness.values.evaluation import Evaluation
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
 from harness.vocabulary import DEFAULT_STORE
 
@@ -74,18 +79,27 @@ class Store:
         self._engine.dispose()
 
     def add(
-        self, assignment: AssignmentInfo, environment: Environment, result: Result, weights: bytes | None = None
+        self,
+        assignment: AssignmentInfo,
+        environment: Environment,
+        result: Result,
+        weights: bytes | None = None,
+        *,
+        parts: str | None = None,
+        conditions: str | None = None,
     ) -> None:
         """Keep one attempt; on return it has reached the disk.
 
         Args:
             weights: as `harness.store.weights.packed` makes them; they replace those of earlier attempts.
+            parts: what each evaluator contributed, as `harness.values.measured.parts_to_json` writes it.
+            conditions: under which grading the same files again would find the same.
 
         Raises:
             UsageError: the database cannot be written.
         """
         with explained(self.url), self._engine.begin() as connection:
-            row = row_of(assignment, environment, result)
+            row = row_of(assignment, environment, result, parts, conditions)
             added = connection.execute(attempts.insert().values(row)).inserted_primary_key
             if weights is not None and added is not None:
                 _replace_weights(connection, assignment.id, result.submission, added[0], weights)
@@ -162,27 +176,45 @@ class Store:
         with explained(self.url), self._engine.connect() as connection:
             return tuple(Event.model_validate_json(row.event) for row in connection.execute(query))
 
-    def graded(self, assignment: AssignmentInfo, environment: Environment) -> dict[str, str]:
-        """Submission id -> files digest of those that need no new grading.
-
-        Their newest attempt was made by the same version of the harness under the same assignment, images and sandbox,
-        and did not end in our own error.
-        """
+    def graded(self, assignment_id: str, conditions: Collection[str]) -> dict[str, str]:
+        """Submission id -> files digest of those whose newest attempt was made under one of these conditions."""
         columns = attempts.c
         unchanged = (
-            _is_latest(assignment.id)
-            & (columns.assignment_digest == assignment.digest)
-            & (columns.sandbox == environment.sandbox)
-            & (columns.status != "harness_error")
-            & columns.submission_digest.is_not(None)
+            _is_latest(assignment_id) & columns.conditions.in_(conditions) & columns.submission_digest.is_not(None)
         )
-        wanted = (columns.submission, columns.submission_digest, columns.assignment, columns.environment)
-        return {
-            row.submission: row.submission_digest
-            for row in self._rows(sa.select(*wanted).where(unchanged))
-            if AssignmentInfo.model_validate_json(row.assignment).data.digest == assignment.data.digest
-            and Environment.model_validate_json(row.environment).harness == environment.harness
-        }
+        wanted = sa.select(columns.submission, columns.submission_digest).where(unchanged)
+        return {row.submission: row.submission_digest for row in self._rows(wanted)}
+
+    def keep_evaluation(self, key: str, at: datetime, evaluation: Evaluation) -> None:
+        """Keep what an evaluator found, in place of what was kept under the same key.
+
+        Raises:
+            UsageError: the database cannot be written.
+        """
+        with explained(self.url), self._engine.begin() as connection:
+            _replace(connection, evaluations, evaluation_row(key, at, evaluation))
+
+    def evaluations(self, keys: Collection[str]) -> dict[str, tuple[datetime, Evaluation]]:
+        """Key -> when it was found and what, of those that are kept."""
+        query = sa.select(evaluations).where(evaluations.c.key.in_(keys))
+        with explained(self.url), self._engine.connect() as connection:
+            return {row.key: evaluation_of(row) for row in connection.execute(query)}
+
+    def keep_intake(self, key: str, said: str, tensors: bytes | None) -> None:
+        """Keep what running a hand-in's code has given, in place of what was kept under the same key.
+
+        Raises:
+            UsageError: the database cannot be written.
+        """
+        with explained(self.url), self._engine.begin() as connection:
+            _replace(connection, intakes, {"key": key, "said": said, "tensors": tensors})
+
+    def intake(self, key: str) -> tuple[str, bytes | None] | None:
+        """What `keep_intake` was given."""
+        query = sa.select(intakes.c.said, intakes.c.tensors).where(intakes.c.key == key)
+        with explained(self.url), self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.said, row.tensors)
 
     def secret(self, name: str) -> str:
         """A random text that belongs to this store: the same whenever it is asked for, and known to nobody else."""
@@ -204,6 +236,11 @@ class Store:
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with explained(self.url), self._engine.connect() as connection:
             return connection.execute(query.order_by(attempts.c.number)).all()
+
+
+def _replace(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None:
+    connection.execute(table.delete().where(table.c.key == row["key"]))
+    connection.execute(table.insert().values(row))
 
 
 def _select(depth: Depth) -> sa.Select[Any]:

@@ -85,6 +85,9 @@ class FakeDataSets:
         info = self.assignment.info
         return info.model_copy(update={"data": info.data.model_copy(update={"digest": self.images_digest})})
 
+    def digests(self) -> dict[str, str]:
+        return {"test": self.images_digest}
+
 
 def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
     def environment(sandbox_name: str) -> Environment:
