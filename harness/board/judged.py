@@ -11,7 +11,8 @@ from harness.values.results import Attempt
 
 def judge_of(assignment: Assignment) -> Judge:
     """The judge by an assignment's rules."""
-    return Judge(assignment.rules, assignment.info, assignment.evaluators, assignment.options)
+    used = {name: assignment.evaluators[name] for name in assignment.options}
+    return Judge(assignment.rules, assignment.info, used, assignment.options)
 
 
 def judged(attempts: Iterable[Attempt], assignment: Assignment) -> tuple[Attempt, ...]:

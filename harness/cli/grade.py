@@ -80,10 +80,10 @@ def command(
         kept_as = environment(sandbox.name)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
         interrupted = _graded(run, fresh=fresh)
-        attempts = run.attempts()
+        attempts = run.attempts("brief" if json_to is None else "everything")
         board = class_record(store, assignment, BoardRequest(live=True)).board if attempts else None
     results = tuple(attempt.result for attempt in attempts)
-    report = Report(assignment=images.info(), environment=run.environment, results=results)
+    report = Report(assignment=run.info, environment=run.environment, results=results)
     if board is not None:
         console(stderr=json_to == "-").print(board_table(board.only({result.submission for result in results})))
     write_json(json_to, report.to_json())

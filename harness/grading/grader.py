@@ -273,6 +273,7 @@ def grade_all(
     Raises:
         UsageError: the assignment's data cannot be read.
     """
+    sandbox.warm()
     grader = Grader(
         assignment,
         plugins,

@@ -9,10 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, get_args
 
 from harness.assignment.loading import Assignment
 from harness.points.judging import Judge, digest_of, reads
 from harness.values.networks import Verification
+
+Ended = Literal["graded", "measuring", "opening"]
+"""How far grading a hand-in came: to its end, or to where it failed."""
+ENDS: tuple[Ended, ...] = get_args(Ended)
 
 
 @dataclass(frozen=True)
@@ -65,20 +70,21 @@ class Keys:
             }
         )
 
-    def conditions(self, *, graded: bool) -> str:
-        """Of everything but the hand-in. Limits of time and memory do not matter to what came to its end."""
-        return digest_of(
-            [
-                self._asked,
-                self.judge.hows,
-                self.versions,
-                self.harness,
-                self.sandbox,
-                self.data,
-                self.assignment.rules.submission.unverified == "refuse",
-                None if graded else self.assignment.rules.limits.model_dump(mode="json"),
-            ]
-        )
+    def conditions(self, ended: Ended) -> str:
+        """Of everything but the hand-in. What came to its end does not depend on limits of time and memory; what never
+        began to be measured does not depend on measuring.
+        """
+        limits = self.assignment.rules.limits.model_dump(mode="json")
+        refused = self.assignment.rules.submission.unverified == "refuse"
+        opening = [self._asked, refused, self.harness, self.sandbox]
+        measuring = [self.judge.hows, self.versions, self.data]
+        match ended:
+            case "graded":
+                return digest_of([opening, measuring])
+            case "measuring":
+                return digest_of([opening, measuring, limits])
+            case "opening":
+                return digest_of([opening, limits])
 
     @property
     def _asked(self) -> object:

@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from pathlib import Path
 
 from harness.assignment.loading import Assignment
 from harness.board.judged import judge_of
 from harness.data.data_sets import DataSets
-from harness.grading import grader
+from harness.file_signatures import file_signature
 from harness.grading.events import GradingEvents, Progress
-from harness.grading.keys import Keys
-from harness.grading.memory import StoreMemory
+from harness.grading.keys import ENDS, Keys
 from harness.plugins import Plugins
 from harness.sandbox import Sandbox
-from harness.store.store import Store
+from harness.store.store import Depth, Store
+from harness.store.tables import Basis
 from harness.submission.hand_in import HandIn
 from harness.values.measured import Measured, parts_to_json
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
@@ -47,6 +48,8 @@ class Run(GradingEvents):
     _watcher: GradingEvents = field(default_factory=GradingEvents)
     _graded_before: dict[str, str] = field(default_factory=dict)
     """Submission -> the digest of the files that its newest result is about."""
+    _files: dict[Path, str] = field(default_factory=dict)
+    """Signatures by path, as they were before anything was read."""
     _weights: dict[str, bytes] = field(default_factory=dict)
     """Of submissions whose result has not come yet."""
     _parts: dict[str, Mapping[str, Measured]] = field(default_factory=dict)
@@ -63,24 +66,67 @@ class Run(GradingEvents):
             UsageError: the assignment's data cannot be read.
         """
         self._watcher = watcher or GradingEvents()
-        conditions = {self.keys.conditions(graded=each) for each in (True, False)}
-        self._graded_before = {} if fresh else self.store.graded(self.assignment.id, conditions)
-        with closing(self._results(fresh=fresh)) as results:
+        new = {each.id for each in self.submissions} - set(self.store.submissions(self.assignment.id))
+        if new or fresh:
+            self.sandbox.warm()  # torch is imported there while images are decoded here
+        left = self.submissions if fresh else self._changed()
+        if not left:
+            return
+        hand_ins = {each.id: each for each in left}
+        with closing(self._results(left, fresh=fresh)) as results:
             for result in results:
-                self._keep(result)
+                self._keep(result, hand_ins[result.submission])
                 self.graded.add(result.submission)
                 yield result
 
-    def attempts(self) -> tuple[Attempt, ...]:
+    def _changed(self) -> list[HandIn]:
+        """Submissions that have to be read; of the others the earlier result holds."""
+        conditions = {self.keys.conditions(each) for each in ENDS}
+        known = self.store.graded(self.assignment.id, conditions)
+        self._graded_before = {name: digest for name, (digest, _) in known.items()}
+        left = []
+        for each in self.submissions:
+            if (signature := self._signature(each)) and known.get(each.id, ("", None))[1] == signature:
+                self.unchanged.add(each.id)
+            else:
+                left.append(each)
+        return left
+
+    def _signature(self, hand_in: HandIn) -> str | None:
+        """Of its files and of what is known of it beside them; None where they cannot be listed."""
+        path = hand_in.path
+        if path not in self._files:  # a download holds many submissions
+            with suppress(OSError):
+                self._files[path] = file_signature(path)
+        if path not in self._files:
+            return None
+        beside = repr(replace(hand_in, path=Path()))
+        return hashlib.sha256(f"{beside} {self._files[path]}".encode("utf-8", "surrogateescape")).hexdigest()
+
+    def attempts(self, depth: Depth = "everything") -> tuple[Attempt, ...]:
         """The newest attempt of every submission of this run that has been graded, now or before, by today's rules."""
         ours = self.graded | self.unchanged
-        kept = self.store.latest(self.assignment.id, depth="everything")
+        kept = self.store.latest(self.assignment.id, depth=depth)
         return tuple(self.keys.judge.judged(each) for each in kept if each.result.submission in ours)
 
     @cached_property
     def info(self) -> AssignmentInfo:
-        """What results carry of the assignment."""
-        return self.images.info()
+        """What results carry of the assignment, with the digest of its images at the default size."""
+        info = self.assignment.info
+        return info.model_copy(update={"data": info.data.model_copy(update={"digest": self.digests["test"]})})
+
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """Data set -> digest; images whose files have not changed since are not decoded for it."""
+        return {name: self._digest(name) for name in self.assignment.rules.data}
+
+    def _digest(self, name: str) -> str:
+        key = f"data {self.images.signature(name)[:40]}"
+        known = self.store.remembered(key)
+        if known is None:
+            known = self.images.digest(name)
+            self.store.remember(key, known)
+        return known
 
     @cached_property
     def keys(self) -> Keys:
@@ -91,7 +137,7 @@ class Run(GradingEvents):
             {name: self.plugins.evaluator_version(name) for name in self.assignment.options},
             self.environment.harness,
             self.environment.sandbox,
-            {**self.images.digests(), "teacher": _teacher(self.assignment)},
+            {**self.digests, "teacher": _teacher(self.assignment)},
         )
 
     def on_progress(self, progress: Progress) -> None:
@@ -113,21 +159,37 @@ class Run(GradingEvents):
         self.unchanged.add(submission)
         return True
 
-    def _keep(self, result: Result) -> None:
-        ours = result.status == "harness_error"
+    def _keep(self, result: Result, hand_in: HandIn) -> None:
         self.store.add(
             self.info,
             self.environment,
             result,
             self._weights.pop(result.submission, None),
-            parts=parts_to_json(self._parts.pop(result.submission, {})),
-            conditions=None if ours else self.keys.conditions(graded=result.status == "graded"),
+            Basis(
+                parts_to_json(self._parts.pop(result.submission, {})),
+                self._conditions(result),
+                self._signature(hand_in),
+            ),
         )
 
-    def _results(self, *, fresh: bool) -> Generator[Result]:
+    def _conditions(self, result: Result) -> str | None:
+        """Under which it would come out the same; None where it might not."""
+        match result.status:
+            case "harness_error":
+                return None
+            case "graded":
+                return self.keys.conditions("graded")
+            case _:
+                return self.keys.conditions("measuring" if result.network is not None else "opening")
+
+    def _results(self, submissions: Sequence[HandIn], *, fresh: bool) -> Generator[Result]:
+        # Here, because a class that has not changed needs neither torch nor a sandbox.
+        from harness.grading import grader
+        from harness.grading.memory import StoreMemory
+
         yield from grader.grade_all(
             self.assignment,
-            self.submissions,
+            submissions,
             plugins=self.plugins,
             sandbox=self.sandbox,
             jobs=self.jobs,

@@ -19,6 +19,7 @@ from harness.errors import UsageError
 from harness.store.database import changing_tables, engine_of, explained, is_missing_file
 from harness.store.tables import (
     STORE_VERSION,
+    Basis,
     attempt_of,
     attempts,
     bring_up_to_date,
@@ -84,22 +85,19 @@ class Store:
         environment: Environment,
         result: Result,
         weights: bytes | None = None,
-        *,
-        parts: str | None = None,
-        conditions: str | None = None,
+        basis: Basis | None = None,
     ) -> None:
         """Keep one attempt; on return it has reached the disk.
 
         Args:
             weights: as `harness.store.weights.packed` makes them; they replace those of earlier attempts.
-            parts: what each evaluator contributed, as `harness.values.measured.parts_to_json` writes it.
-            conditions: under which grading the same files again would find the same.
+            basis: without it, the attempt cannot be judged by other rules.
 
         Raises:
             UsageError: the database cannot be written.
         """
         with explained(self.url), self._engine.begin() as connection:
-            row = row_of(assignment, environment, result, parts, conditions)
+            row = row_of(assignment, environment, result, basis)
             added = connection.execute(attempts.insert().values(row)).inserted_primary_key
             if weights is not None and added is not None:
                 _replace_weights(connection, assignment.id, result.submission, added[0], weights)
@@ -176,14 +174,24 @@ class Store:
         with explained(self.url), self._engine.connect() as connection:
             return tuple(Event.model_validate_json(row.event) for row in connection.execute(query))
 
-    def graded(self, assignment_id: str, conditions: Collection[str]) -> dict[str, str]:
-        """Submission id -> files digest of those whose newest attempt was made under one of these conditions."""
+    def graded(self, assignment_id: str, conditions: Collection[str]) -> dict[str, tuple[str, str | None]]:
+        """Submission id -> digest and signature of the files of its newest attempt, if made under these conditions."""
         columns = attempts.c
-        unchanged = (
-            _is_latest(assignment_id) & columns.conditions.in_(conditions) & columns.submission_digest.is_not(None)
-        )
-        wanted = sa.select(columns.submission, columns.submission_digest).where(unchanged)
-        return {row.submission: row.submission_digest for row in self._rows(wanted)}
+        unchanged = _is_latest(assignment_id) & columns.conditions.in_(conditions)
+        unchanged &= columns.submission_digest.is_not(None)
+        wanted = sa.select(columns.submission, columns.submission_digest, columns.signature).where(unchanged)
+        return {row.submission: (row.submission_digest, row.signature) for row in self._rows(wanted)}
+
+    def remembered(self, key: str) -> str | None:
+        """A short text that was remembered under a key."""
+        with explained(self.url):
+            return self._fact(key)
+
+    def remember(self, key: str, value: str) -> None:
+        """Remember a short text under a key of at most 50 characters, in place of another."""
+        with explained(self.url), self._engine.begin() as connection:
+            connection.execute(metadata.delete().where(metadata.c.key == key))
+            connection.execute(metadata.insert().values(key=key, value=value))
 
     def keep_evaluation(self, key: str, at: datetime, evaluation: Evaluation) -> None:
         """Keep what an evaluator found, in place of what was kept under the same key.

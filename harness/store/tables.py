@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -51,6 +52,7 @@ attempts = sa.Table(
     # What the result was made from, so that other rules judge it without measuring. Since version 3.
     sa.Column("parts", sa.Text),
     sa.Column("conditions", sa.String(100)),
+    sa.Column("signature", sa.String(100)),
     sa.Index("harness_attempts_by_submission", "assignment_id", "submission", "number"),
     sqlite_autoincrement=True,  # a number is never used twice, not even after rows were deleted by hand
 )
@@ -103,6 +105,21 @@ events = sa.Table(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an attempt rests on.
+
+    Attributes:
+        parts: what each evaluator contributed, as `harness.values.measured.parts_to_json` writes it.
+        conditions: under which grading the same files again would find the same; None where it might not.
+        signature: of the hand-in's files (`harness.file_signatures`), where it is known.
+    """
+
+    parts: str
+    conditions: str | None
+    signature: str | None = None
+
+
 def found_version(connection: sa.Connection, shown: str, *, create: bool) -> int:
     """The version of an open store; a new one becomes the newest.
 
@@ -134,9 +151,7 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     connection.execute(metadata.update().where(metadata.c.key == "version").values(value=str(STORE_VERSION)))
 
 
-def row_of(
-    assignment: AssignmentInfo, environment: Environment, result: Result, parts: str | None, conditions: str | None
-) -> dict[str, Any]:
+def row_of(assignment: AssignmentInfo, environment: Environment, result: Result, basis: Basis | None) -> dict[str, Any]:
     """The columns of one attempt made now."""
     correct = result.correct
     document = result.to_document()
@@ -156,8 +171,9 @@ def row_of(
         "predictions": _packed(result.predictions),
         "correct_public": correct.public if correct else None,
         "correct_private": correct.private if correct else None,
-        "parts": parts,
-        "conditions": conditions,
+        "parts": basis.parts if basis else None,
+        "conditions": basis.conditions if basis else None,
+        "signature": basis.signature if basis else None,
     }
 
 

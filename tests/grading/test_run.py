@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from cli_fakes import FakeDataSets, FakeGrading, install
+from cli_fakes import FakeDataSets, FakeGrading, FakeSandbox, install
 from result_fakes import ENVIRONMENT, assignment, result
 
 from harness.grading.events import GradingEvents, Progress
@@ -34,8 +34,8 @@ def run_of(store: Store, tmp_path: Any) -> Run:
     rules = assignment()
     submissions = [HandIn(name, tmp_path / name) for name in ("alice", "bob", "carol")]
     images: Any = FakeDataSets(rules, "sha256:images")
-    nothing: Any = None
-    return Run(rules, Plugins.of(), nothing, submissions, images, store, ENVIRONMENT, jobs=1)
+    sandbox: Any = FakeSandbox("bwrap")
+    return Run(rules, Plugins.of(), sandbox, submissions, images, store, ENVIRONMENT, jobs=1)
 
 
 class Watching(GradingEvents):

@@ -19,6 +19,7 @@ from result_fakes import ENVIRONMENT, INFO, result
 from harness.api import Correct, Evaluation, Metric
 from harness.errors import UsageError
 from harness.store.store import Store
+from harness.store.tables import Basis
 from harness.values.decisions import Event, Override
 
 
@@ -91,14 +92,21 @@ def test_a_result_is_on_disk_as_soon_as_it_is_added(store: Store, url: str) -> N
 
 
 def test_resuming_skips_only_what_is_unchanged(store: Store) -> None:
-    store.add(INFO, ENVIRONMENT, result("same"), conditions="graded")
-    store.add(INFO, ENVIRONMENT, result("timed out", status="timed_out", reason="slow"), conditions="ended")
-    store.add(INFO, ENVIRONMENT, result("ours", status="harness_error", reason="bug"), conditions=None)
-    store.add(INFO, ENVIRONMENT, result("unreadable", status="rejected", digest=None), conditions="ended")
-    store.add(INFO, ENVIRONMENT, result("reverted"), conditions="graded")
-    store.add(INFO, ENVIRONMENT, result("reverted"), conditions="other rules")
-    assert store.graded("hw", {"graded", "ended"}) == {"same": "sha256:same", "timed out": "sha256:timed out"}
-    assert store.graded("hw", {"other rules"}) == {"reverted": "sha256:reverted"}
+    store.add(INFO, ENVIRONMENT, result("same"), basis=Basis("", "graded", "files"))
+    store.add(
+        INFO, ENVIRONMENT, result("timed out", status="timed_out", reason="slow"), basis=Basis("", "ended", "files")
+    )
+    store.add(INFO, ENVIRONMENT, result("ours", status="harness_error", reason="bug"), basis=Basis("", None, "files"))
+    store.add(
+        INFO, ENVIRONMENT, result("unreadable", status="rejected", digest=None), basis=Basis("", "ended", "files")
+    )
+    store.add(INFO, ENVIRONMENT, result("reverted"), basis=Basis("", "graded", "files"))
+    store.add(INFO, ENVIRONMENT, result("reverted"), basis=Basis("", "other rules", "files"))
+    assert store.graded("hw", {"graded", "ended"}) == {
+        "same": ("sha256:same", "files"),
+        "timed out": ("sha256:timed out", "files"),
+    }
+    assert store.graded("hw", {"other rules"}) == {"reverted": ("sha256:reverted", "files")}
     assert store.graded("other", {"graded"}) == {}
 
 
