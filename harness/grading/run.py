@@ -86,13 +86,13 @@ class Run(GradingEvents):
         self._graded_before = {name: digest for name, (digest, _) in known.items()}
         left = []
         for each in self.submissions:
-            if (signature := self._signature(each)) and known.get(each.id, ("", None))[1] == signature:
+            if (signature := self.signature(each)) and known.get(each.id, ("", None))[1] == signature:
                 self.unchanged.add(each.id)
             else:
                 left.append(each)
         return left
 
-    def _signature(self, hand_in: HandIn) -> str | None:
+    def signature(self, hand_in: HandIn) -> str | None:
         """Of its files and of what is known of it beside them; None where they cannot be listed."""
         path = hand_in.path
         if path not in self._files:  # a download holds many submissions
@@ -168,7 +168,7 @@ class Run(GradingEvents):
             Basis(
                 parts_to_json(self._parts.pop(result.submission, {})),
                 self._conditions(result),
-                self._signature(hand_in),
+                self.signature(hand_in),
             ),
         )
 
