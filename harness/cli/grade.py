@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,6 +88,9 @@ def command(
     if board is not None:
         console(stderr=json_to == "-").print(board_table(board.only({result.submission for result in results})))
     write_json(json_to, report.to_json())
+    if run.reused:
+        measured, reused = (_listed(each) for each in (run.measured, run.reused))
+        click.echo(f"Measured: {measured or 'nothing'}; known from before: {reused}.", err=True)
     if run.unchanged:
         click.echo(f"{len(run.unchanged)} unchanged since they were graded; --fresh measures them again.", err=True)
     if interrupted:
@@ -100,6 +104,10 @@ def _say_what_is_a_download(submissions: list[HandIn]) -> None:
     for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
         count = sum(each.path == path for each in submissions)
         click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
+
+
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def _say_what_is_left(kept: str, *, fresh: bool) -> None:

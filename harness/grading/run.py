@@ -8,9 +8,12 @@ files changed                                       the code runs once; a networ
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -45,6 +48,12 @@ class Run(GradingEvents):
     """Submissions with a new result of this run."""
     unchanged: set[str] = field(default_factory=set)
     """Submissions whose earlier result holds."""
+    measured: Counter[str] = field(default_factory=Counter)
+    """Evaluator -> submissions that it was run on."""
+    reused: Counter[str] = field(default_factory=Counter)
+    """Evaluator -> submissions with a new result for which what it had found still held."""
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _counting: threading.Lock = field(default_factory=threading.Lock)
     _watcher: GradingEvents = field(default_factory=GradingEvents)
     _graded_before: dict[str, str] = field(default_factory=dict)
     """Submission -> the digest of the files that its newest result is about."""
@@ -151,6 +160,9 @@ class Run(GradingEvents):
     def on_parts(self, submission: str, parts: Mapping[str, Measured]) -> None:
         """Keep them until the result comes."""
         self._parts[submission] = parts
+        with self._counting:
+            for name, part in parts.items():
+                (self.measured if part.at >= self.began else self.reused)[name] += 1
 
     def skip(self, submission: str, digest: str) -> bool:
         """Whether the store has a result of these very files, under these rules and on these images."""
