@@ -56,9 +56,9 @@ class Run(GradingEvents):
         self._graded_before = {} if regrade else dict(self.store.graded(info, self.environment))
         with closing(self._results()) as results:
             for result in results:
-                self.store.add(info, self.environment, result, self._weights.pop(result.submission, None))
-                self.fresh.add(result.submission)
-                yield result
+                kept = self.store.add(info, self.environment, result, self._weights.pop(result.submission, None))
+                self.fresh.add(kept.submission)
+                yield kept
 
     def attempts(self) -> tuple[Attempt, ...]:
         """The newest attempt of every submission of this run that has been graded, now or before."""

@@ -10,30 +10,35 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from harness.errors import UsageError
 from harness.store.database import changing_tables, engine_of, explained, is_missing_file
 from harness.store.tables import (
     STORE_VERSION,
+    assignment_of,
     attempt_of,
     attempts,
     bring_up_to_date,
+    environment_of,
     events,
     found_version,
     kept_weights,
     metadata,
     overrides,
+    read_row,
     row_of,
     tables,
+    unkeepable,
 )
 from harness.values.decisions import Event, Override
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
 from harness.vocabulary import DEFAULT_STORE
 
+DecisionT = TypeVar("DecisionT", Override, Event)
 Depth = Literal["brief", "details", "everything"]
 """How much of an attempt is read: what boards need; also curves, layers and what reports show; also predictions."""
 
@@ -56,7 +61,7 @@ class Store:
         Raises:
             UsageError: no such URL, database or driver, not a store, or one of a newer harness.
         """
-        engine, shown = engine_of(url)
+        engine, shown = engine_of(url, create=create)
         if not create and is_missing_file(engine.url):
             raise UsageError(f"no store at {shown}: nothing was graded in this folder yet, or --store names another")
         try:
@@ -75,20 +80,33 @@ class Store:
 
     def add(
         self, assignment: AssignmentInfo, environment: Environment, result: Result, weights: bytes | None = None
-    ) -> None:
-        """Keep one attempt; on return it has reached the disk.
+    ) -> Result:
+        """Keep one attempt; on return it has reached the disk, and was read back.
 
         Args:
             weights: as `harness.store.weights.packed` makes them; they replace those of earlier attempts.
 
+        Returns:
+            What was kept: where a result cannot be read back as it is, a `harness_error` that says so.
+
         Raises:
             UsageError: the database cannot be written.
         """
-        with explained(self.url), self._engine.begin() as connection:
+        with explained(self.url):
+            try:
+                self._add(assignment, environment, result, weights)
+            except (DataError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+                result = unkeepable(result, error)
+                self._add(assignment, environment, result, None)
+        return result
+
+    def _add(self, assignment: AssignmentInfo, environment: Environment, result: Result, weights: bytes | None) -> None:
+        with self._engine.begin() as connection:
             row = row_of(assignment, environment, result)
-            added = connection.execute(attempts.insert().values(row)).inserted_primary_key
-            if weights is not None and added is not None:
-                _replace_weights(connection, assignment.id, result.submission, added[0], weights)
+            number = connection.execute(attempts.insert().values(row).returning(attempts.c.number)).scalar_one()
+            read_row(connection.execute(sa.select(attempts).where(attempts.c.number == number)).one())
+            if weights is not None:
+                _replace_weights(connection, assignment.id, result.submission, number, weights)
 
     def latest(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
         """The newest attempt of every submission, by submission id."""
@@ -148,7 +166,8 @@ class Store:
         query = sa.select(overrides).where(overrides.c.assignment_id == assignment_id).order_by(overrides.c.number)
         with explained(self.url), self._engine.connect() as connection:
             return tuple(
-                (row.submission, Override.model_validate_json(row.override)) for row in connection.execute(query)
+                (row.submission, self._decision(Override, overrides, row.number, row.override))
+                for row in connection.execute(query)
             )
 
     def add_event(self, assignment_id: str, event: Event) -> None:
@@ -158,9 +177,17 @@ class Store:
 
     def events(self, assignment_id: str) -> tuple[Event, ...]:
         """All of them, oldest first; `decisions.state_after` says what follows."""
-        query = sa.select(events.c.event).where(events.c.assignment_id == assignment_id).order_by(events.c.number)
+        query = sa.select(events).where(events.c.assignment_id == assignment_id).order_by(events.c.number)
         with explained(self.url), self._engine.connect() as connection:
-            return tuple(Event.model_validate_json(row.event) for row in connection.execute(query))
+            return tuple(self._decision(Event, events, row.number, row.event) for row in connection.execute(query))
+
+    def _decision(self, kind: type[DecisionT], table: sa.Table, number: int, text: str) -> DecisionT:
+        """What an instructor decided is not passed over in silence, as an attempt may be that can be made again."""
+        try:
+            return kind.model_validate_json(text)
+        except ValueError as error:
+            reason = f"row {number} of {table.name} is damaged; delete that row and decide again"
+            raise UsageError(f"store {self.url}: {reason}") from error
 
     def graded(self, assignment: AssignmentInfo, environment: Environment) -> dict[str, str]:
         """Submission id -> files digest of those that need no new grading.
@@ -176,12 +203,13 @@ class Store:
             & (columns.status != "harness_error")
             & columns.submission_digest.is_not(None)
         )
-        wanted = (columns.submission, columns.submission_digest, columns.assignment, columns.environment)
+        about = (columns.assignment, columns.assignment_id, columns.assignment_digest)
+        wanted = (columns.submission, columns.submission_digest, *about, columns.environment, columns.sandbox)
         return {
             row.submission: row.submission_digest
             for row in self._rows(sa.select(*wanted).where(unchanged))
-            if AssignmentInfo.model_validate_json(row.assignment).data.digest == assignment.data.digest
-            and Environment.model_validate_json(row.environment).harness == environment.harness
+            if assignment_of(row).data.digest == assignment.data.digest
+            and environment_of(row).harness == environment.harness
         }
 
     def secret(self, name: str) -> str:

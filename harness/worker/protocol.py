@@ -123,12 +123,25 @@ def _unpacked(payload: bytes) -> dict[str, Tensor]:
 
 
 def _parsed(header: bytes, payload: bytes, descriptors: tuple[int, ...]) -> Frame:
-    document = json.loads(header)
+    document = _storable(json.loads(header.decode("utf-8", "replace")))
     kind, facts, order = document["kind"], document["facts"], document["order"]
     if not (isinstance(kind, str) and isinstance(facts, dict) and isinstance(order, list)):
         raise TypeError("kind, facts, order")
     tensors = _unpacked(payload) if payload else {}
     return Frame(kind, facts, {name: tensors[name] for name in order}, descriptors)
+
+
+def _storable(value: Any) -> Any:
+    """The same with U+FFFD for halves of characters, which JSON can write but neither UTF-8 nor a database can."""
+    match value:
+        case str():
+            return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_storable(each) for each in value]
+        case dict():
+            return {_storable(name): _storable(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 class _Reader:

@@ -111,3 +111,18 @@ def test_space_for_logits_keeps_its_size():
     with pytest.raises(PermissionError):
         os.ftruncate(descriptor, 0)
     os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "written", [rb'"a \ud800 b"', b'"a \xed\xa0\x80 b"', rb'["\udfff"]', rb'{"\ud800": "\ud83d\ude00"}']
+)
+def test_halves_of_characters_are_replaced(written: bytes) -> None:
+    """They can be written as JSON, but no database, file or terminal takes them."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        header = b'{"kind": "done", "order": [], "facts": {"said": ' + written + b"}}"
+        theirs.sendall(len(header).to_bytes(4, "little") + bytes(8) + header)
+        frame = receive(ours, max_payload_bytes=0)
+    text = json.dumps(frame.facts, ensure_ascii=False)
+    assert json.loads(text.encode("utf-8")) == frame.facts
+    assert "\N{REPLACEMENT CHARACTER}" in text
