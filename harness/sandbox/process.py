@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -41,6 +42,8 @@ class Usage:
     cpu_seconds: int
     """Processor time over its whole life."""
     threads: int
+    total_seconds: float = math.inf
+    """Of everything that is done with its submission, in however many workers."""
 
 
 class Worker:
@@ -49,13 +52,16 @@ class Worker:
     Args:
         folder: the staged submission, in the zygote's box.
         stopping: set from any thread to end whatever the worker does.
+        until: on the clock of `time.monotonic()`, when the submission's `total_seconds` are over.
 
     Raises:
         HarnessError: it cannot be started, which is never a student's fault.
     """
 
-    def __init__(self, zygote: Zygote, folder: Path, usage: Usage, stopping: threading.Event) -> None:
-        self._zygote, self._usage, self._stopping = zygote, usage, stopping
+    def __init__(
+        self, zygote: Zygote, folder: Path, usage: Usage, stopping: threading.Event, *, until: float = math.inf
+    ) -> None:
+        self._zygote, self._usage, self._stopping, self._until = zygote, usage, stopping, until
         self._printed = bytearray()
         self._overrun: SubmissionError | None = None
         self._code: int | None = None
@@ -119,13 +125,14 @@ class Worker:
         """
         if self._overrun is not None:
             raise self._overrun
-        self._channel.settimeout(limit_seconds)
+        deadline = min(time.monotonic() + limit_seconds, self._until)
         try:
-            send(self._channel, request, facts, tensors, descriptors)
-            deadline = time.monotonic() + limit_seconds
+            send(self._channel, request, facts, tensors, descriptors, deadline=deadline, tick=self._look_up)
             frame = receive(self._channel, max_payload_bytes=max_reply_bytes, deadline=deadline, tick=self._look_up)
         except ChannelTimeout:
             self.close()
+            if deadline == self._until:
+                raise out_of_time(self._usage.total_seconds) from None
             raise SubmissionError(
                 "timed_out",
                 f"stopped after {limit_seconds:g} s while {doing}",
@@ -200,6 +207,15 @@ class Worker:
             case code:
                 how = f"the process ended with exit code {code}"
         return SubmissionError("crashed", f"{how} while {doing}", "run it at home with 'harness check' to see where")
+
+
+def out_of_time(total_seconds: float) -> SubmissionError:
+    """What is said of a submission that keeps within every limit but that of all together."""
+    return SubmissionError(
+        "timed_out",
+        f"stopped after {total_seconds:g} s in all",
+        "each step kept within its own limit, but all of them together take too long: is the network slow?",
+    )
 
 
 def _overrun(tree: _Tree, usage: Usage) -> SubmissionError | None:
@@ -312,7 +328,8 @@ def _tree(pid: int) -> list[int]:
         return [pid]
     found = [pid]
     for each in found:
-        for listed in Path(f"/proc/{each}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                found += map(int, listed.read_text().split())
+        with contextlib.suppress(OSError):  # it may end at any moment
+            for listed in Path(f"/proc/{each}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    found += map(int, listed.read_text().split())
     return found

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.submission.entries import escape
+from harness.submission.entries import escape, plausible
 from harness.submission.hand_in import HandIn, Part
 
 _GRADESCOPE = re.compile(r"submission_(\d+)")
@@ -133,7 +133,7 @@ def _aware(value: object) -> datetime | None:
             return None
     if not isinstance(value, datetime):
         return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return plausible(value if value.tzinfo else value.replace(tzinfo=UTC))
 
 
 def _moment(hand_in: HandIn) -> datetime:

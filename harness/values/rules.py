@@ -80,6 +80,10 @@ class ImageRules(Value):
 class Limits(Value):
     """`[limits]`: what a submission may use. Each has a status of its own when it is exceeded."""
 
+    total_seconds: Annotated[float, Field(gt=0)] = 3600
+    """For everything that is done with one submission, in however many steps."""
+    reading_seconds: Annotated[float, Field(gt=0)] = 60
+    """For copying or unpacking what was handed in, and reading submission.toml."""
     import_seconds: Annotated[float, Field(gt=0)] = 30
     """For importing the sources, and again for decoding the weights file."""
     build_seconds: Annotated[float, Field(gt=0)] = 30

@@ -9,6 +9,7 @@ length before it allocates, parses JSON and safetensors only, and never unpickle
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 _LENGTHS = struct.Struct("<IQ")
 MAX_HEADER_BYTES = 8 * 2**20
 _MAX_DESCRIPTORS = 4
+_TICK_SECONDS = 0.05
 
 
 class ChannelClosed(Exception):
@@ -52,12 +54,19 @@ def send(
     facts: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     descriptors: Sequence[int] = (),
+    *,
+    deadline: float | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> None:
     """Write one frame.
 
+    Args:
+        deadline: on the clock of `time.monotonic()`; None waits forever.
+        tick: called a few times a second while nobody reads; may raise to give up.
+
     Raises:
         ChannelClosed: nobody reads any more.
-        ChannelTimeout: the socket has a timeout and nobody reads in time.
+        ChannelTimeout: nobody reads in time.
     """
     payload = _packed(tensors) if tensors else b""
     header = json.dumps({"kind": kind, "facts": facts, "order": list(tensors)}).encode()
@@ -65,14 +74,38 @@ def send(
         lengths = _LENGTHS.pack(len(header), len(payload))
         if descriptors:
             socket.send_fds(channel, [lengths], list(descriptors))
-        else:
-            channel.sendall(lengths)
-        channel.sendall(header)
-        channel.sendall(payload)
-    except TimeoutError as error:
-        raise ChannelTimeout from error
+            lengths = b""
+        for part in (lengths, header, payload):
+            _write(channel, memoryview(part), deadline, tick)
     except OSError as error:
         raise ChannelClosed(str(error)) from error
+
+
+def _write(channel: socket.socket, part: memoryview, deadline: float | None, tick: Callable[[], None] | None) -> None:
+    while part:
+        _wait(channel, deadline, tick, writing=True)
+        with contextlib.suppress(BlockingIOError):
+            part = part[channel.send(part, socket.MSG_DONTWAIT) :]
+
+
+def _wait(
+    channel: socket.socket, deadline: float | None, tick: Callable[[], None] | None, *, writing: bool = False
+) -> None:
+    """Return when the channel can be read, or written.
+
+    Raises:
+        ChannelTimeout: the deadline has come.
+    """
+    ours = [channel]
+    while True:
+        left = _TICK_SECONDS if deadline is None else min(_TICK_SECONDS, deadline - time.monotonic())
+        if left <= 0:
+            raise ChannelTimeout
+        found = select.select([] if writing else ours, ours if writing else [], [], left if tick or deadline else None)
+        if any(found):
+            return
+        if tick:
+            tick()
 
 
 def receive(
@@ -155,7 +188,7 @@ class _Reader:
         buffer = bytearray(count)
         view, filled = memoryview(buffer), 0
         while filled < count:
-            self._wait()
+            _wait(self.channel, self.deadline, self.tick)
             filled += self._some(view[filled:])
         return buffer
 
@@ -173,13 +206,3 @@ class _Reader:
         if not received:
             raise ChannelClosed("end of file")
         return received
-
-    def _wait(self) -> None:
-        while True:
-            left = 0.05 if self.deadline is None else min(0.05, self.deadline - time.monotonic())
-            if left <= 0:
-                raise ChannelTimeout
-            if select.select([self.channel], [], [], left if self.tick or self.deadline else None)[0]:
-                return
-            if self.tick:
-                self.tick()
