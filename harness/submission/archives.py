@@ -51,6 +51,11 @@ def archive_suffix(path: Path) -> str | None:
     return path.name[-len(found) :] if found and len(found) < len(name) else None
 
 
+def is_work_name(name: str) -> bool:
+    """Whether a file beside others in a download is called like something that is handed in."""
+    return name.lower().endswith((".py", ".ipynb")) or archive_suffix(Path(name)) is not None
+
+
 def archive_entries(path: Path, limit_bytes: int) -> Iterator[ArchiveEntry]:
     """Files and links of a zip or (gzipped) tar, told apart by content.
 

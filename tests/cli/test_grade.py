@@ -42,6 +42,32 @@ def test_our_own_failure_exits_1(harness: Harness, fake: FakeGrading) -> None:
     assert len(fake.graded) == 3
 
 
+def test_our_own_failures_are_listed(harness: Harness, fake: FakeGrading) -> None:
+    reason = "the grader's machine failed: No space left on device"
+    fake.outcomes["bob"] = result("bob", status="harness_error", reason=reason)
+    run = harness("grade", HW, "class")
+    assert f"1 not graded, through no fault of the student:\n  bob: {reason}" in run.stderr
+
+
+def test_what_belongs_to_nobody_is_listed_and_the_rest_graded(harness: Harness, fake: FakeGrading) -> None:
+    fake.left_out.append("2 submissions have the id 'x': a/x and b/\x1b[2Jx; rename one")
+    run = harness("grade", HW, "class")
+    assert run.exit_code == 1
+    assert "1 not graded:\n  2 submissions have the id 'x': a/x and b/x; rename one" in run.stderr
+    assert fake.graded == ["alice", "bob", "carol"]
+
+
+def test_a_result_that_cannot_be_kept_stops_nobody(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result("alice", status="crashed", reason="ValueError: \ud800")
+    run = harness("grade", HW, "class", "--json", "-")
+    assert run.exit_code == 1
+    assert fake.graded == ["alice", "bob", "carol"]
+    statuses = {each.submission: each.status for each in Report.model_validate_json(run.stdout).results}
+    assert statuses == {"alice": "harness_error", "bob": "graded", "carol": "graded"}
+    for command in (["leaderboard", HW], ["report", HW, "alice"], ["history", HW, "alice"], ["statistics", HW]):
+        assert harness(*command).exit_code == 0
+
+
 def test_only_json_on_stdout(harness: Harness) -> None:
     run = harness("grade", HW, "class", "--json", "-")
     report = Report.model_validate_json(run.stdout)
