@@ -38,7 +38,8 @@ class Usage:
     """What one worker may use."""
 
     memory_bytes: int
-    """Resident, of its whole process tree; its address space is bounded too."""
+    """Resident, of its whole process tree, beyond what each process has of its zygote: PyTorch takes a few hundred
+    megabytes, or gigabytes where it is built for GPUs. Its address space is bounded too."""
     cpu_seconds: int
     """Processor time over its whole life."""
     threads: int
@@ -68,6 +69,7 @@ class Worker:
         self._closed = threading.Event()
         self._channel, theirs = socket.socketpair()
         output, their_output = os.pipe()
+        self._inherited_bytes = zygote.resident_bytes
         try:
             self._process = zygote.fork(
                 folder,
@@ -176,7 +178,7 @@ class Worker:
 
     def _watch(self, output: int) -> None:
         """Keep what the worker prints and count what it uses, until it is closed."""
-        tree, speaking, looked_at = _Tree(self._process.pid), True, 0.0
+        tree, speaking, looked_at = _Tree(self._process.pid, self._inherited_bytes), True, 0.0
         while not self._closed.wait(0 if speaking else _WATCH_SECONDS):
             if speaking and select.select([output], [], [], _WATCH_SECONDS)[0]:
                 speaking = self._keep(output)
@@ -275,20 +277,20 @@ def _refusal(facts: Mapping[str, Any]) -> SubmissionError:
 class _Tree:
     """A process and what it started; the tree is looked up anew twice a second, its members read every time."""
 
-    def __init__(self, pid: int) -> None:
-        self._root = pid
+    def __init__(self, pid: int, inherited_bytes: int = 0) -> None:
+        self._root, self._inherited_bytes = pid, inherited_bytes
         self._members = [pid]
         self._looked_at = time.monotonic()
 
     def use(self) -> tuple[int, int, float]:
-        """Resident bytes, threads, and seconds of processor time."""
+        """Resident bytes beyond what was inherited, threads, and seconds of processor time."""
         if time.monotonic() - self._looked_at >= _TREE_SECONDS:
             self._look()
         used, threads, seconds = 0, 0, 0.0
         for member in self._members:
             with contextlib.suppress(OSError, psutil.Error):
                 resident, its_threads, its_seconds = _use_of(member)
-                used += resident
+                used += max(0, resident - self._inherited_bytes)
                 threads += its_threads
                 seconds += its_seconds
         return used, threads, seconds

@@ -95,7 +95,7 @@ class Limits(Value):
     cpu_seconds: PositiveInt = 1800
     """Processor time of one worker over its whole life, on however many threads."""
     memory_bytes: Annotated[int, Field(ge=2**29)] = 3 * 2**30
-    """Resident memory of the worker and all its children."""
+    """Resident memory of the worker and all its children, beyond what importing PyTorch takes."""
     threads: PositiveInt = 64
     """Of one worker, all told."""
     submission_bytes: PositiveInt = 200 * 2**20

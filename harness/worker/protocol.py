@@ -15,7 +15,7 @@ import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 _LENGTHS = struct.Struct("<IQ")
 MAX_HEADER_BYTES = 8 * 2**20
+MAX_TENSORS = 20_000
+MAX_NAME_CHARACTERS = 512
+MAX_NAME_PARTS = 64
+"""Between dots. Names are matched, and what is matched by its parts takes as long as there are parts."""
 _MAX_DESCRIPTORS = 4
 _TICK_SECONDS = 0.05
 
@@ -160,8 +164,18 @@ def _parsed(header: bytes, payload: bytes, descriptors: tuple[int, ...]) -> Fram
     kind, facts, order = document["kind"], document["facts"], document["order"]
     if not (isinstance(kind, str) and isinstance(facts, dict) and isinstance(order, list)):
         raise TypeError("kind, facts, order")
+    if not can_be_matched(order):
+        raise ValueError("names")
     tensors = _unpacked(payload) if payload else {}
     return Frame(kind, facts, {name: tensors[name] for name in order}, descriptors)
+
+
+def can_be_matched(names: Collection[str]) -> bool:
+    """Whether these can be the names of a network's tensors: so many, so long, of so many parts."""
+    return len(names) <= MAX_TENSORS and all(
+        isinstance(each, str) and len(each) <= MAX_NAME_CHARACTERS and each.count(".") < MAX_NAME_PARTS
+        for each in names
+    )
 
 
 def _storable(value: Any) -> Any:
