@@ -100,7 +100,7 @@ class Limits(Value):
     """Of one worker, all told."""
     submission_bytes: PositiveInt = 200 * 2**20
     """The hand-in, unpacked."""
-    tensor_bytes: PositiveInt = 256 * 2**20
+    tensor_bytes: PositiveInt = 64 * 2**20
     """All tensors of the weights file, decoded."""
 
 
