@@ -13,10 +13,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 import threading
 import time
-import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +22,7 @@ from pathlib import Path
 from harness.sandbox.mother import ENVIRONMENT, Mother
 from harness.sandbox.process import Usage, Worker, out_of_time
 from harness.sandbox.reader import Reader
+from harness.sandbox.rooms import Room
 from harness.sandbox.walls import ORDINARY_USER, Wall
 from harness.sandbox.zygote import CannotEnter, Zygote
 
@@ -33,8 +32,8 @@ class Box:
 
     def __init__(self, wall: Wall, zygote: Callable[[Path], Zygote]) -> None:
         self._wall, self._new = wall, zygote
-        self.path = Path(tempfile.mkdtemp(prefix="harness-box-")).resolve()
-        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        self._room = Room()
+        self.path = self._room.path
         self._zygote: Zygote | None = None
         self._reader: Reader | None = None
         self._since = time.monotonic()
@@ -112,7 +111,7 @@ class Box:
         self.close_zygote()
         if self._reader is not None:
             self._reader.close()
-        self._end()
+        self._room.close()
 
 
 class Sandbox:

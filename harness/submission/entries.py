@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import IO
 
 from harness.errors import SubmissionError
+from harness.values.base import YEARS
 
 _NOISE = frozenset(
     {
@@ -20,8 +21,6 @@ _NOISE = frozenset(
         *("__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
     }
 )
-YEARS = range(2000, 2101)
-"""In which something can have been handed in: other dates stand for none, and arithmetic with them may fail."""
 
 LINK_HINT = "replace the link by the file itself"
 
@@ -107,5 +106,5 @@ def moment(seconds: float) -> datetime | None:
 
 def plausible(moment: datetime) -> datetime | None:
     """The time, unless it stands for none."""
-    # Zips written without times say 1980, tars 1970. By the year as it is written: converting the last may fail.
+    # Zips written without times say 1980, tars 1970.
     return moment if moment.year in YEARS else None

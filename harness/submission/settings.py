@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 import tomllib
 from collections.abc import Iterator
-from datetime import date, datetime, time
+from datetime import date, time
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, FiniteFloat, ValidationError
 
 from harness.errors import SubmissionError
-from harness.submission.entries import YEARS, plausible
 from harness.text import suggestion
-from harness.values.base import PositiveInt, Value
+from harness.values.base import PositiveInt, Value, believable
 from harness.values.networks import Checkpoint
 
 SETTINGS_FILE = "submission.toml"
@@ -23,12 +22,6 @@ _LIMIT_LINE_DOTS = 64
 _INTEGERS = range(-(2**63), 2**63)
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
-
-
-def _believable(moment: datetime) -> datetime:
-    if plausible(moment) is None:
-        raise ValueError(f"needs a year between {YEARS.start} and {YEARS.stop - 1}")
-    return moment
 
 
 Point = tuple[FiniteFloat, FiniteFloat]
@@ -76,7 +69,7 @@ class Settings(Value):
     """The large network, where the assignment brings none: its file, or a table likewise."""
     claims: Claims = Field(default_factory=lambda: Claims.model_validate({}))
     """What is stated of the network, for the check `claims`. Keys beside `curves` name metrics."""
-    submitted_at: Annotated[AwareDatetime, AfterValidator(_believable)] | None = None
+    submitted_at: Annotated[AwareDatetime, AfterValidator(believable)] | None = None
     """When it was handed in; otherwise the newest file's time counts."""
 
     def further_files(self) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -188,3 +189,18 @@ def test_time_left_follows_the_pace() -> None:
     assert state.done == 2
     assert state.seconds_left() == 15.0
     assert [duration(each) for each in (8, 125, 4800)] == ["8 s", "2 min 05 s", "1 h 20 min"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_wish_to_end_keeps_what_is_finished(harness: Harness, fake: FakeGrading, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+
+    def kill(*_: object) -> str:
+        signal.raise_signal(number)
+        return "sha256:x"
+
+    fake.digests = type("Killing", (dict,), {"get": lambda _, name, __: kill() if name == "bob" else name})()
+    run = harness("grade", HW, "class")
+    assert run.exit_code == 130
+    assert "1 of 3 are graded and kept" in run.stderr
+    assert signal.getsignal(number) == before
