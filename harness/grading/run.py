@@ -84,9 +84,9 @@ class Run(GradingEvents):
         hand_ins = {each.id: each for each in left}
         with closing(self._results(left, fresh=fresh)) as results:
             for result in results:
-                self._keep(result, hand_ins[result.submission])
-                self.graded.add(result.submission)
-                yield result
+                kept = self._keep(result, hand_ins[result.submission])
+                self.graded.add(kept.submission)
+                yield kept
 
     def _changed(self) -> list[HandIn]:
         """Submissions that have to be read; of the others the earlier result holds."""
@@ -171,8 +171,8 @@ class Run(GradingEvents):
         self.unchanged.add(submission)
         return True
 
-    def _keep(self, result: Result, hand_in: HandIn) -> None:
-        self.store.add(
+    def _keep(self, result: Result, hand_in: HandIn) -> Result:
+        return self.store.add(
             self.info,
             self.environment,
             result,

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 from harness.contracts.formats import WeightFormat
 from harness.errors import SubmissionError, UsageError
 from harness.submission.discovery import discover, submission_id
+from harness.submission.entries import moment
 from harness.submission.hand_in import HandIn
 from harness.submission.predictions import is_predictions
 from harness.submission.settings import SETTINGS_FILE, Settings, parse_settings, refusal
@@ -31,6 +32,10 @@ from harness.submission.staging import (
 )
 
 __all__ = ["HandIn", "ReadLimits", "Settings", "Submission", "discover", "read_submission", "submission_id"]
+
+
+_CLOSE_LOOKS = 3
+"""Mistaken names for which one that is there is looked for; it takes long for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +87,7 @@ def read_submission(
     settings = _settings(folder, files)
     weights = _weights(folder, files, settings, formats)
     sources = tuple(each for each in files if is_source(each))
-    changed = datetime.fromtimestamp(hand_in.path.stat().st_mtime, UTC)
+    changed = moment(hand_in.path.stat().st_mtime) or datetime.now(UTC)
     return Submission(
         id=hand_in.id,
         folder=folder,
@@ -124,7 +129,11 @@ def _settings(folder: Path, files: Sequence[Path]) -> Settings:
     known = [each.as_posix() for each in files]
     named = [("weights", settings.weights)] if settings.weights else []
     named += settings.further_files().items()
-    mistakes = [f"{key}: {_absent(name, known)}" for key, name in named if _plain(name) not in known]
+    there = set(known)
+    absent = [(key, name) for key, name in named if _plain(name) not in there]
+    mistakes = [
+        f"{key}: {_absent(name, known if index < _CLOSE_LOOKS else ())}" for index, (key, name) in enumerate(absent)
+    ]
     if mistakes:
         raise refusal(mistakes)
     return settings

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from harness.values.base import Value
+from harness.values.base import Moment, Value
 from harness.values.curves import Curve, Table
 from harness.values.evaluation import Correct
 from harness.values.measures import Check, Metric
@@ -106,7 +106,7 @@ class Result(Value):
     """From submission.toml."""
     members: tuple[str, ...] = ()
     """From submission.toml."""
-    submitted_at: datetime | None = None
+    submitted_at: Moment | None = None
     """From submission.toml, else the newest file's time."""
     notes: tuple[str, ...] = ()
     """What the harness coped with while reading the submission."""
