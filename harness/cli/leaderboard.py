@@ -18,6 +18,7 @@ from harness.cli.options import (
     out_option,
     roster_option,
     store_option,
+    times_option,
 )
 from harness.errors import UsageError
 from harness.text import suggestion
@@ -55,6 +56,7 @@ _MAX_PAGES = 2000
 )
 @manual_option
 @roster_option
+@times_option
 def command(
     *,
     assignment_name: str,
@@ -68,6 +70,7 @@ def command(
     pages: bool | None,
     manual: Path | None,
     roster: Path | None,
+    times: Path | None,
 ) -> None:
     """Rank what was graded.
 
@@ -93,6 +96,7 @@ def command(
             anonymous=anonymous,
             manual=manual,
             roster=roster,
+            times=times,
             details=detailed,
         )
         record = class_record(store, assignment, wanted)
