@@ -29,15 +29,32 @@ def discover(paths: Sequence[Path], *, mode: Literal["auto", "class", "single"] 
     missing = [f"{path}: no such file or folder" for path in paths if not path.exists()]
     if missing:
         raise UsageError("\n".join(missing))
-    found: dict[str, HandIn] = {}
+    found = by_id(paths, mode)
+    for same in found.values():
+        if len(same) > 1:
+            raise UsageError(doubled(same))
+    return [found[name][0] for name in sorted(found)]
+
+
+def by_id(paths: Iterable[Path], mode: Literal["auto", "class", "single"]) -> dict[str, list[HandIn]]:
+    """The submissions at paths that exist: id -> the one of that id, or the different ones that claim it.
+
+    Raises:
+        UsageError: nothing is there.
+    """
+    found: dict[str, list[HandIn]] = {}
     for path in paths:
         for each in _hand_ins(path, mode):
-            other = found.setdefault(each.id, each)
-            if (other.path.resolve(), other.parts) != (each.path.resolve(), each.parts):
-                raise UsageError(
-                    f"two submissions have the id {each.id!r}: {_where(other)} and {_where(each)}; rename one"
-                )
-    return [found[name] for name in sorted(found)]
+            same = found.setdefault(each.id, [])
+            if all((other.path.resolve(), other.parts) != (each.path.resolve(), each.parts) for other in same):
+                same.append(each)
+    return found
+
+
+def doubled(same: Sequence[HandIn]) -> str:
+    """What to say of hand-ins that have one id."""
+    one, other = same[:2]
+    return f"two submissions have the id {one.id!r}: {_where(one)} and {_where(other)}; rename one"
 
 
 def _hand_ins(path: Path, mode: Literal["auto", "class", "single"]) -> Iterable[HandIn]:

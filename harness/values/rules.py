@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, JsonValue, ValidationInfo, field_validator, model_validator
@@ -31,6 +31,8 @@ class SubmissionRules(Value):
     unverified: Literal["accept", "flag", "refuse"] = "flag"
     """What becomes of a network that cannot be measured as a graph of plain operators, so that its code must run on
     every image: it is graded, graded with a mark on the board, or rejected."""
+    attempts_per_day: PositiveInt | None = None
+    """How many different hand-ins of one student or team `harness watch` grades on a day; absent: any number."""
 
 
 class DataRules(Value):
@@ -296,6 +298,11 @@ class AssignmentFile(Value):
     """Keys of the ranking, the most important first; later ones break ties."""
     board: BoardRules = BoardRules()
     """Which attempt counts and what the class sees."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """By whose clocks its days begin and end."""
+        return (self.rubric.late and self.rubric.late.zone) or UTC
 
     @model_validator(mode="after")
     def _has_test_data(self) -> Self:

@@ -1,0 +1,101 @@
+"""Find what arrives in a folder, by looking again and again; what is still being copied waits until it is quiet."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from harness.errors import UsageError
+from harness.submission.archives import archive_suffix
+from harness.submission.discovery import by_id, doubled
+from harness.submission.hand_in import HandIn
+from harness.submission.staging import is_source
+
+_State = frozenset[tuple[str, int, int, int]]
+"""Path, size, time of change in nanoseconds and inode of every file of a hand-in."""
+
+
+@dataclass
+class Arrivals:
+    """A folder of submissions, or a bulk download, as it fills.
+
+    Nothing goes by the times that files bear: those of a copy may be old, and another machine's clock be wrong.
+    """
+
+    folder: Path
+    quiet: timedelta
+    """How long nothing of a hand-in may have changed before it counts as whole."""
+    problems: list[str] = field(default_factory=list)
+    """What stood in the way when it was last looked at, such as two hand-ins of one id."""
+    _seen: dict[str, tuple[_State, datetime]] = field(default_factory=dict)
+    """Id -> what it consisted of, and since when."""
+    _settled: dict[str, tuple[_State, datetime | None]] = field(default_factory=dict)
+    """Id -> what it consisted of when it was dealt with, and when to look again all the same."""
+
+    def ready(self, now: datetime) -> list[HandIn]:
+        """What is whole and was not dealt with as it is now, by id."""
+        return [each for each in self._found() if self._is_ready(each, now)]
+
+    def settle(self, hand_in: HandIn, until: datetime | None = None) -> None:
+        """It is dealt with, as it was when it was `ready`: for good or until a moment, or else until it changes."""
+        self._settled[hand_in.id] = (self._seen[hand_in.id][0], until)
+
+    def _is_ready(self, hand_in: HandIn, now: datetime) -> bool:
+        state = _state(hand_in)
+        if not state:
+            return False
+        if self._seen.get(hand_in.id, (None, now))[0] != state:
+            self._seen[hand_in.id] = (state, now)
+        if now - self._seen[hand_in.id][1] < self.quiet:
+            return False
+        settled, until = self._settled.get(hand_in.id, (None, None))
+        return settled != state or (until is not None and now >= until)
+
+    def _found(self) -> list[HandIn]:
+        if not self.folder.is_dir():
+            self.problems = [f"{self.folder}: no such folder any more"]
+            return []
+        try:
+            found = by_id([self.folder], "class")
+        except (UsageError, OSError) as error:
+            self.problems = [str(error)]
+            return []
+        self.problems = [doubled(same) for same in found.values() if len(same) > 1]
+        return [found[name][0] for name in sorted(found) if len(found[name]) == 1]
+
+
+def _state(hand_in: HandIn) -> _State:
+    """What it consists of now; nothing while there is no file, or while files come and go."""
+    try:
+        return frozenset(
+            (str(file), found.st_size, found.st_mtime_ns, found.st_ino)
+            for file in _files(hand_in)
+            for found in [file.lstat()]
+        )
+    except OSError:
+        return frozenset()
+
+
+def _files(hand_in: HandIn) -> Iterator[Path]:
+    roots: Iterable[Path] = [hand_in.path]
+    if hand_in.parts is not None and hand_in.path.is_dir():
+        roots = [hand_in.path / part.source for part in hand_in.parts]
+    for root in roots:
+        if root.is_dir():
+            yield from (Path(folder, name) for folder, _, names in os.walk(root) for name in names)
+        else:
+            yield root
+            if is_source(root):
+                yield from _beside(root)
+
+
+def _beside(source: Path) -> Iterator[Path]:
+    """What may be the weights of a source that was handed in alone: all that no other source is called like."""
+    there = [each for each in source.parent.iterdir() if each.is_file()]
+    others = {each.stem for each in there if is_source(each)} - {source.stem}
+    for each in there:
+        if not is_source(each) and archive_suffix(each) is None and each.stem not in others:
+            yield each
