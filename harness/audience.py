@@ -113,6 +113,7 @@ def _kept(result: Result) -> Result:
         members=result.members,
         submitted_at=result.submitted_at,
         seconds=result.seconds,
+        measured_at=result.measured_at,
     )
 
 

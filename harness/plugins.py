@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -48,6 +48,8 @@ class Plugins:
     """(hook, object name) -> the plugin that contributed it."""
     modules: Mapping[str, str] = field(default_factory=dict)
     """Plugin -> its Python module."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    """Plugin -> the version of the distribution that brings it."""
 
     @classmethod
     def installed(cls) -> Plugins:
@@ -56,10 +58,10 @@ class Plugins:
         Raises:
             PluginError: a plugin cannot be imported, misnames a hook, raises, or claims a name that is taken.
         """
-        manager = _manager()
-        for entry_point in sorted(entry_points(group="harness"), key=lambda each: (each.name, each.value)):
+        manager, found = _manager(), sorted(entry_points(group="harness"), key=lambda each: (each.name, each.value))
+        for entry_point in found:
             _register(manager, entry_point)
-        return cls._collect(manager)
+        return replace(cls._collect(manager), versions={each.name: each.dist.version for each in found if each.dist})
 
     @classmethod
     def of(cls, *modules: Any) -> Plugins:
@@ -75,6 +77,10 @@ class Plugins:
         return Measures.of(
             (metric for each in used for metric in each.metrics), (check for each in used for check in each.checks)
         )
+
+    def evaluator_version(self, name: str) -> str:
+        """Of the distribution that an evaluator comes with; empty where it comes with none."""
+        return self.versions.get(self.origins.get(("harness_evaluators", name), ""), "")
 
     @property
     def weight_format_modules(self) -> list[str]:

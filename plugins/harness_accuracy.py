@@ -19,6 +19,8 @@ from harness.api import (
     MetricSpec,
     Options,
     Predictions,
+    Reads,
+    Requirements,
     Student,
     hookimpl,
 )
@@ -52,12 +54,19 @@ class Accuracy:
     Options = AccuracyOptions
     metrics = (ACCURACY,)
     checks = (BASELINE,)
+    reads: frozenset[Reads] = frozenset({"network", "images"})
+    judged_by: frozenset[str] = frozenset()
 
     def evaluate(self, student: Student, context: Context[AccuracyOptions]) -> Evaluation:
         return _evaluation(predicted_classes(student.logits(context.examples.images)).numpy(), context)
 
     def evaluate_predictions(self, predictions: Predictions, context: Context[AccuracyOptions]) -> Evaluation:
         return _evaluation(predictions.classes, context)
+
+    def judge(self, found: Evaluation, required: Requirements[AccuracyOptions]) -> tuple[Check, ...]:
+        # Students read the check's reason: where data is split, it must not tell them of the private images.
+        judged = found.metrics["accuracy_public" if required.split else "accuracy"]
+        return (_baseline_check(judged, required.baselines),) if required.baselines else ()
 
 
 def _evaluation(predictions: Classes, context: Context[AccuracyOptions]) -> Evaluation:
@@ -67,12 +76,8 @@ def _evaluation(predictions: Classes, context: Context[AccuracyOptions]) -> Eval
         metrics["accuracy_public"] = accuracy(correct[context.public])
         if context.audience == "instructor":
             metrics["accuracy_private"] = accuracy(correct[~context.public])
-    # Students read the check's reason: where data is split, it must not tell them of the private images.
-    judged = metrics["accuracy_public" if context.split else "accuracy"]
-    checks = (_baseline_check(judged, context.baselines),) if context.baselines else ()
     return Evaluation(
         metrics=metrics,
-        checks=checks,
         notes=_without_class(predictions[context.public], context.examples.classes),
         predictions=tuple(predictions.tolist()),
         correct=_packed(correct, context.public) if context.audience == "instructor" else None,

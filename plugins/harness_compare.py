@@ -33,6 +33,7 @@ from harness.api import (
     Network,
     Options,
     PositiveInt,
+    Reads,
     Row,
     Student,
     SubmissionError,
@@ -84,6 +85,7 @@ class Compare:
     Options = CompareOptions
     metrics = (TEACHER_ACCURACY, DIFFERENCE)
     checks = (CheckSpec(_NAME), CheckSpec(_SMALLER, about="weights"))
+    reads: frozenset[Reads] = frozenset({"network", "images", "hand_in"})
 
     def evaluate(self, student: Student, context: Context[CompareOptions]) -> Evaluation:
         options = context.options

@@ -29,6 +29,7 @@ from harness.api import (
     Network,
     Options,
     PositiveInt,
+    Reads,
     Row,
     Student,
     SubmissionError,
@@ -89,6 +90,7 @@ class Efficiency:
     Options = EfficiencyOptions
     metrics = (MACS, MACS_TORCHINFO, *LATENCIES, *SPEEDUPS.values())
     checks = (CheckSpec(_NAME),)
+    reads: frozenset[Reads] = frozenset({"network", "images", "hand_in"})
 
     def evaluate(self, student: Student, context: Context[EfficiencyOptions]) -> Evaluation:
         options = context.options

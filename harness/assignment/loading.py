@@ -50,8 +50,10 @@ class Assignment:
     source: Path
     class_options: Mapping[str, Options] = field(default_factory=dict)
     """Class evaluator name -> its parsed options, in the file's order."""
+    evaluators: Mapping[str, Evaluator[Any]] = field(default_factory=dict)
+    """Those it names, in the file's order."""
     measures: Measures = field(default_factory=Measures)
-    """What its evaluators declare."""
+    """What they declare."""
 
     @property
     def id(self) -> str:
@@ -129,7 +131,9 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
     if problems or rules is None:
         raise AssignmentError(source, problems)
     data_paths = {name: path.parent / data.path for name, data in rules.data.items()}
-    return Assignment(rules, options, data_paths, _digest(rules), path, class_options, plugins.measures(options))
+    used = {name: plugins.evaluators[name] for name in options}
+    measures = plugins.measures(options)
+    return Assignment(rules, options, data_paths, _digest(rules), path, class_options, used, measures)
 
 
 def _options(

@@ -42,6 +42,8 @@ class RankingRules:
         if failed:
             return f"failed {', '.join(failed)}"
         missing = [key.metric for key in self.ranking if key.metric not in result.metrics]
+        if attempt.to_measure and missing:
+            return f"{', '.join(missing)} was not measured as the assignment wants it now: 'harness grade' does that"
         return f"{', '.join(missing)} could not be measured" if missing else None
 
     def key(self, result: Result) -> tuple[float, ...]:

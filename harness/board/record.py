@@ -11,6 +11,7 @@ from pathlib import Path
 
 from harness.assignment.loading import Assignment
 from harness.board.builder import BoardBuilder, BoardInputs, overridden
+from harness.board.judged import judged
 from harness.board.roster import read_roster
 from harness.board.times import HandInTimes, read_times
 from harness.errors import UsageError
@@ -107,7 +108,7 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
 
 
 def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None, depth: Depth) -> tuple[Attempt, ...]:
-    """Only the newest where that is enough: a class hands in many times."""
+    """By today's rules; only the newest where that is enough: a class hands in many times."""
     if assignment.rules.board.attempts == "best" or frozen_at is not None:
-        return store.attempts(assignment.id, depth=depth)
-    return store.latest(assignment.id, depth=depth)
+        return judged(store.attempts(assignment.id, depth=depth), assignment)
+    return judged(store.latest(assignment.id, depth=depth), assignment)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 @data_option
 @click.option("--class", "mode", flag_value="class", help="Every PATH is a folder of submissions.")
 @click.option("--single", "mode", flag_value="single", help="Every PATH is one submission.")
-@click.option("--regrade", is_flag=True, help="Grade again what has not changed since it was graded.")
+@click.option("--fresh", "--regrade", is_flag=True, help="Run and measure everything again, whatever is known.")
 def command(
     *,
     assignment_name: str,
@@ -56,7 +57,7 @@ def command(
     json_to: str | None,
     data: dict[str, Path],
     mode: str | None,
-    regrade: bool,
+    fresh: bool,
 ) -> None:
     """Grade submissions in a sandbox and keep every result.
 
@@ -90,20 +91,23 @@ def command(
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
-        interrupted = _graded(run, regrade=regrade)
-        attempts = run.attempts()
+        interrupted = _graded(run, fresh=fresh)
+        attempts = run.attempts("brief" if json_to is None else "everything")
         handed_in = frozenset(each.id for each in submissions)
         wanted = BoardRequest(live=True, roster=roster, times=times, handed_in=handed_in)
         board = class_record(store, assignment, wanted).board if attempts else None
     results = tuple(attempt.result for attempt in attempts)
-    report = Report(assignment=images.info(), environment=run.environment, results=results)
+    report = Report(assignment=run.info, environment=run.environment, results=results)
     if board is not None:
         console(stderr=json_to == "-").print(board_table(board.only({result.submission for result in results})))
     write_json(json_to, report.to_json())
+    if run.reused:
+        measured, reused = (_listed(each) for each in (run.measured, run.reused))
+        click.echo(f"Measured: {measured or 'nothing'}; known from before: {reused}.", err=True)
     if run.unchanged:
-        click.echo(f"{len(run.unchanged)} unchanged since they were graded; --regrade grades them again.", err=True)
+        click.echo(f"{len(run.unchanged)} unchanged since they were graded; --fresh measures them again.", err=True)
     if interrupted:
-        _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", regrade=regrade)
+        _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", fresh=fresh)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
     ours = any(result.status == "harness_error" for result in results)
     raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours else ExitCode.DONE)
@@ -115,8 +119,12 @@ def _say_what_is_a_download(submissions: list[HandIn]) -> None:
         click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
 
 
-def _say_what_is_left(kept: str, *, regrade: bool) -> None:
-    again = "The same command without --regrade" if regrade else "The same command"
+def _listed(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _say_what_is_left(kept: str, *, fresh: bool) -> None:
+    again = "The same command without --fresh" if fresh else "The same command"
     click.echo(f"Stopped: {kept}. {again} grades the rest.", err=True)
 
 
@@ -131,14 +139,14 @@ class _Shown(GradingEvents):
         self.bar.advance(progress.submission, progress.stage)
 
 
-def _graded(run: Run, *, regrade: bool) -> bool:
+def _graded(run: Run, *, fresh: bool) -> bool:
     """Grade with a bar that shows how far it is; returns whether it was stopped with Ctrl-C."""
     from harness.terminal.console import console
     from harness.terminal.progress import GradeProgress
 
     with GradeProgress(console(stderr=True), len(run.submissions)) as bar:
         try:
-            with closing(run.grade(_Shown(bar), regrade=regrade)) as results:
+            with closing(run.grade(_Shown(bar), fresh=fresh)) as results:
                 for result in results:
                     bar.finished(result)
         except KeyboardInterrupt:

@@ -26,14 +26,15 @@ if TYPE_CHECKING:
 def command(*, assignment_name: str, submission: str, store_url: str) -> None:
     """Show every attempt of one submission, oldest first, and the instructor's overrides.
 
-    Scores are the automatic points of each attempt.
+    Scores are the automatic points of each attempt, by the assignment as it is now.
     """
+    from harness.board.judged import judged
     from harness.store.store import Store
     from harness.terminal.console import console, safe
 
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
-        attempts = store.history(assignment.id, submission)
+        attempts = judged(store.history(assignment.id, submission), assignment)
         overrides = [each for name, each in store.overrides(assignment.id) if name == submission]
         if not attempts:
             hint = suggestion(submission, store.submissions(assignment.id))

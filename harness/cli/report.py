@@ -64,13 +64,14 @@ def command(
     Points are those of the board: automatic, by rank, by hand, less what lateness costs, each with its reason.
     """
     from harness.assignment.loading import metric_limits
+    from harness.board.judged import judged
     from harness.board.record import BoardRequest, class_record
     from harness.report.view import report
     from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
-        attempts = store.history(assignment.id, submission)
+        attempts = judged(store.history(assignment.id, submission), assignment)
         if not attempts:
             hint = suggestion(submission, store.submissions(assignment.id))
             raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")

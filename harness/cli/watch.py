@@ -85,18 +85,18 @@ def command(
     _refuse_folders(folder, site)
     assignment, plugins = load_assignment(assignment_name, data)
     sandbox, images, members = choose(sandbox_name), DataSets(assignment, plugins, "instructor"), _teams(roster)
-    images.info()  # what is wrong with the images is better known before anything arrives
     kept_as, at_once = environment(sandbox.name), jobs or usable_cpus()
     with closing(Store.open(store_url)) as store:
 
         def run_of(ready: Sequence[HandIn]) -> LimitedRun:
             return LimitedRun(assignment, plugins, sandbox, ready, images, store, kept_as, at_once, members=members)
 
+        info = run_of([]).info  # what is wrong with the images is better known before anything arrives
         publish = _publisher(site, store, assignment, plugins, BoardRequest(roster=roster, times=times))
         arrivals = Arrivals(folder, timedelta(seconds=quiet))
         watch = Watch(arrivals, run_of, publish, lambda: datetime.now(UTC), assignment.rules.zone)
         with _stopped_cleanly():
-            _say(watch, f"watching {folder}, by the clocks of {watch.zone}; Ctrl-C ends it")
+            _say(watch, f"watching {folder} for {info.id}, by the clocks of {watch.zone}; Ctrl-C ends it")
             _watch(watch, every)
         _say(watch, "stopped; the same command goes on")
 

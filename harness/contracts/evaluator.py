@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Generic, Literal, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -16,12 +16,18 @@ from harness.values.class_comparison import ClassComparison, ClassEntry
 from harness.values.curves import Curve
 from harness.values.evaluation import Evaluation
 from harness.values.images import Examples, Images
-from harness.values.measures import CheckSpec, Metric, MetricSpec
+from harness.values.measures import Check, CheckSpec, Metric, MetricSpec
 from harness.values.networks import Predictions, Teacher
 
 OptionsT = TypeVar("OptionsT", bound=Options)
 OptionsT_co = TypeVar("OptionsT_co", bound=Options, covariant=True)
 OptionsT_contra = TypeVar("OptionsT_contra", bound=Options, contravariant=True)
+
+
+Reads = Literal["network", "images", "hand_in", "earlier"]
+"""What an evaluator goes by: the network's weights, logits and costs; images of the assignment; anything else of what
+was handed in, such as its claims, further files, or code beside the network; what earlier evaluators found."""
+EVERYTHING: frozenset[Reads] = frozenset({"network", "images", "hand_in", "earlier"})
 
 
 def _no_teacher() -> Teacher | None:
@@ -40,8 +46,6 @@ class Context(Generic[OptionsT_co]):
     """bool [N]: which of the examples are public."""
     split: bool
     """Whether the assignment splits its data into public and private."""
-    baselines: Mapping[str, float]
-    """Named accuracies of the assignment."""
     audience: Audience
     input_size: int
     measured: Mapping[str, Metric]
@@ -96,6 +100,42 @@ class ClassEvaluator(Protocol[OptionsT]):
         Args:
             entries: by submission id.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements(Generic[OptionsT_co]):
+    """What checks are judged by. It may change after everything was measured."""
+
+    options: OptionsT_co
+    """An instance of the evaluator's `Options`."""
+    baselines: Mapping[str, float]
+    """Named accuracies of the assignment."""
+    split: bool
+    """Whether the assignment splits its data into public and private."""
+
+
+@runtime_checkable
+class Judges(Protocol[OptionsT_contra]):
+    """An evaluator that measures first and judges later: a changed limit then measures nothing again."""
+
+    @property
+    def judged_by(self) -> frozenset[str]:
+        """The names of the options that only `judge` looks at."""
+
+    def judge(self, found: Evaluation, required: Requirements[OptionsT_contra]) -> tuple[Check, ...]:
+        """The checks that follow from what `evaluate` found, its `metrics` and its `evidence`. Runs without torch, at
+        any time later, and for every board.
+        """
+
+
+@runtime_checkable
+class ReadsLess(Protocol):
+    """An evaluator that says what it goes by. Where that has not changed, nothing is measured again: not after other
+    files of a hand-in changed, and not on other images. One that does not say goes by `EVERYTHING`.
+    """
+
+    @property
+    def reads(self) -> frozenset[Reads]: ...
 
 
 @runtime_checkable

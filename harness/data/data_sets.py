@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import threading
 
 import numpy as np
 from numpy.typing import NDArray
 
 from harness.assignment.loading import Assignment
-from harness.data.images import digest, load_examples, only, public_part
+from harness.data.images import digest, digest_of_pixels, load_examples, only, public_part
 from harness.errors import UsageError
+from harness.file_signatures import file_signature
 from harness.plugins import Plugins
 from harness.submission.predictions import names_tell_classes, read_predictions
 from harness.submission.reading import Submission
 from harness.values.base import Audience
 from harness.values.images import Examples, Images
-from harness.values.results import AssignmentInfo
 
 CALIBRATION = "calibration"
 """The data set whose images recalibrate BatchNorm."""
@@ -50,11 +51,29 @@ class DataSets:
                 self._calibration[size] = drawn.images
             return self._calibration[size]
 
-    def info(self) -> AssignmentInfo:
-        """What results carry of the assignment, with the digest of its images at the default size."""
-        examples, _ = self.test(self._assignment.rules.submission.input_sizes[0])
-        info = self._assignment.info
-        return info.model_copy(update={"data": info.data.model_copy(update={"digest": digest(examples)})})
+    def digest(self, name: str) -> str:
+        """Of the images of a data set at the default size, and of their labels and names where they are graded."""
+        size = self._assignment.rules.submission.input_sizes[0]
+        if name != CALIBRATION:
+            return digest(self.test(size)[0])
+        calibration = self.calibration(size)
+        assert calibration is not None
+        return digest_of_pixels(calibration)
+
+    def signature(self, name: str) -> str:
+        """Of what decides `digest`, without decoding an image: the files, and how they are read.
+
+        Raises:
+            UsageError: the folder cannot be listed.
+        """
+        rules, folder = self._assignment.rules, self._assignment.data_paths[name]
+        how = rules.images.model_dump_json(exclude={"class_names", "mean", "std"})
+        said = [name, rules.data[name].dataset, how, rules.submission.input_sizes[0], self._audience]
+        try:
+            files = file_signature(folder)
+        except OSError as error:
+            raise UsageError(f"data.{name} ({folder}): {error.strerror}") from error
+        return hashlib.sha256(f"{said} {folder.resolve()} {files}".encode("utf-8", "surrogateescape")).hexdigest()
 
     def predicted(self, submission: Submission) -> NDArray[np.int64]:
         """The handed-in classes of the graded examples, in their order.

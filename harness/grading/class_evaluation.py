@@ -53,7 +53,7 @@ def compare(
     if not entries:
         raise UsageError(
             f"no weights were kept for {assignment.id}: 'harness grade' keeps them from now on; for submissions that "
-            "have not changed since they were graded, add --regrade"
+            "have not changed since they were graded, add --fresh"
         )
     graded = {each.result.submission for each in attempts if each.result.status == "graded"}
     return ClassReport(

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+from harness.values.measured import Measured
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,9 @@ class GradingEvents:
         """A submission's weights as `harness.store.weights` packs them, before its result; told only where the
         assignment compares the class.
         """
+
+    def on_parts(self, submission: str, parts: Mapping[str, Measured]) -> None:
+        """What each evaluator contributed to a submission's result, before that."""
 
     def skip(self, submission: str, digest: str) -> bool:  # noqa: ARG002 - for those who override it
         """Whether an earlier result of files with this digest still holds, so that they are not graded again."""

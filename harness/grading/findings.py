@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from harness.networks.student import SandboxedStudent
+from harness.networks.opening import Opening
 from harness.text import clean
 from harness.values.evaluation import Evaluation
+from harness.values.measured import Measured
 from harness.values.measures import Check
 from harness.values.networks import Layer, ModelFacts, Verification
 from harness.vocabulary import Status
@@ -34,23 +35,27 @@ class Findings:
     layers: tuple[Layer, ...] = ()
     notes: list[str] = field(default_factory=list)
     printed: str = ""
+    parts: dict[str, Measured] = field(default_factory=dict)
+    """What each evaluator contributed."""
 
-    def add(self, evaluation: Evaluation) -> None:
-        self.evaluation = self.evaluation.joined(evaluation)
+    def add(self, name: str, found: Evaluation, checks: tuple[Check, ...], part: Measured) -> None:
+        """What an evaluator found, with all of its checks."""
+        self.evaluation = self.evaluation.joined(found.model_copy(update={"checks": checks}))
+        self.parts[name] = part
 
     def end(self, status: Status, reason: str | None, hint: str | None) -> None:
         self.status, self.reason, self.hint = status, reason, hint
 
 
 @contextmanager
-def recording(student: SandboxedStudent, found: Findings) -> Iterator[None]:
-    """Keep the student's notes and prints whatever happens, and end its worker."""
+def recording(opening: Opening, found: Findings) -> Iterator[None]:
+    """Keep the hand-in's notes and prints whatever happens, and end its processes."""
     try:
-        with student:
+        with opening:
             yield
     finally:
-        found.notes = list(student.notes)
-        found.printed = student.printed
+        found.notes += opening.notes
+        found.printed = opening.printed
 
 
 def unchecked(names: Iterable[str]) -> Evaluation:

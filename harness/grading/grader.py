@@ -12,16 +12,18 @@ import traceback
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import InitVar, dataclass, field
-from typing import Any
 
 from harness.assignment.loading import Assignment
-from harness.contracts.evaluator import Context, Evaluator, JudgesPredictions
+from harness.board.judged import judge_of
 from harness.contracts.network import Student
 from harness.data.data_sets import DataSets
 from harness.errors import Cancelled, SubmissionError, UsageError
+from harness.grading.evaluating import Evaluating, Subject
 from harness.grading.events import GradingEvents, Progress
-from harness.grading.findings import Findings, accident, layers, recording, unchecked
-from harness.networks.student import SandboxedStudent
+from harness.grading.findings import Findings, accident, layers, recording
+from harness.grading.keys import Keys
+from harness.grading.memory import Memory
+from harness.networks.opening import Opening
 from harness.networks.teachers import Teachers
 from harness.plugins import Plugins
 from harness.points import rubric
@@ -29,8 +31,8 @@ from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
 from harness.store.weights import packed
 from harness.submission.reading import HandIn, ReadLimits, Submission, read_submission
-from harness.values.base import Audience, Options
-from harness.values.networks import Predictions
+from harness.values.base import Audience
+from harness.values.networks import Predictions, Verification
 from harness.values.results import Result
 from harness.worker.failures import failure
 
@@ -48,9 +50,12 @@ class Grader:
     """Decides in which order workers see the images; a secret where it matters."""
     decoded: InitVar[DataSets | None] = None
     """The assignment's data for this audience, where someone has it already."""
+    memory: Memory = field(default_factory=Memory)
+    keys: Keys | None = None
+    """Of what is remembered; None: nothing is."""
     data: DataSets = field(init=False)
     shared: SharedImages = field(init=False)
-    teachers: Teachers = field(init=False)
+    evaluating: Evaluating = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)
 
     def __post_init__(self, decoded: DataSets | None) -> None:
@@ -65,7 +70,14 @@ class Grader:
             images=lambda size: data.test(size)[0].images,
             stopping=self.stopping,
         )
-        object.__setattr__(self, "teachers", teachers)
+        judge = judge_of(self.assignment)
+        evaluating = Evaluating(
+            self.assignment, judge, data, teachers, self.audience, self._say, self.memory, self.keys
+        )
+        object.__setattr__(self, "evaluating", evaluating)
+
+    def _say(self, name: str, stage: str) -> None:
+        self.events.on_progress(Progress(name, stage))
 
     def grade(self, hand_in: HandIn) -> Result | None:
         """Grade one hand-in; None when `events` skips it or the run is being stopped."""
@@ -93,7 +105,8 @@ class Grader:
         try:
             student = opened()
             found.network = student.verification
-            self._run_evaluators(student, "notebook", input_size, kd_function, found)
+            subject = Subject(lambda: student, student.verification, input_size, kd_function)
+            self.evaluating.run("notebook", subject, found)
             found.notes = list(student.facts.notes)
             found.layers = layers(student.facts)
         except UsageError:
@@ -117,30 +130,17 @@ class Grader:
             return self._result(name, None, accident(error))
         if self.events.skip(name, submission.digest):
             return None
-        return self._result(name, submission, self._evaluate(name, submission, box))
+        found = self._evaluate(name, submission, box)
+        self.events.on_parts(name, found.parts)
+        return self._result(name, submission, found)
 
     def _evaluate(self, name: str, submission: Submission, box: Box) -> Findings:
         found = Findings()
         try:
             if submission.predictions is not None:
                 self._judge_predictions(submission, name, found)
-                return found
-            size = self._input_size(submission)
-            student = SandboxedStudent(
-                submission,
-                self.assignment,
-                box,
-                self.shared,
-                format_modules=self.plugins.weight_format_modules,
-                input_size=size,
-                on_stage=lambda stage: self.events.on_progress(Progress(name, stage)),
-                stopping=self.stopping,
-            )
-            with recording(student, found):
-                student.open()
-                found.network, found.layers = student.verification, layers(student.facts)
-                self._keep_weights(student, name, submission)
-                self._run_evaluators(student, name, size, submission.settings.kd_function, found)
+            else:
+                self._judge_network(submission, name, box, found)
         except SubmissionError as error:
             found.end(error.status, error.reason, error.hint)
         except Cancelled:
@@ -151,25 +151,47 @@ class Grader:
             found.printed += ours.printed
         return found
 
-    def _keep_weights(self, student: SandboxedStudent, name: str, submission: Submission) -> None:
+    def _judge_network(self, submission: Submission, name: str, box: Box, found: Findings) -> None:
+        size = self._input_size(submission)
+        key = self.keys.intake(submission.digest, size) if self.keys is not None else ""
+        opening = Opening(
+            submission,
+            self.assignment,
+            box,
+            self.shared,
+            format_modules=self.plugins.weight_format_modules,
+            input_size=size,
+            on_stage=lambda stage: self.events.on_progress(Progress(name, stage)),
+            stopping=self.stopping,
+            known=self.memory.intake(key) if key else None,
+        )
+        with recording(opening, found):
+            said = opening.said
+            found.network, found.layers = said.verification, layers(said.facts)
+            self._refuse_unverified(said.verification)
+            self._keep_weights(opening, name, submission, found)
+            subject = Subject(opening.student, said.verification, size, submission.settings.kd_function, key)
+            self.evaluating.run(name, subject, found)
+            if key and opening.ran is not None:
+                self.memory.keep_intake(key, opening.ran.intake())
+
+    def _refuse_unverified(self, found: Verification) -> None:
+        if not found.verified and self.assignment.rules.submission.unverified == "refuse":
+            raise SubmissionError.rejected(
+                f"the network cannot be verified: {found.reason}",
+                "write forward with plain tensor operators, without decisions that depend on values",
+            )
+
+    def _keep_weights(self, opening: Opening, name: str, submission: Submission, found: Findings) -> None:
         if not self.assignment.class_options or submission.weights is None:
             return
-        weights = packed(student.weights, submission.folder / submission.weights)
-        if weights is None:
-            student.notes.append("its weights are too many to be kept for comparisons with the class")
-        else:
+        weights = packed(opening.student().weights, submission.folder / submission.weights)
+        if weights is not None:
             self.events.on_weights(name, weights)
-
-    def _run_evaluators(
-        self, student: Student, name: str, input_size: int, kd_function: str | None, found: Findings
-    ) -> None:
-        for evaluator_name in self.assignment.options:
-            self.events.on_progress(Progress(name, evaluator_name.replace("_", " ")))
-            context = self._context(evaluator_name, input_size, kd_function, found)
-            found.add(self.plugins.evaluators[evaluator_name].evaluate(student, context))
+        else:
+            found.notes.append("its weights are too many to be kept for comparisons with the class")
 
     def _judge_predictions(self, submission: Submission, name: str, found: Findings) -> None:
-        """Run the evaluators that need no network; a person decides about the checks of the others."""
         rules = self.assignment.rules
         if not rules.submission.predictions:
             wanted = " or ".join(rules.submission.entry_points)
@@ -182,42 +204,7 @@ class Grader:
         found.notes.append("only predictions were handed in: no network was run, and nothing about one was checked")
         claims = submission.settings.claims
         handed_in = Predictions(classes, claims.figures, claims.curves)
-        for evaluator_name in self.assignment.options:
-            self.events.on_progress(Progress(name, evaluator_name.replace("_", " ")))
-            evaluator = self.plugins.evaluators[evaluator_name]
-            if isinstance(evaluator, JudgesPredictions):
-                context = self._context(evaluator_name, rules.submission.input_sizes[0], None, found)
-                found.add(evaluator.evaluate_predictions(handed_in, context))
-            else:
-                found.add(unchecked(self._checks_of(evaluator)))
-
-    def _checks_of(self, evaluator: Evaluator[Any]) -> list[str]:
-        """The checks that count: those the rubric names, and the one that carries the evaluator's name."""
-        rules = self.assignment.rules.rubric
-        counted = {evaluator.name, *rules.gates, *(rule.check for rule in rules.points)}
-        return sorted(check.name for check in evaluator.checks if check.name in counted)
-
-    def _context(
-        self, evaluator_name: str, input_size: int, kd_function: str | None, found: Findings
-    ) -> Context[Options]:
-        rules = self.assignment.rules
-        examples, public = self.data.test(input_size)
-        return Context(
-            options=self.assignment.options[evaluator_name],
-            examples=examples,
-            public=public,
-            split=rules.data["test"].public_fraction is not None,
-            baselines=rules.baselines,
-            audience=self.audience,
-            input_size=input_size,
-            measured=found.evaluation.metrics,
-            kd_functions=(kd_function,) if kd_function else rules.submission.kd_functions,
-            limit_seconds=rules.limits.request_seconds,
-            curves=found.evaluation.curves,
-            calibration=self.data.calibration(input_size),
-            teacher=lambda: self.teachers.at(input_size),
-            predictions=found.evaluation.predictions,
-        )
+        self.evaluating.run_on_predictions(name, handed_in, rules.submission.input_sizes[0], found)
 
     def _input_size(self, submission: Submission) -> int:
         allowed = self.assignment.rules.submission.input_sizes
@@ -235,7 +222,7 @@ class Grader:
             checks = {check.name: check for check in found.evaluation.checks}
             lines = rubric.points(rules, checks, found.evaluation.metrics)
         else:
-            lines = rubric.nothing(rules, f"not graded: {found.status.replace('_', ' ')}")
+            lines = rubric.nothing(rules, rubric.not_graded(found.status))
         return Result(
             submission=name,
             status=found.status,
@@ -254,10 +241,9 @@ class Grader:
             late_mark=submission.late_mark if submission else None,
             printed=found.printed,
             seconds=0,
-            **{
-                **dict(found.evaluation),
-                "notes": (*(submission.notes if submission else ()), *found.notes, *found.evaluation.notes),
-            },
+            measured_at={name: part.at for name, part in found.parts.items()},
+            **found.evaluation.shown,
+            notes=(*(submission.notes if submission else ()), *found.notes, *found.evaluation.notes),
         )
 
 
@@ -272,6 +258,8 @@ def grade_all(
     events: GradingEvents | None = None,
     image_seed: str = "",
     data: DataSets | None = None,
+    memory: Memory | None = None,
+    keys: Keys | None = None,
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
 
@@ -282,11 +270,23 @@ def grade_all(
         events: hears of the progress, and says what is not graded again.
         image_seed: decides in which order workers see the images; keep it secret and the same for a whole class.
         data: the assignment's, for this audience; None: it is read now.
+        memory: of what was found before, by `keys`; None: nothing is remembered.
 
     Raises:
         UsageError: the assignment's data cannot be read.
     """
-    grader = Grader(assignment, plugins, sandbox, audience, events or GradingEvents(), image_seed, data)
+    sandbox.warm()
+    grader = Grader(
+        assignment,
+        plugins,
+        sandbox,
+        audience,
+        events or GradingEvents(),
+        image_seed,
+        data,
+        memory or Memory(),
+        keys,
+    )
     # Before anything starts: bad data is the instructor's mistake, not the first student's.
     grader.data.test(assignment.rules.submission.input_sizes[0])
     with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="grade") as pool:

@@ -1,22 +1,35 @@
-"""Grade a class into a store: every result is kept as soon as it is there, and what was graded before is not graded
-again.
+"""Grade a class into a store: every result is kept as soon as it is there, and what is known is not found out again.
+
+files unchanged, nothing about measuring changed    not even read (`Keys.conditions`)
+files unchanged, another evaluator                  measured from what is kept; student code does not run
+files changed                                       the code runs once; a network that is the same is not measured
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, field
+import hashlib
+import threading
+from collections import Counter
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
 
 from harness.assignment.loading import Assignment
+from harness.board.judged import judge_of
 from harness.data.data_sets import DataSets
-from harness.grading import grader
+from harness.file_signatures import file_signature
 from harness.grading.events import GradingEvents, Progress
+from harness.grading.keys import ENDS, Keys
 from harness.plugins import Plugins
 from harness.sandbox import Sandbox
-from harness.store.store import Store
+from harness.store.store import Depth, Store
+from harness.store.tables import Basis
 from harness.submission.hand_in import HandIn
-from harness.values.results import Attempt, Environment, Result
+from harness.values.measured import Measured, parts_to_json
+from harness.values.results import AssignmentInfo, Attempt, Environment, Result
 
 
 @dataclass
@@ -31,40 +44,110 @@ class Run(GradingEvents):
     store: Store
     environment: Environment
     jobs: int
-    fresh: set[str] = field(default_factory=set)
-    """Submissions graded in this run."""
+    graded: set[str] = field(default_factory=set)
+    """Submissions with a new result of this run."""
     unchanged: set[str] = field(default_factory=set)
     """Submissions whose earlier result holds."""
+    measured: Counter[str] = field(default_factory=Counter)
+    """Evaluator -> submissions that it was run on."""
+    reused: Counter[str] = field(default_factory=Counter)
+    """Evaluator -> submissions with a new result for which what it had found still held."""
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    _counting: threading.Lock = field(default_factory=threading.Lock)
     _watcher: GradingEvents = field(default_factory=GradingEvents)
     _graded_before: dict[str, str] = field(default_factory=dict)
     """Submission -> the digest of the files that its newest result is about."""
+    _files: dict[Path, str] = field(default_factory=dict)
+    """Signatures by path, as they were before anything was read."""
     _weights: dict[str, bytes] = field(default_factory=dict)
     """Of submissions whose result has not come yet."""
+    _parts: dict[str, Mapping[str, Measured]] = field(default_factory=dict)
+    """Likewise."""
 
-    def grade(self, watcher: GradingEvents | None = None, *, regrade: bool = False) -> Generator[Result]:
+    def grade(self, watcher: GradingEvents | None = None, *, fresh: bool = False) -> Generator[Result]:
         """Grade what needs it, yielding each result once it is kept; closing the generator stops what is running.
 
         Args:
             watcher: hears of the progress.
-            regrade: also what has not changed since it was graded.
+            fresh: whether to run and measure everything again, whatever is known.
 
         Raises:
             UsageError: the assignment's data cannot be read.
         """
-        info = self.images.info()
         self._watcher = watcher or GradingEvents()
-        self._graded_before = {} if regrade else dict(self.store.graded(info, self.environment))
-        with closing(self._results()) as results:
+        new = {each.id for each in self.submissions} - set(self.store.submissions(self.assignment.id))
+        if new or fresh:
+            self.sandbox.warm()  # torch is imported there while images are decoded here
+        left = self.submissions if fresh else self._changed()
+        if not left:
+            return
+        hand_ins = {each.id: each for each in left}
+        with closing(self._results(left, fresh=fresh)) as results:
             for result in results:
-                self.store.add(info, self.environment, result, self._weights.pop(result.submission, None))
-                self.fresh.add(result.submission)
+                self._keep(result, hand_ins[result.submission])
+                self.graded.add(result.submission)
                 yield result
 
-    def attempts(self) -> tuple[Attempt, ...]:
-        """The newest attempt of every submission of this run that has been graded, now or before."""
-        ours = self.fresh | self.unchanged
-        kept = self.store.latest(self.assignment.id, depth="everything")
-        return tuple(each for each in kept if each.result.submission in ours)
+    def _changed(self) -> list[HandIn]:
+        """Submissions that have to be read; of the others the earlier result holds."""
+        conditions = {self.keys.conditions(each) for each in ENDS}
+        known = self.store.graded(self.assignment.id, conditions)
+        self._graded_before = {name: digest for name, (digest, _) in known.items()}
+        left = []
+        for each in self.submissions:
+            if (signature := self.signature(each)) and known.get(each.id, ("", None))[1] == signature:
+                self.unchanged.add(each.id)
+            else:
+                left.append(each)
+        return left
+
+    def signature(self, hand_in: HandIn) -> str | None:
+        """Of its files and of what is known of it beside them; None where they cannot be listed."""
+        path = hand_in.path
+        if path not in self._files:  # a download holds many submissions
+            with suppress(OSError):
+                self._files[path] = file_signature(path)
+        if path not in self._files:
+            return None
+        beside = repr(replace(hand_in, path=Path()))
+        return hashlib.sha256(f"{beside} {self._files[path]}".encode("utf-8", "surrogateescape")).hexdigest()
+
+    def attempts(self, depth: Depth = "everything") -> tuple[Attempt, ...]:
+        """The newest attempt of every submission of this run that has been graded, now or before, by today's rules."""
+        ours = self.graded | self.unchanged
+        kept = self.store.latest(self.assignment.id, depth=depth)
+        return tuple(self.keys.judge.judged(each) for each in kept if each.result.submission in ours)
+
+    @cached_property
+    def info(self) -> AssignmentInfo:
+        """What results carry of the assignment, with the digest of its images at the default size."""
+        info = self.assignment.info
+        return info.model_copy(update={"data": info.data.model_copy(update={"digest": self.digests["test"]})})
+
+    @cached_property
+    def digests(self) -> Mapping[str, str]:
+        """Data set -> digest; images whose files have not changed since are not decoded for it."""
+        return {name: self._digest(name) for name in self.assignment.rules.data}
+
+    def _digest(self, name: str) -> str:
+        key = f"data {self.images.signature(name)[:40]}"
+        known = self.store.remembered(key)
+        if known is None:
+            known = self.images.digest(name)
+            self.store.remember(key, known)
+        return known
+
+    @cached_property
+    def keys(self) -> Keys:
+        """What decides the outcomes of this run."""
+        return Keys(
+            self.assignment,
+            judge_of(self.assignment),
+            {name: self.plugins.evaluator_version(name) for name in self.assignment.options},
+            self.environment.harness,
+            self.environment.sandbox,
+            {**self.digests, "teacher": _teacher(self.assignment)},
+        )
 
     def on_progress(self, progress: Progress) -> None:
         """Pass it on."""
@@ -74,6 +157,13 @@ class Run(GradingEvents):
         """Keep them until the result comes."""
         self._weights[submission] = weights
 
+    def on_parts(self, submission: str, parts: Mapping[str, Measured]) -> None:
+        """Keep them until the result comes."""
+        self._parts[submission] = parts
+        with self._counting:
+            for name, part in parts.items():
+                (self.measured if part.at >= self.began else self.reused)[name] += 1
+
     def skip(self, submission: str, digest: str) -> bool:
         """Whether the store has a result of these very files, under these rules and on these images."""
         if self._graded_before.get(submission) != digest:
@@ -81,14 +171,55 @@ class Run(GradingEvents):
         self.unchanged.add(submission)
         return True
 
-    def _results(self) -> Generator[Result]:
+    def _keep(self, result: Result, hand_in: HandIn) -> None:
+        self.store.add(
+            self.info,
+            self.environment,
+            result,
+            self._weights.pop(result.submission, None),
+            Basis(
+                parts_to_json(self._parts.pop(result.submission, {})),
+                self._conditions(result),
+                self.signature(hand_in),
+            ),
+        )
+
+    def _conditions(self, result: Result) -> str | None:
+        """Under which it would come out the same; None where it might not."""
+        match result.status:
+            case "harness_error":
+                return None
+            case "graded":
+                return self.keys.conditions("graded")
+            case _:
+                return self.keys.conditions("measuring" if result.network is not None else "opening")
+
+    def _results(self, submissions: Sequence[HandIn], *, fresh: bool) -> Generator[Result]:
+        # Here, because a class that has not changed needs neither torch nor a sandbox.
+        from harness.grading import grader
+        from harness.grading.memory import StoreMemory
+
         yield from grader.grade_all(
             self.assignment,
-            self.submissions,
+            submissions,
             plugins=self.plugins,
             sandbox=self.sandbox,
             jobs=self.jobs,
             events=self,
             data=self.images,
             image_seed=self.store.secret("image order"),
+            memory=StoreMemory(self.store, self.assignment.rules.limits.kept_bytes, fresh=fresh),
+            keys=self.keys,
         )
+
+
+def _teacher(assignment: Assignment) -> str:
+    """A digest of the assignment's own network; empty where it has none."""
+    rules = assignment.rules.teacher
+    if rules is None:
+        return ""
+    digest = hashlib.sha256(rules.model_dump_json(exclude={"path"}).encode())
+    for name in (rules.source, rules.weights):
+        file = assignment.source.parent / rules.path / name
+        digest.update(file.read_bytes() if file.is_file() else b"")
+    return digest.hexdigest()

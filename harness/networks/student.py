@@ -19,6 +19,7 @@ from harness.graph.tensors import bound, perhaps_constructed, reproduced
 from harness.networks.checkpoint import CheckpointNetwork, facts_of
 from harness.networks.choosing import built_and_fitted
 from harness.networks.graded import GradedNetwork
+from harness.networks.intake import Intake, Said
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
 from harness.networks.replayed import Measuring
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights
@@ -157,12 +158,24 @@ class SandboxedStudent(GradedNetwork):
             self.traced = replace(
                 self.traced, constructed=self._constructed(self.traced), literal_bytes=self._workers.literal_bytes
             )
-        elif self.rules.submission.unverified == "refuse":
-            raise SubmissionError(
-                "rejected",
-                f"the network cannot be verified: {self.verification.reason}",
-                "write forward with plain tensor operators, without decisions that depend on values",
-            )
+
+    def intake(self) -> Intake:
+        """What is kept of it once it has been opened: of a verified network all that measuring it takes."""
+        traced = self.traced
+        said = Said(
+            facts=self.facts,
+            verification=self.verification,
+            graph=traced.text if traced else None,
+            macs=traced.macs if traced else 0,
+            packed=traced.packed if traced else {},
+            constructed=tuple(sorted(traced.constructed)) if traced else (),
+            literal_bytes=traced.literal_bytes if traced else 0,
+            notes=tuple(self.notes),
+            printed=self.printed,
+        )
+        if traced is None:
+            return Intake(said, {}, {}, {}, {}, complete=False)
+        return Intake(said, self.weights, self.decoded, self.masks, traced.constants)
 
     @contextmanager
     def again(self) -> Iterator[SandboxedStudent]:

@@ -10,6 +10,7 @@ from typing import Literal
 from harness.values.measures import ACCURACY, Check, Metric
 from harness.values.results import PointLine
 from harness.values.rules import AssignmentFile, PointRule
+from harness.vocabulary import Status
 
 
 def points(rules: AssignmentFile, checks: Mapping[str, Check], metrics: Mapping[str, Metric]) -> tuple[PointLine, ...]:
@@ -34,6 +35,11 @@ def closed_gates(rules: AssignmentFile, checks: Iterable[Check]) -> list[str]:
 def max_score(rules: AssignmentFile) -> float:
     """What can be graded automatically; points by rank and manual points come on top."""
     return float(sum(rule.points for rule in rules.rubric.points))
+
+
+def not_graded(status: Status) -> str:
+    """Why there are no points."""
+    return f"not graded: {status.replace('_', ' ')}"
 
 
 def nothing(rules: AssignmentFile, reason: str) -> tuple[PointLine, ...]:

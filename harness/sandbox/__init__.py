@@ -86,9 +86,7 @@ def _strongest() -> Sandbox:
 @cache
 def _tested(name: WallName) -> Sandbox:
     sandbox = _sandbox(name)
-    if name == "none" or remembered.holds(sandbox.wall):
-        sandbox.warm()
-    else:
+    if name != "none" and not remembered.holds(sandbox.wall):
         _test(sandbox)
     return sandbox
 

@@ -29,10 +29,10 @@ HIDDEN = "harness_fixtures"
 
 
 def visible_paths() -> list[Path]:
-    """Existing paths, none inside another, that a worker needs to import torch and the harness."""
+    """Existing paths, none inside another, that a worker needs to import torch and the harness; always in one order."""
     wanted = [Path(each) for each in _SYSTEM]
     wanted += _python() + _packages()
-    existing = sorted({_absolute(path) for path in wanted if path.exists()}, key=lambda path: len(path.parts))
+    existing = sorted({_absolute(path) for path in wanted if path.exists()}, key=lambda path: (len(path.parts), path))
     kept: list[Path] = []
     for path in existing:
         if not any(path.is_relative_to(parent) for parent in kept):

@@ -7,7 +7,7 @@ to be read every time. An SQLite file is the default; PostgreSQL takes the same 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal
@@ -19,11 +19,16 @@ from harness.errors import UsageError
 from harness.store.database import changing_tables, engine_of, explained, is_missing_file
 from harness.store.tables import (
     STORE_VERSION,
+    Basis,
     attempt_of,
     attempts,
     bring_up_to_date,
+    evaluation_of,
+    evaluation_row,
+    evaluations,
     events,
     found_version,
+    intakes,
     kept_weights,
     metadata,
     overrides,
@@ -31,6 +36,7 @@ from harness.store.tables import (
     tables,
 )
 from harness.values.decisions import Event, Override
+from harness.values.evaluation import Evaluation
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
 from harness.vocabulary import DEFAULT_STORE
 
@@ -74,18 +80,24 @@ class Store:
         self._engine.dispose()
 
     def add(
-        self, assignment: AssignmentInfo, environment: Environment, result: Result, weights: bytes | None = None
+        self,
+        assignment: AssignmentInfo,
+        environment: Environment,
+        result: Result,
+        weights: bytes | None = None,
+        basis: Basis | None = None,
     ) -> None:
         """Keep one attempt; on return it has reached the disk.
 
         Args:
             weights: as `harness.store.weights.packed` makes them; they replace those of earlier attempts.
+            basis: without it, the attempt cannot be judged by other rules.
 
         Raises:
             UsageError: the database cannot be written.
         """
         with explained(self.url), self._engine.begin() as connection:
-            row = row_of(assignment, environment, result)
+            row = row_of(assignment, environment, result, basis)
             added = connection.execute(attempts.insert().values(row)).inserted_primary_key
             if weights is not None and added is not None:
                 _replace_weights(connection, assignment.id, result.submission, added[0], weights)
@@ -162,27 +174,55 @@ class Store:
         with explained(self.url), self._engine.connect() as connection:
             return tuple(Event.model_validate_json(row.event) for row in connection.execute(query))
 
-    def graded(self, assignment: AssignmentInfo, environment: Environment) -> dict[str, str]:
-        """Submission id -> files digest of those that need no new grading.
-
-        Their newest attempt was made by the same version of the harness under the same assignment, images and sandbox,
-        and did not end in our own error.
-        """
+    def graded(self, assignment_id: str, conditions: Collection[str]) -> dict[str, tuple[str, str | None]]:
+        """Submission id -> digest and signature of the files of its newest attempt, if made under these conditions."""
         columns = attempts.c
-        unchanged = (
-            _is_latest(assignment.id)
-            & (columns.assignment_digest == assignment.digest)
-            & (columns.sandbox == environment.sandbox)
-            & (columns.status != "harness_error")
-            & columns.submission_digest.is_not(None)
-        )
-        wanted = (columns.submission, columns.submission_digest, columns.assignment, columns.environment)
-        return {
-            row.submission: row.submission_digest
-            for row in self._rows(sa.select(*wanted).where(unchanged))
-            if AssignmentInfo.model_validate_json(row.assignment).data.digest == assignment.data.digest
-            and Environment.model_validate_json(row.environment).harness == environment.harness
-        }
+        unchanged = _is_latest(assignment_id) & columns.conditions.in_(conditions)
+        unchanged &= columns.submission_digest.is_not(None)
+        wanted = sa.select(columns.submission, columns.submission_digest, columns.signature).where(unchanged)
+        return {row.submission: (row.submission_digest, row.signature) for row in self._rows(wanted)}
+
+    def remembered(self, key: str) -> str | None:
+        """A short text that was remembered under a key."""
+        with explained(self.url):
+            return self._fact(key)
+
+    def remember(self, key: str, value: str) -> None:
+        """Remember a short text under a key of at most 50 characters, in place of another."""
+        with explained(self.url), self._engine.begin() as connection:
+            connection.execute(metadata.delete().where(metadata.c.key == key))
+            connection.execute(metadata.insert().values(key=key, value=value))
+
+    def keep_evaluation(self, key: str, at: datetime, evaluation: Evaluation) -> None:
+        """Keep what an evaluator found, in place of what was kept under the same key.
+
+        Raises:
+            UsageError: the database cannot be written.
+        """
+        with explained(self.url), self._engine.begin() as connection:
+            _replace(connection, evaluations, evaluation_row(key, at, evaluation))
+
+    def evaluations(self, keys: Collection[str]) -> dict[str, tuple[datetime, Evaluation]]:
+        """Key -> when it was found and what, of those that are kept."""
+        query = sa.select(evaluations).where(evaluations.c.key.in_(keys))
+        with explained(self.url), self._engine.connect() as connection:
+            return {row.key: evaluation_of(row) for row in connection.execute(query)}
+
+    def keep_intake(self, key: str, said: str, tensors: bytes | None) -> None:
+        """Keep what running a hand-in's code has given, in place of what was kept under the same key.
+
+        Raises:
+            UsageError: the database cannot be written.
+        """
+        with explained(self.url), self._engine.begin() as connection:
+            _replace(connection, intakes, {"key": key, "said": said, "tensors": tensors})
+
+    def intake(self, key: str) -> tuple[str, bytes | None] | None:
+        """What `keep_intake` was given."""
+        query = sa.select(intakes.c.said, intakes.c.tensors).where(intakes.c.key == key)
+        with explained(self.url), self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else (row.said, row.tensors)
 
     def secret(self, name: str) -> str:
         """A random text that belongs to this store: the same whenever it is asked for, and known to nobody else."""
@@ -204,6 +244,11 @@ class Store:
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with explained(self.url), self._engine.connect() as connection:
             return connection.execute(query.order_by(attempts.c.number)).all()
+
+
+def _replace(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None:
+    connection.execute(table.delete().where(table.c.key == row["key"]))
+    connection.execute(table.insert().values(row))
 
 
 def _select(depth: Depth) -> sa.Select[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
@@ -13,10 +14,10 @@ import sqlalchemy as sa
 import zstandard
 
 from harness.errors import UsageError
-from harness.values.evaluation import Correct
+from harness.values.evaluation import Correct, Evaluation
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result, compact
 
-STORE_VERSION = 2
+STORE_VERSION = 3
 # What only reports show of a result, and most of its size.
 _DETAILS = ("curves", "confusion", "layers", "notes", "printed")
 _BARE = {"submission": "", "status": "graded", "reason": None, "digest": None, "score": 0, "max_score": 0, "seconds": 0}
@@ -48,6 +49,10 @@ attempts = sa.Table(
     sa.Column("predictions", sa.LargeBinary),
     sa.Column("correct_public", sa.LargeBinary),
     sa.Column("correct_private", sa.LargeBinary),
+    # What the result was made from, so that other rules judge it without measuring. Since version 3.
+    sa.Column("parts", sa.Text),
+    sa.Column("conditions", sa.String(100)),
+    sa.Column("signature", sa.String(100)),
     sa.Index("harness_attempts_by_submission", "assignment_id", "submission", "number"),
     sqlite_autoincrement=True,  # a number is never used twice, not even after rows were deleted by hand
 )
@@ -58,6 +63,27 @@ kept_weights = sa.Table(
     tables,
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+# What one evaluator found, under a digest of all that decides it (`harness.grading.keys`).
+evaluations = sa.Table(
+    "harness_evaluations",
+    tables,
+    sa.Column("key", sa.String(100), primary_key=True),
+    sa.Column("at", sa.String(40), nullable=False),
+    sa.Column("evaluation", sa.Text, nullable=False),
+    sa.Column("predictions", sa.LargeBinary),
+    sa.Column("correct_public", sa.LargeBinary),
+    sa.Column("correct_private", sa.LargeBinary),
+)
+
+# What running a hand-in's code once has given: its network as plain data (`harness.networks.intake`).
+intakes = sa.Table(
+    "harness_intakes",
+    tables,
+    sa.Column("key", sa.String(100), primary_key=True),
+    sa.Column("said", sa.Text, nullable=False),
+    sa.Column("tensors", sa.LargeBinary),
 )
 
 overrides = sa.Table(
@@ -77,6 +103,21 @@ events = sa.Table(
     sa.Column("event", sa.Text, nullable=False),
     sqlite_autoincrement=True,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an attempt rests on.
+
+    Attributes:
+        parts: what each evaluator contributed, as `harness.values.measured.parts_to_json` writes it.
+        conditions: under which grading the same files again would find the same; None where it might not.
+        signature: of the hand-in's files (`harness.file_signatures`), where it is known.
+    """
+
+    parts: str
+    conditions: str | None
+    signature: str | None = None
 
 
 def found_version(connection: sa.Connection, shown: str, *, create: bool) -> int:
@@ -110,7 +151,7 @@ def bring_up_to_date(connection: sa.Connection) -> None:
     connection.execute(metadata.update().where(metadata.c.key == "version").values(value=str(STORE_VERSION)))
 
 
-def row_of(assignment: AssignmentInfo, environment: Environment, result: Result) -> dict[str, Any]:
+def row_of(assignment: AssignmentInfo, environment: Environment, result: Result, basis: Basis | None) -> dict[str, Any]:
     """The columns of one attempt made now."""
     correct = result.correct
     document = result.to_document()
@@ -130,7 +171,32 @@ def row_of(assignment: AssignmentInfo, environment: Environment, result: Result)
         "predictions": _packed(result.predictions),
         "correct_public": correct.public if correct else None,
         "correct_private": correct.private if correct else None,
+        "parts": basis.parts if basis else None,
+        "conditions": basis.conditions if basis else None,
+        "signature": basis.signature if basis else None,
     }
+
+
+def evaluation_row(key: str, at: datetime, evaluation: Evaluation) -> dict[str, Any]:
+    """The columns of what one evaluator found."""
+    correct = evaluation.correct
+    return {
+        "key": key,
+        "at": at.isoformat(timespec="microseconds"),
+        "evaluation": evaluation.model_dump_json(exclude={"predictions", "correct"}),
+        "predictions": _packed(evaluation.predictions),
+        "correct_public": correct.public if correct else None,
+        "correct_private": correct.private if correct else None,
+    }
+
+
+def evaluation_of(row: sa.Row[Any]) -> tuple[datetime, Evaluation]:
+    """When it was found, and what."""
+    found = Evaluation.model_validate_json(row.evaluation)
+    kept: dict[str, Any] = {"predictions": _unpacked(row.predictions)}
+    if row.correct_public is not None:
+        kept["correct"] = Correct(public=row.correct_public, private=row.correct_private)
+    return datetime.fromisoformat(row.at), found.model_copy(update=kept)
 
 
 def attempt_of(row: sa.Row[Any]) -> Attempt:
@@ -142,7 +208,7 @@ def attempt_of(row: sa.Row[Any]) -> Attempt:
         found = Result.model_validate({**_BARE, **json.loads(details)})
         kept |= {name: getattr(found, name) for name in _DETAILS}
     if (packed := getattr(row, "predictions", None)) is not None:
-        kept["predictions"] = tuple(np.frombuffer(zstandard.decompress(packed), dtype="<u4").tolist())
+        kept["predictions"] = _unpacked(packed)
     if row.correct_public is not None:
         kept["correct"] = Correct(public=row.correct_public, private=row.correct_private)
     return Attempt(
@@ -151,6 +217,7 @@ def attempt_of(row: sa.Row[Any]) -> Attempt:
         assignment=_assignment_info(row.assignment),
         environment=_environment(row.environment),
         result=result.model_copy(update=kept),
+        parts=row.parts or "",
     )
 
 
@@ -167,3 +234,7 @@ def _environment(text: str) -> Environment:
 
 def _packed(classes: Sequence[int] | None) -> bytes | None:
     return None if classes is None else zstandard.compress(np.array(classes, dtype="<u4").tobytes())
+
+
+def _unpacked(packed: bytes | None) -> tuple[int, ...] | None:
+    return None if packed is None else tuple(np.frombuffer(zstandard.decompress(packed), dtype="<u4").tolist())

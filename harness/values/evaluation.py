@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from pydantic import (
-    ConfigDict,
-    Field,
-)
+from pydantic import ConfigDict, Field, JsonValue
 
 from harness.values.base import Value
 from harness.values.curves import Curve, Table
@@ -44,6 +42,8 @@ class Evaluation(Value):
 
     metrics: Mapping[str, Metric] = Field(default_factory=dict)
     """By name. One that could not be measured is absent."""
+    evidence: Mapping[str, JsonValue] = Field(default_factory=dict)
+    """What the evaluator's `judge` goes by beside the metrics. It is kept, and shown to nobody."""
     checks: tuple[Check, ...] = ()
     """Requirements and their verdicts."""
     curves: tuple[Curve, ...] = ()
@@ -59,8 +59,13 @@ class Evaluation(Value):
     confusion: tuple[tuple[int, ...], ...] | None = None
     """Public images by true class (row) and predicted class (column); None with more than 100 classes."""
 
+    @property
+    def shown(self) -> dict[str, Any]:
+        """What results carry of it; notes stand among others there."""
+        return {name: value for name, value in self if name not in {"evidence", "notes"}}
+
     def joined(self, later: Evaluation) -> Evaluation:
-        """Both together; of what there is only once, the later one's, if it has any."""
+        """Both together; of what there is only once, the later one's, if it has any. Evidence stays with each."""
         once = ("predictions", "correct", "confusion")
         told = {name: value for name in once if (value := getattr(later, name)) is not None}
         together = {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import FiniteFloat
 
@@ -11,6 +11,9 @@ from harness.values.base import Audience, Value
 from harness.values.board import Overridden
 from harness.values.measures import Metric
 from harness.values.results import AssignmentInfo, Environment, PointLine, Report, Result
+
+_SLACK_SECONDS = 1
+"""Between the end of grading and its time in the store."""
 
 
 class MetricLine(Value):
@@ -79,7 +82,15 @@ class ReportView(Value):
             ("sandbox", used.sandbox),
             ("device", f"{used.device}, {used.threads} {'thread' if used.threads == 1 else 'threads'}"),
             ("time", f"{self.result.seconds:.1f} s"),
+            *((("measured before", before),) if (before := self.measured_before) else ()),
         )
+
+    @property
+    def measured_before(self) -> str:
+        """What was found by an earlier attempt and still held, and when: 'accuracy (2026-01-31 12:00 UTC)'."""
+        began = self.graded_at - timedelta(seconds=self.result.seconds + _SLACK_SECONDS)
+        kept = {name: at for name, at in self.result.measured_at.items() if at < began}
+        return ", ".join(f"{name.replace('_', ' ')} ({at:%Y-%m-%d %H:%M} UTC)" for name, at in kept.items())
 
     def to_json(self) -> str:
         """The document that `grade --json` writes, with this one result and the points that the board gives it."""

@@ -121,6 +121,8 @@ class Result(Value):
     """What the submission's code printed, capped; for the instructor only."""
     seconds: float = Field(ge=0)
     """Wall-clock time it took to grade."""
+    measured_at: Mapping[str, datetime] = Field(default_factory=dict)
+    """When each evaluator measured it: what was measured before, and still holds, is not measured again."""
 
     def to_json(self) -> str:
         """One compact JSON object, as it stands in `Report.to_json`."""
@@ -170,6 +172,11 @@ class Attempt(Value):
     """What the result depends on beside its inputs."""
     result: Result
     """What came of it."""
+    parts: str = ""
+    """What each evaluator contributed, as `harness.values.measured.parts_from_json` reads it; empty in stores that an
+    older harness wrote."""
+    to_measure: tuple[str, ...] = ()
+    """The assignment's evaluators for which nothing is kept that holds under its present rules."""
 
 
 def compact(document: dict[str, Any]) -> str:

@@ -101,6 +101,8 @@ class Limits(Value):
     """The hand-in, unpacked."""
     tensor_bytes: PositiveInt = 256 * 2**20
     """All tensors of the weights file, decoded."""
+    kept_bytes: PositiveInt = 64 * 2**20
+    """A network's tensors that the store keeps, so that it is measured later without running the hand-in again."""
 
 
 class TeacherRules(Value):

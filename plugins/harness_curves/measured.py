@@ -22,6 +22,7 @@ from harness.api import (
     Evaluator,
     Options,
     PositiveInt,
+    Reads,
     Series,
     Student,
     SubmissionError,
@@ -53,6 +54,7 @@ class MeasuredCurve:
     Options = MeasuredOptions
     metrics = ()
     checks = (CheckSpec(_NAME),)
+    reads: frozenset[Reads] = frozenset({"network", "images", "hand_in"})
 
     def evaluate(self, student: Student, context: Context[MeasuredOptions]) -> Evaluation:
         ruler = Ruler.of(student, context, context.options.images)

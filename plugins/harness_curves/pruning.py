@@ -26,6 +26,7 @@ from harness.api import (
     Images,
     Options,
     PositiveInt,
+    Reads,
     Series,
     Student,
     SubmissionError,
@@ -111,6 +112,7 @@ class PruningCurve:
     Options = PruningOptions
     metrics = SUMMARIES
     checks = (CheckSpec(_NAME),)
+    reads: frozenset[Reads] = frozenset({"network", "images", "hand_in"})
 
     def evaluate(self, student: Student, context: Context[PruningOptions]) -> Evaluation:
         options = context.options

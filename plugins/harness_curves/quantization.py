@@ -22,6 +22,7 @@ from harness.api import (
     Evaluator,
     Options,
     PositiveInt,
+    Reads,
     Series,
     Student,
     SubmissionError,
@@ -78,6 +79,7 @@ class QuantizationCurve:
     Options = QuantizationOptions
     metrics = ()
     checks = (CheckSpec(_NAME),)
+    reads: frozenset[Reads] = frozenset({"network", "images"})
 
     def evaluate(self, student: Student, context: Context[QuantizationOptions]) -> Evaluation:
         options = context.options

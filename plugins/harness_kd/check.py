@@ -18,6 +18,7 @@ from harness.api import (
     Evaluation,
     Evaluator,
     Options,
+    Reads,
     Student,
     SubmissionError,
     hookimpl,
@@ -63,6 +64,7 @@ class KDLoss:
     Options = KDLossOptions
     metrics = ()
     checks = (CheckSpec(NAME, about="weights"),)
+    reads: frozenset[Reads] = frozenset({"hand_in"})
 
     def evaluate(self, student: Student, context: Context[KDLossOptions]) -> Evaluation:
         """One check, `kd_loss`; none when there is no function and none is required."""

@@ -14,6 +14,8 @@ from harness.api import (
     MetricSpec,
     Options,
     PositiveInt,
+    Reads,
+    Requirements,
     Student,
     hookimpl,
 )
@@ -55,6 +57,8 @@ class ModelSize:
     Options = SizeOptions
     metrics = (*SIZES.values(), MICRONET)
     checks = (LIMIT,)
+    reads: frozenset[Reads] = frozenset({"network", "hand_in"})
+    judged_by = frozenset({"limit_bytes", "measure"})
 
     def limits(self, options: SizeOptions) -> Mapping[str, float]:
         return {} if options.limit_bytes is None else {SIZES[options.measure].name: options.limit_bytes}
@@ -71,18 +75,23 @@ class ModelSize:
         if options.micronet_reference is not None:
             share = micronet_parameters(student) / options.micronet_reference
             metrics[MICRONET.name] = MICRONET.of(share)
+        elements = sum(each.numel() for each in handed_in(student).values())
+        return Evaluation(metrics=metrics, evidence={"elements": elements})
+
+    def judge(self, found: Evaluation, required: Requirements[SizeOptions]) -> tuple[Check, ...]:
+        options = required.options
         if options.limit_bytes is None:
-            return Evaluation(metrics=metrics)
-        return Evaluation(metrics=metrics, checks=(_check(sizes[options.measure], options, student),))
+            return ()
+        size = int(found.metrics[SIZES[options.measure].name].value)
+        elements = found.evidence["elements"]
+        assert isinstance(elements, int)
+        return (_check(size, options.limit_bytes, options, elements),)
 
 
-def _check(size: int, options: SizeOptions, student: Student) -> Check:
-    limit = options.limit_bytes
-    assert limit is not None
+def _check(size: int, limit: int, options: SizeOptions, elements: int) -> Check:
     measured = "" if options.measure == "stored" else f" ({SIZES[options.measure].name})"
     if size <= limit:
         return Check.passed(LIMIT.name, f"{size:,} of at most {limit:,} bytes{measured}")
-    elements = sum(each.numel() for each in handed_in(student).values())
     bits = next((bits for bits in (16, 8) if elements * bits / 8 < limit), None)
     if bits is None:
         hint = f"{elements:,} numbers do not fit even at 8 bits each: the network must become smaller"

@@ -9,7 +9,6 @@ grader's own.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from typing import Literal
 
 from harness.api import (
@@ -21,8 +20,11 @@ from harness.api import (
     MetricSpec,
     Options,
     PositiveInt,
+    Reads,
+    Requirements,
     Student,
     TracedNetwork,
+    Value,
     hookimpl,
 )
 from harness.api.graphs import GraphCounts
@@ -49,8 +51,7 @@ class LimitOptions(Options):
     """The count that is judged."""
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(Value):
     """The three counts and what is known about their difference."""
 
     torchinfo: int | None
@@ -69,6 +70,10 @@ class Counts:
     """Numbers that do not count, and may have been learned if there is a doubt."""
     statistics: int = 0
     """Running statistics of a verified network."""
+    strays: int = 0
+    """Of these, such as are far from what the images give."""
+    largest: tuple[str, ...] = ()
+    """The largest tensors, with shapes and sizes."""
 
     @property
     def trustworthy(self) -> bool:
@@ -82,27 +87,35 @@ class ParameterLimit:
     Options = LimitOptions
     metrics = (PARAMETERS, *KINDS)
     checks = (LIMIT,)
+    reads: frozenset[Reads] = frozenset({"network", "hand_in", "images"})
+    judged_by = frozenset({"limit"})
 
     def limits(self, options: LimitOptions) -> Mapping[str, float]:
         return {} if options.limit is None else {PARAMETERS.name: options.limit}
 
     def evaluate(self, student: Student, context: Context[LimitOptions]) -> Evaluation:
-        options = context.options
         counts = count(student)
-        judged = _judged(counts, options.count)
+        if student.traced is not None and counts.statistics > FEW:
+            far = strays(student, student.traced, context.examples.images)
+            counts = counts.model_copy(update={"strays": far})
+        judged = _judged(counts, context.options.count)
         kinds = (counts.torchinfo, counts.stored, counts.nonzero)
         counted = zip(self.metrics, (judged, *kinds), strict=True)
         metrics = {spec.name: spec.of(value) for spec, value in counted if value is not None}
-        if options.limit is None:
-            return Evaluation(metrics=metrics)
-        if counts.doubt is None and student.traced is not None and judged <= options.limit < judged + counts.statistics:
-            counts = _without_strays(counts, student, student.traced, context)
-        return Evaluation(metrics=metrics, checks=(_check(counts, judged, options, student),))
+        return Evaluation(metrics=metrics, evidence=counts.model_dump(mode="json"))
+
+    def judge(self, found: Evaluation, required: Requirements[LimitOptions]) -> tuple[Check, ...]:
+        limit, which = required.options.limit, required.options.count
+        if limit is None:
+            return ()
+        counts = _with_strays_doubted(Counts.model_validate(found.evidence))
+        return (_check(counts, _judged(counts, which), limit, which),)
 
 
 def count(student: Student) -> Counts:
     """Count three ways and look for what explains a difference."""
-    return _by_file(student) if student.traced is None else _by_graph(student, student.traced)
+    counts = _by_file(student) if student.traced is None else _by_graph(student, student.traced)
+    return counts.model_copy(update={"largest": _largest(student)})
 
 
 def _by_graph(student: Student, traced: TracedNetwork) -> Counts:
@@ -121,16 +134,25 @@ def _by_graph(student: Student, traced: TracedNetwork) -> Counts:
     if hidden:
         where = f"{hidden:,} learned numbers lie in buffers and constants"
         suspicious = (f"{where}, which torchinfo does not see ({_named(found.hidden)})",)
-    return Counts(reported, corrected, found.stored, found.nonzero, benign, suspicious, doubt, made, found.statistics)
+    return Counts(
+        torchinfo=reported,
+        corrected=corrected,
+        stored=found.stored,
+        nonzero=found.nonzero,
+        benign=benign,
+        suspicious=suspicious,
+        doubt=doubt,
+        made=made,
+        statistics=found.statistics,
+    )
 
 
-def _without_strays(counts: Counts, student: Student, traced: TracedNetwork, context: Context[LimitOptions]) -> Counts:
-    """With a doubt where running statistics that decide about the limit are far from what the images give."""
-    far = strays(student, traced, context.examples.images)
-    if far <= FEW:
+def _with_strays_doubted(counts: Counts) -> Counts:
+    """With a doubt where many running statistics are far from what the images give, unless there is another."""
+    if counts.doubt is not None or counts.strays <= FEW:
         return counts
-    doubt = f"{far:,} more are called running statistics and are far from those of the images"
-    return replace(counts, doubt=doubt, made=far)
+    doubt = f"{counts.strays:,} more are called running statistics and are far from those of the images"
+    return counts.model_copy(update={"doubt": doubt, "made": counts.strays})
 
 
 def _errors_of_torchinfo(student: Student, found: GraphCounts, corrected: int) -> tuple[str, ...]:
@@ -156,14 +178,16 @@ def _by_file(student: Student) -> Counts:
     facts = student.facts
     stored = stored_elements(student.decoded, facts.aliases)
     nonzero = nonzero_elements(student.decoded, facts.aliases)
-    if facts.torchinfo is None:
+    told = facts.torchinfo
+    counts = Counts(torchinfo=told, corrected=told, stored=stored, nonzero=nonzero)
+    if told is None:
         reason = f"torchinfo could not describe the network ({facts.torchinfo_error})"
-        return Counts(None, None, stored, nonzero, suspicious=(reason,))
-    if facts.torchinfo == stored:
-        return Counts(stored, stored, stored, nonzero)
-    benign = _benign_causes(student, facts.torchinfo - stored)
-    suspicious = () if benign else _suspicious_causes(student, facts.torchinfo, stored)
-    return Counts(facts.torchinfo, facts.torchinfo, stored, nonzero, benign, suspicious)
+        return counts.model_copy(update={"suspicious": (reason,)})
+    if told == stored:
+        return counts
+    benign = _benign_causes(student, told - stored)
+    suspicious = () if benign else _suspicious_causes(student, told, stored)
+    return counts.model_copy(update={"benign": benign, "suspicious": suspicious})
 
 
 def _benign_causes(student: Student, difference: int) -> tuple[str, ...]:
@@ -210,12 +234,10 @@ def _judged(counts: Counts, which: str) -> int:
             return counts.stored
 
 
-def _check(counts: Counts, judged: int, options: LimitOptions, student: Student) -> Check:
-    limit = options.limit
-    assert limit is not None
+def _check(counts: Counts, judged: int, limit: int, which: str) -> Check:
     name = LIMIT.name
     explained = _explanation(counts)
-    if options.count == "torchinfo" and _disputed(counts, limit):
+    if which == "torchinfo" and _disputed(counts, limit):
         return Check.could_not_check(
             name,
             f"{counts.corrected:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of "
@@ -230,7 +252,7 @@ def _check(counts: Counts, judged: int, options: LimitOptions, student: Student)
         )
     if judged > limit:
         reason = f"{judged:,} parameters, over the limit of {limit:,}{explained}"
-        return Check.failed(name, reason, _largest(student, judged - limit))
+        return Check.failed(name, reason, _where(counts, judged - limit))
     return Check.passed(name, f"{judged:,} of at most {limit:,} parameters{explained}")
 
 
@@ -248,11 +270,15 @@ def _explanation(counts: Counts) -> str:
     return f" (torchinfo reports {told}, stored are {counts.stored:,}: {causes})"
 
 
-def _largest(student: Student, excess: int) -> str:
-    """Where the parameters are: the first place to shrink."""
+def _largest(student: Student) -> tuple[str, ...]:
+    """Where the parameters are."""
     biggest = sorted(student.decoded.items(), key=lambda item: -item[1].numel())[:3]
-    listed = ", ".join(f"{name} {list(each.shape)} {each.numel():,}" for name, each in biggest)
-    return f"{excess:,} too many; the largest tensors are {listed}"
+    return tuple(f"{name} {list(each.shape)} {each.numel():,}" for name, each in biggest)
+
+
+def _where(counts: Counts, excess: int) -> str:
+    """The first place to shrink."""
+    return f"{excess:,} too many; the largest tensors are {', '.join(counts.largest)}"
 
 
 @hookimpl

@@ -68,7 +68,7 @@ def test_the_second_run_grades_only_what_changed(harness: Harness, fake: FakeGra
     assert "1 unchanged" in run.stderr
     assert len(json.loads(run.stdout)["results"]) == 3
     fake.graded.clear()
-    harness("grade", HW, "class", "--regrade")
+    harness("grade", HW, "class", "--fresh")
     assert len(fake.graded) == 3
 
 

@@ -100,7 +100,7 @@ def test_the_report_tells_everything_once(graded: Harness) -> None:
         "baseline",
     ):
         assert expected in text
-    graded("grade", HW, "class", "--regrade")
+    graded("grade", HW, "class", "--fresh")
     assert "attempt 2" in graded("report", HW, "bob").stdout
 
 

@@ -82,7 +82,7 @@ def test_a_class_without_kept_weights_is_told_how(harness: Harness, fake: FakeGr
     assert harness("grade", HW, "class").exit_code == 0
     run = harness("similarity", HW)
     assert run.exit_code == 2
-    assert "add --regrade" in run.stderr
+    assert "add --fresh" in run.stderr
 
 
 def test_an_assignment_that_compares_nothing_is_told_how(graded: Harness) -> None:

@@ -52,7 +52,7 @@ def test_what_is_there_is_graded_and_what_arrives_later(harness: Harness, betwee
 
     between(arrives)
     assert events(watch(harness)) == [
-        "watching class, by the clocks of UTC; Ctrl-C ends it",
+        f"watching class for {HW}, by the clocks of UTC; Ctrl-C ends it",
         "grading 3: alice, bob, carol",
         "alice: graded, 3 / 5 points, 1.5 s",
         "site: 2 pages",  # for there was none

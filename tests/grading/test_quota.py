@@ -10,10 +10,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from cli_fakes import FakeDataSets, FakeGrading, install
+from cli_fakes import FakeDataSets, FakeGrading, FakeSandbox, install
 from result_fakes import ENVIRONMENT, INFO, assignment, attempt, result
 
 from harness.grading.quota import LimitedRun, next_day, used_on
+from harness.plugins import Plugins
 from harness.store.store import Store
 from harness.submission.hand_in import HandIn
 from harness.values.results import Attempt
@@ -41,9 +42,9 @@ def run_of(store: Store, *names: str, per_day: int | None = 2, members: Any = No
     submission = {"entry_points": ["Net"], "input_sizes": [28], "attempts_per_day": per_day}
     rules = assignment(submission=submission, rubric=Rubric(late=LatePolicy(timezone="Pacific/Kiritimati")))
     images: Any = FakeDataSets(rules, "sha256:images")
-    nothing: Any = None
+    sandbox: Any = FakeSandbox("bwrap")
     hand_ins = [HandIn(name, Path(name)) for name in names]
-    return LimitedRun(rules, nothing, nothing, hand_ins, images, store, ENVIRONMENT, 1, members=members or {})
+    return LimitedRun(rules, Plugins.of(), sandbox, hand_ins, images, store, ENVIRONMENT, 1, members=members or {})
 
 
 def graded(run: LimitedRun) -> list[str]:

@@ -7,11 +7,12 @@ from contextlib import closing
 from typing import Any
 
 import pytest
-from cli_fakes import FakeDataSets, FakeGrading, install
+from cli_fakes import FakeDataSets, FakeGrading, FakeSandbox, install
 from result_fakes import ENVIRONMENT, assignment, result
 
 from harness.grading.events import GradingEvents, Progress
 from harness.grading.run import Run
+from harness.plugins import Plugins
 from harness.store.store import Store
 from harness.submission.hand_in import HandIn
 
@@ -33,8 +34,8 @@ def run_of(store: Store, tmp_path: Any) -> Run:
     rules = assignment()
     submissions = [HandIn(name, tmp_path / name) for name in ("alice", "bob", "carol")]
     images: Any = FakeDataSets(rules, "sha256:images")
-    nothing: Any = None
-    return Run(rules, nothing, nothing, submissions, images, store, ENVIRONMENT, jobs=1)
+    sandbox: Any = FakeSandbox("bwrap")
+    return Run(rules, Plugins.of(), sandbox, submissions, images, store, ENVIRONMENT, jobs=1)
 
 
 class Watching(GradingEvents):
@@ -54,13 +55,13 @@ def test_a_run_that_was_stopped_goes_on_where_it_was(fake: FakeGrading, store: S
     assert [each.result.submission for each in first.attempts()] == ["alice"]
     second = run_of(store, tmp_path)
     assert [each.submission for each in second.grade()] == ["bob", "carol"]
-    assert (second.fresh, second.unchanged) == ({"bob", "carol"}, {"alice"})
+    assert (second.graded, second.unchanged) == ({"bob", "carol"}, {"alice"})
     assert [each.result.submission for each in second.attempts()] == ["alice", "bob", "carol"]
 
 
 def test_everything_is_graded_again_when_asked(fake: FakeGrading, store: Store, tmp_path: Any) -> None:
     for _ in range(2):
-        assert len(list(run_of(store, tmp_path).grade(regrade=True))) == 3
+        assert len(list(run_of(store, tmp_path).grade(fresh=True))) == 3
     assert len(fake.graded) == 6
 
 

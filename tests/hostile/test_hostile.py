@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hostile_arena import ARENAS, Arena
+from hostile_arena import ARENAS, USERS, Arena
 from hostile_class import HONEST, HONEST_ACCURACY, Attack, attacks, chosen
 from hostile_gaps import KNOWN_GAPS
 
@@ -95,8 +95,9 @@ def test_the_grader_itself_ran_nothing_of_theirs(outcome):
     assert "BREACH" not in outcome["said"]
 
 
-def test_nobody_outlives_a_killed_grader(arena):
-    outcome = arena.run("kill")
+@pytest.mark.parametrize("place", [each for each in ARENAS if each[1] == USERS[0]], ids="-".join)
+def test_nobody_outlives_a_killed_grader(arenas, place):
+    outcome = arenas[place].run("kill")
     assert outcome["building"] == 2
     assert outcome["before"] >= 2  # there was somebody to survive
     assert outcome["survivors"] == []

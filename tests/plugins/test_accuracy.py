@@ -9,7 +9,7 @@ import torch
 from harness_accuracy import Accuracy, accuracy
 from hypothesis import given
 from hypothesis import strategies as st
-from student_fakes import FakeStudent, context, examples
+from student_fakes import FakeStudent, context, evaluated, examples
 
 Z = mpmath.sqrt(2) * mpmath.erfinv(mpmath.mpf("0.95"))
 TIERS = {"simple": 0.25, "medium": 0.5, "strong": 0.75, "boss": 1.0}
@@ -90,17 +90,18 @@ def test_ties_go_to_the_lowest_class():
 )
 def test_tiers_name_what_is_reached_and_what_is_next(right, verdict, words):
     predicted = [1] * right + [0] * (4 - right)
-    (check,) = Accuracy().evaluate(answering(predicted), context(examples=examples([1] * 4), baselines=TIERS)).checks
+    given = context(examples=examples([1] * 4))
+    (check,) = evaluated(Accuracy(), answering(predicted), given, baselines=TIERS).checks
     assert (check.name, check.verdict) == ("accuracy_baseline", verdict)
     assert check.reason.endswith(words)
 
 
 def test_just_below_a_baseline_is_noise_far_below_is_not():
     graded = examples([1] * 1000)
-    near = Accuracy().evaluate(answering([1] * 495 + [0] * 505), context(examples=graded, baselines={"simple": 0.5}))
+    near = evaluated(Accuracy(), answering([1] * 495 + [0] * 505), context(examples=graded), baselines={"simple": 0.5})
     assert "within the noise" in near.checks[0].hint
     assert f"{wilson(495, 1000)[1]:.4f}" in near.checks[0].hint
-    far = Accuracy().evaluate(answering([1] * 300 + [0] * 700), context(examples=graded, baselines={"simple": 0.5}))
+    far = evaluated(Accuracy(), answering([1] * 300 + [0] * 700), context(examples=graded), baselines={"simple": 0.5})
     assert "preprocessing" in far.checks[0].hint
 
 
@@ -128,8 +129,8 @@ def test_the_instructor_keeps_which_images_were_right_part_by_part():
 
 def test_the_baseline_of_split_data_goes_by_the_public_images():
     tiers = {"simple": 0.8}
-    graded = context(examples=examples([1, 1, 1, 1]), public=PUBLIC, split=True, baselines=tiers)
-    (check,) = Accuracy().evaluate(answering([1, 0, 1, 0]), graded).checks
+    graded = context(examples=examples([1, 1, 1, 1]), public=PUBLIC, split=True)
+    (check,) = evaluated(Accuracy(), answering([1, 0, 1, 0]), graded, baselines=tiers).checks
     assert (check.verdict, check.reason) == ("passed", "accuracy 1.0000 reaches simple (0.8000)")
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -145,3 +147,14 @@ def test_a_folder_that_cannot_be_made_is_no_failure(cache: Path) -> None:
     cache.write_text("in the way")
     remembered.keep(WALL)
     assert not remembered.holds(WALL)
+
+
+def test_a_record_is_found_again_by_every_process() -> None:
+    said = "from harness.sandbox import remembered, walls; print(remembered._record(walls.landlock_wall()))"
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", said], env={**os.environ, "PYTHONHASHSEED": seed}, check=True, capture_output=True
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(found) == 1

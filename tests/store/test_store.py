@@ -7,7 +7,7 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,11 @@ import sqlalchemy as sa
 from postgresql import Cluster
 from result_fakes import ENVIRONMENT, INFO, result
 
-from harness.api import Correct
+from harness.api import Correct, Evaluation, Metric
 from harness.errors import UsageError
 from harness.store.store import Store
+from harness.store.tables import Basis
 from harness.values.decisions import Event, Override
-from harness.values.results import DataInfo
 
 
 @pytest.fixture
@@ -92,22 +92,41 @@ def test_a_result_is_on_disk_as_soon_as_it_is_added(store: Store, url: str) -> N
 
 
 def test_resuming_skips_only_what_is_unchanged(store: Store) -> None:
-    store.add(INFO, ENVIRONMENT, result("same"))
-    store.add(INFO, ENVIRONMENT, result("timed out", status="timed_out", reason="slow"))
-    store.add(INFO, ENVIRONMENT, result("ours", status="harness_error", reason="bug"))
-    store.add(INFO, ENVIRONMENT, result("unreadable", status="rejected", reason="broken zip", digest=None))
-    store.add(INFO, ENVIRONMENT, result("reverted"))
-    newer = INFO.model_copy(update={"digest": "sha256:two"})
-    store.add(newer, ENVIRONMENT, result("reverted"))
-    redrawn = INFO.model_copy(update={"data": DataInfo(id="digits", digest="sha256:other", stand_in=False)})
-    store.add(redrawn, ENVIRONMENT, result("other images"))
-    store.add(INFO, ENVIRONMENT.model_copy(update={"harness": "0.0.9"}), result("other harness"))
-    unsafe = ENVIRONMENT.model_copy(update={"sandbox": "none"})
-    store.add(INFO, unsafe, result("unsandboxed"))
-    assert store.graded(INFO, ENVIRONMENT) == {"same": "sha256:same", "timed out": "sha256:timed out"}
-    assert store.graded(redrawn, ENVIRONMENT) == {"other images": "sha256:other images"}
-    assert store.graded(newer, ENVIRONMENT) == {"reverted": "sha256:reverted"}
-    assert store.graded(INFO, unsafe) == {"unsandboxed": "sha256:unsandboxed"}
+    store.add(INFO, ENVIRONMENT, result("same"), basis=Basis("", "graded", "files"))
+    store.add(
+        INFO, ENVIRONMENT, result("timed out", status="timed_out", reason="slow"), basis=Basis("", "ended", "files")
+    )
+    store.add(INFO, ENVIRONMENT, result("ours", status="harness_error", reason="bug"), basis=Basis("", None, "files"))
+    store.add(
+        INFO, ENVIRONMENT, result("unreadable", status="rejected", digest=None), basis=Basis("", "ended", "files")
+    )
+    store.add(INFO, ENVIRONMENT, result("reverted"), basis=Basis("", "graded", "files"))
+    store.add(INFO, ENVIRONMENT, result("reverted"), basis=Basis("", "other rules", "files"))
+    assert store.graded("hw", {"graded", "ended"}) == {
+        "same": ("sha256:same", "files"),
+        "timed out": ("sha256:timed out", "files"),
+    }
+    assert store.graded("hw", {"other rules"}) == {"reverted": ("sha256:reverted", "files")}
+    assert store.graded("other", {"graded"}) == {}
+
+
+def test_evaluations_and_intakes_come_back_as_they_were_kept(store: Store) -> None:
+    at = datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC)
+    found = Evaluation(
+        metrics={"accuracy": Metric(value=0.1 + 0.2, unit="fraction", higher_is_better=True)},
+        evidence={"counts": [1, None, "x"]},
+        predictions=(3, 0, 9),
+        correct=Correct(public=b"\x80", private=b"\x00\xff"),
+        notes=("a note",),
+    )
+    store.keep_evaluation("one", at, Evaluation())
+    store.keep_evaluation("one", at, found)
+    store.keep_evaluation("two", at, Evaluation())
+    assert store.evaluations(["one", "two", "three"]) == {"one": (at, found), "two": (at, Evaluation())}
+    assert store.intake("key") is None
+    store.keep_intake("key", "said", b"tensors")
+    store.keep_intake("bare", "said", None)
+    assert (store.intake("key"), store.intake("bare")) == (("said", b"tensors"), ("said", None))
 
 
 def test_two_graders_write_at_once(url: str) -> None:
@@ -153,9 +172,9 @@ def test_sqlite_files_are_in_wal_mode(sqlite_url: str) -> None:
 
 def test_a_store_of_a_newer_harness_is_refused(url: str) -> None:
     Store.open(url).close()
-    changed(url, "UPDATE harness_store SET value = '3' WHERE key = 'version'")
+    changed(url, "UPDATE harness_store SET value = '99' WHERE key = 'version'")
     for create in (True, False):
-        with pytest.raises(UsageError, match="version 3, written by a newer harness"):
+        with pytest.raises(UsageError, match="version 99, written by a newer harness"):
             Store.open(url, create=create)
 
 

@@ -14,13 +14,14 @@ import harness.assignment.loading
 import harness.data.data_sets
 import harness.grading.environment
 import harness.grading.grader
+import harness.grading.run
 import harness.sandbox
 import harness.submission.discovery
 from harness.assignment.loading import Assignment
 from harness.errors import SandboxUnavailable
 from harness.grading.events import GradingEvents, Progress
 from harness.submission.reading import HandIn
-from harness.values.results import AssignmentInfo, Environment, Result
+from harness.values.results import Environment, Result
 
 HW = "nycu-ds2023-hw2"
 
@@ -28,6 +29,9 @@ HW = "nycu-ds2023-hw2"
 @dataclass
 class FakeSandbox:
     name: str
+
+    def warm(self) -> None:
+        pass
 
 
 @dataclass
@@ -81,9 +85,11 @@ class FakeDataSets:
     assignment: Assignment
     images_digest: str
 
-    def info(self) -> AssignmentInfo:
-        info = self.assignment.info
-        return info.model_copy(update={"data": info.data.model_copy(update={"digest": self.images_digest})})
+    def signature(self, name: str) -> str:
+        return self.images_digest
+
+    def digest(self, name: str) -> str:
+        return self.images_digest
 
 
 def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
@@ -96,6 +102,7 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
         return [HandIn(each.name, each) for path in paths for each in sorted(path.iterdir())]
 
     monkeypatch.setattr(harness.grading.grader, "grade_all", fake.grade_all)
+    monkeypatch.setattr(harness.grading.run, "file_signature", lambda path: fake.digests.get(path.name, path.name))
     monkeypatch.setattr(
         harness.data.data_sets,
         "DataSets",

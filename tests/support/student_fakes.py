@@ -12,7 +12,19 @@ import torch
 from harness_formats import containers as harness_formats
 from torch import Tensor, nn
 
-from harness.api import Context, Examples, Images, Metric, ModelFacts, Options, TracedNetwork, Verification
+from harness.api import (
+    Context,
+    Evaluation,
+    Examples,
+    Images,
+    Judges,
+    Metric,
+    ModelFacts,
+    Options,
+    Requirements,
+    TracedNetwork,
+    Verification,
+)
 from harness.networks.key_matching import match_keys
 from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
@@ -77,7 +89,6 @@ def context(options: Options | None = None, **changes: Any) -> Context:
         "examples": graded,
         "public": np.ones(len(graded.labels), dtype=bool),
         "split": False,
-        "baselines": {},
         "audience": "instructor",
         "input_size": 4,
         "measured": {},
@@ -85,6 +96,25 @@ def context(options: Options | None = None, **changes: Any) -> Context:
         "limit_seconds": 10.0,
     }
     return Context(**{**fields, **changes})
+
+
+def evaluated(
+    evaluator: Any, student: Any, given: Context, *, baselines: Mapping[str, float] | None = None
+) -> Evaluation:
+    """What it finds, with the checks that it judges by that."""
+    found = evaluator.evaluate(student, given)
+    return judged(evaluator, found, given, baselines=baselines)
+
+
+def judged(
+    evaluator: Any, found: Evaluation, given: Context, *, baselines: Mapping[str, float] | None = None
+) -> Evaluation:
+    """What was found, with the checks that follow; as kept, so that they follow from what is kept."""
+    if not isinstance(evaluator, Judges):
+        return found
+    kept = Evaluation.model_validate_json(found.model_dump_json())
+    required = Requirements(given.options, baselines or {}, given.split)
+    return found.model_copy(update={"checks": (*found.checks, *evaluator.judge(kept, required))})
 
 
 def parameters(value: int) -> Metric:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import student_fakes
 import torch
 import torch.nn.functional as F
 from harness_accuracy import Accuracy
@@ -31,8 +32,8 @@ CHECKS = {spec.name for spec in Integrity.checks} - {"integrity_verified"}
 def evaluated(student: RunningStudent, images: int = 512, seed: int = 0):
     """Every verdict by name, and the checks."""
     data = fashion()
-    accuracy = Accuracy().evaluate(student, context(examples=data, baselines={"baseline": 0.5}))
-    limit = ParameterLimit().evaluate(student, context(LimitOptions(limit=5000)))
+    accuracy = student_fakes.evaluated(Accuracy(), student, context(examples=data), baselines={"baseline": 0.5})
+    limit = student_fakes.evaluated(ParameterLimit(), student, context(LimitOptions(limit=5000)))
     student.images.clear()
     given = context(
         IntegrityOptions(images=images, seed=seed),

@@ -7,6 +7,7 @@ import struct
 
 import numpy as np
 import pytest
+import student_fakes
 import torch
 import zstandard
 from harness_formats import containers as harness_formats
@@ -33,7 +34,7 @@ def student(tensors, bits=None, size=0, aliases=()):
 
 def evaluated(size: int, limit: int | None, elements: int = 100, measure="stored"):
     given = student({"weight": torch.zeros(elements)}, size=size)
-    return ModelSize().evaluate(given, context(SizeOptions(limit_bytes=limit, measure=measure)))
+    return student_fakes.evaluated(ModelSize(), given, context(SizeOptions(limit_bytes=limit, measure=measure)))
 
 
 def test_without_a_limit_the_size_is_only_measured():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import student_fakes
 import torch
 from harness_sizes import parameter_limit as harness_parameter_limit
 from harness_sizes.parameter_limit import LimitOptions, ParameterLimit
@@ -24,7 +25,7 @@ def file(tmp_path: Path) -> Path:
 
 
 def evaluated(student: FakeStudent, limit: int | None = None, count: str = "torchinfo"):
-    found = ParameterLimit().evaluate(student, context(LimitOptions(limit=limit, count=count)))
+    found = student_fakes.evaluated(ParameterLimit(), student, context(LimitOptions(limit=limit, count=count)))
     values = {name.removeprefix("parameters_"): metric.value for name, metric in found.metrics.items()}
     return values, (found.checks[0] if found.checks else None)
 

@@ -1,0 +1,110 @@
+"""Measure a hand-in from what was kept of it: its graph and tensors. Its code runs only when someone asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from harness.contracts.network import HandedInNetwork, Network, Student
+from harness.contracts.sources import WorkerHalf
+from harness.networks.intake import Intake
+from harness.networks.replayed import Measuring, ReplayedNetwork
+from harness.values.images import Images
+from harness.values.networks import (
+    ChannelOrder,
+    Checkpoint,
+    Latency,
+    ModelFacts,
+    Reply,
+    TracedNetwork,
+    Verification,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from harness.submission.reading import Submission
+
+    Weights = Mapping[str, Tensor]
+
+
+class KeptStudent:
+    """`harness.api.Student` of a verified network, without its process.
+
+    Args:
+        traced: of `intake`, accepted again.
+        measuring: where its graph is measured.
+        live: opens the hand-in in a sandbox, for what cannot be asked of a graph: code beside the network, further
+            files, channels removed from modules.
+    """
+
+    def __init__(
+        self,
+        intake: Intake,
+        submission: Submission,
+        traced: TracedNetwork,
+        measuring: Measuring,
+        live: Callable[[], Student],
+    ) -> None:
+        self.weights, self.decoded, self.masks = intake.weights, intake.decoded, intake.masks
+        self.facts: ModelFacts = intake.said.facts
+        self.verification: Verification = intake.said.verification
+        self.traced: TracedNetwork | None = traced
+        self._graph, self._measuring, self._live = traced, measuring, live
+        self._submission = submission
+
+    @cached_property
+    def _network(self) -> ReplayedNetwork:
+        return ReplayedNetwork(self._measuring, self._graph, self.weights)
+
+    @property
+    def weights_bytes(self) -> int:
+        return self._submission.weights_bytes
+
+    @property
+    def claims(self) -> Mapping[str, float]:
+        return self._submission.settings.claims.figures
+
+    @property
+    def claimed_curves(self) -> Mapping[str, tuple[tuple[float, float], ...]]:
+        return self._submission.settings.claims.curves
+
+    @property
+    def checkpoints(self) -> Mapping[str, tuple[Checkpoint, ...]]:
+        return self._submission.settings.checkpoints
+
+    @property
+    def methods(self) -> Mapping[str, Checkpoint]:
+        return self._submission.settings.methods
+
+    @property
+    def teacher(self) -> Checkpoint | None:
+        return self._submission.settings.teacher
+
+    def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
+        return self._network.logits(images, weights, batch_size=batch_size)
+
+    def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:
+        return self._network.recalibrated(images, weights)
+
+    def macs(self) -> int:
+        return self._network.macs()
+
+    def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
+        return self._network.latency(weights, batch_size=batch_size, seconds=seconds)
+
+    def without_channels(self, order: ChannelOrder, keep: float, weights: Weights | None = None) -> Network:
+        return self._live().without_channels(order, keep, weights)
+
+    def load(self, checkpoint: Checkpoint) -> HandedInNetwork:
+        return self._live().load(checkpoint)
+
+    def again(self) -> AbstractContextManager[Student]:
+        return self._live().again()
+
+    def ask(
+        self, half: WorkerHalf, facts: Mapping[str, Any], tensors: Weights, *, doing: str, limit_seconds: float
+    ) -> Reply:
+        return self._live().ask(half, facts, tensors, doing=doing, limit_seconds=limit_seconds)

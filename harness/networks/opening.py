@@ -1,0 +1,132 @@
+"""Open a hand-in as far as it must be: from what is kept of it, or by running its code in the sandbox."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Self
+
+from harness.contracts.network import Student
+from harness.graph.refusal import GraphRefused
+from harness.networks.intake import Intake, Said
+from harness.networks.kept import KeptStudent
+from harness.networks.replayed import Measuring
+from harness.networks.student import SandboxedStudent
+from harness.sandbox import Box, Usage
+from harness.sandbox.shared_images import SharedImages
+
+if TYPE_CHECKING:
+    from harness.assignment.loading import Assignment
+    from harness.submission.reading import Submission
+
+
+class Opening:
+    """A hand-in while it is graded. Use it as a context manager: leaving ends its processes.
+
+    Args:
+        box: where it is staged.
+        known: what was kept of it; None: its code has to run.
+    """
+
+    def __init__(
+        self,
+        submission: Submission,
+        assignment: Assignment,
+        box: Box,
+        shared: SharedImages,
+        *,
+        format_modules: list[str],
+        input_size: int,
+        on_stage: Callable[[str], None],
+        stopping: threading.Event,
+        known: Intake | None,
+    ) -> None:
+        self._submission, self._assignment, self._box, self._shared = submission, assignment, box, shared
+        self._format_modules, self._input_size = format_modules, input_size
+        self._on_stage, self._stopping, self._known = on_stage, stopping, known
+        self._stack = ExitStack()
+        self._live: SandboxedStudent | None = None
+        self._student: Student | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    @property
+    def said(self) -> Said:
+        """What is known of it without tensors; its code runs if that was not kept.
+
+        Raises:
+            SubmissionError: it cannot be opened, with the stage it failed in.
+        """
+        return self._known.said if self._known is not None else self.live().intake().said
+
+    @property
+    def ran(self) -> SandboxedStudent | None:
+        """The one in the sandbox, if its code has run."""
+        return self._live
+
+    @property
+    def notes(self) -> list[str]:
+        """What was coped with, now or when it was opened before."""
+        if self._live is not None:
+            return list(self._live.notes)
+        return list(self._known.said.notes) if self._known is not None else []
+
+    @property
+    def printed(self) -> str:
+        """What its code printed, now or before."""
+        if self._live is not None:
+            return self._live.printed
+        return self._known.said.printed if self._known is not None else ""
+
+    def student(self) -> Student:
+        """The handle that evaluators get: of what was kept, where that is enough to measure it.
+
+        Raises:
+            SubmissionError: it cannot be opened.
+        """
+        if self._student is None:
+            self._student = self._from_kept() or self.live()
+        return self._student
+
+    def live(self) -> SandboxedStudent:
+        """The one in the sandbox: its code runs now, unless it has.
+
+        Raises:
+            SubmissionError: with the stage it failed in.
+        """
+        if self._live is None:
+            self._live = SandboxedStudent(
+                self._submission,
+                self._assignment,
+                self._box,
+                self._shared,
+                format_modules=self._format_modules,
+                input_size=self._input_size,
+                on_stage=self._on_stage,
+                stopping=self._stopping,
+            )
+            self._stack.enter_context(self._live)
+            self._live.open()
+        return self._live
+
+    def _from_kept(self) -> KeptStudent | None:
+        known, rules = self._known, self._assignment.rules
+        if known is None or not known.complete or not known.said.verification.verified:
+            return None
+        shape = (rules.images.channels, self._input_size, self._input_size)
+        try:
+            traced = known.traced(rules, shape)
+        except GraphRefused:
+            return None  # accepted by an older harness
+        limits = rules.limits
+        usage = Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
+        measuring = Measuring(
+            lambda: self._box.measuring_worker(usage, self._stopping), self._shared.in_order, rules, shape
+        )
+        self._stack.callback(measuring.close)
+        return KeptStudent(known, self._submission, traced, measuring, self.live)
