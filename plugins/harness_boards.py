@@ -68,7 +68,7 @@ class Csv:
         tests = ["p_value", "distinguishable", "pareto", "verified"]
         columns = ["rank", "tie", "name", "submission", "members", *ends, *board.further, *tests]
         columns += ["score", "max_score", "failed_checks", "unchecked", "stand_in", "attempts", "submitted_at"]
-        columns += ["late_days", "status", "reason", "unverified_because"]
+        columns += ["late_days", "late_unknown", "status", "reason", "unverified_because"]
         writer = csv.DictWriter(text, columns, lineterminator="\n", restval=None)
         writer.writeheader()
         for row in board.standings:
@@ -123,7 +123,7 @@ def _cleaned(row: Standing) -> dict[str, str | None]:
 
 def _of_both(row: Standing | Unranked) -> dict[str, Any]:
     """What is known of everyone, ranked or not."""
-    names = ("name", "submission", "attempts", "late_days")
+    names = ("name", "submission", "attempts", "late_days", "late_unknown")
     cells = {name: getattr(row, name) for name in names}
     submitted = None if row.submitted_at is None else row.submitted_at.isoformat(timespec="seconds")
     return {**cells, "members": "; ".join(row.members), "submitted_at": submitted}

@@ -159,6 +159,6 @@ def _options(
 def _digest(rules: AssignmentFile) -> str:
     # Comparisons across the class and what boards apply change nobody's result: tuning them makes no result stale.
     later = dict.fromkeys(("class_evaluators", "title", "ranking", "board"), True)
-    parts = {"images": {"class_names"}, "rubric": {"rank", "manual", "cap", "late"}}
+    parts = {"images": {"class_names"}, "submission": {"attempts_per_day"}, "rubric": {"rank", "manual", "cap", "late"}}
     kept = rules.model_dump_json(exclude={**later, **parts})
     return "sha256:" + hashlib.sha256(kept.encode()).hexdigest()

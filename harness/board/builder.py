@@ -13,9 +13,11 @@ from harness.board.display_names import nicknames, pseudonyms
 from harness.board.ranking import RankingRules, counting, newest_images, places_by, ranked
 from harness.board.roster import Roster
 from harness.board.significance import against_leader, axes_of, baseline_lines, on_front
+from harness.board.times import HandInTimes
 from harness.points import rubric
+from harness.points.lateness import Lateness, lateness
 from harness.points.manual import GivenPoints
-from harness.points.scoring import Place, ScoreInputs, late_days, most, score_lines, total
+from harness.points.scoring import Place, ScoreInputs, most, score_lines, total
 from harness.values.board import Board, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
 from harness.values.measures import ACCURACY, Figures
@@ -35,6 +37,7 @@ class BoardInputs:
     overrides: Mapping[str, Override] = field(default_factory=dict)
     manual_points: GivenPoints = field(default_factory=dict)
     roster: Roster | None = None
+    times: HandInTimes = field(default_factory=HandInTimes)
     frozen_at: datetime | None = None
     """Attempts graded later are ignored."""
     pseudonym_key: bytes | None = None
@@ -83,7 +86,8 @@ class BoardBuilder:
         split = assignment.rules.data["test"].public_fraction is not None
         figures = inputs.figures or ("public" if split else "all")
         groups = inputs.roster.groups if inputs.roster else {}
-        known = [each for each in attempts if inputs.frozen_at is None or each.graded_at <= inputs.frozen_at]
+        counted = (each for each in attempts if inputs.frozen_at is None or each.graded_at <= inputs.frozen_at)
+        known = [inputs.times.applied(each) for each in counted]
         rules = RankingRules(assignment, _keys(assignment, figures), newest_images(known, assignment.digest))
         given = {each.number: overridden(each, inputs.overrides, assignment.rules) for each in known}
         chosen = counting(given.values(), rules, groups, assignment.rules.board.attempts)
@@ -164,7 +168,8 @@ class BoardBuilder:
     def _entry(self, result: Result) -> dict[str, Any]:
         rules, submission = self.assignment.rules, result.submission
         override = self.inputs.overrides.get(submission)
-        lines = score_lines(rules, result, self._circumstances(submission, override))
+        late = lateness(rules.rubric.late, result, self.inputs.times.due_of(submission))
+        lines = score_lines(rules, result, self._circumstances(submission, override, late))
         before = [line for line in lines if line.kind != "override"]
         shown = [*(key.metric for key in self.rules.ranking), *self.further]
         return {
@@ -181,7 +186,8 @@ class BoardBuilder:
             "unchecked": tuple(check.name for check in result.checks if check.verdict == "could_not_check"),
             "attempts": max(1, self.counts[self.groups.get(submission, submission)]),
             "submitted_at": result.submitted_at,
-            "late_days": late_days(rules.rubric.late, result.submitted_at),
+            "late_days": late.days,
+            "late_unknown": late.marked,
             "override": override
             and Overridden(
                 at=override.at,
@@ -192,10 +198,10 @@ class BoardBuilder:
             ),
         }
 
-    def _circumstances(self, submission: str, override: Override | None) -> ScoreInputs:
+    def _circumstances(self, submission: str, override: Override | None, late: Lateness) -> ScoreInputs:
         places = {metric: found[submission] for metric, found in self.rubric_places.items() if submission in found}
         manual_points = self.inputs.manual_points.get(self.groups.get(submission, submission), {})
-        return ScoreInputs(places, manual_points, override, self.assignment.measures)
+        return ScoreInputs(places, manual_points, override, late, self.assignment.measures)
 
     def _further(self, results: Sequence[Result]) -> tuple[str, ...]:
         """What is shown beside what the board ranks by; the class sees of it what tells nothing private."""

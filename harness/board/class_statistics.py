@@ -62,7 +62,7 @@ def class_statistics(board: Board) -> ClassStatistics:
         submissions=len(rows),
         ranked=len(board.standings),
         missing=len(board.missing),
-        late=sum(bool(row.late_days) for row in rows),
+        late=sum(bool(row.late_days) or row.late_unknown for row in rows),
         statuses=tuple((status, statuses[status]) for status in STATUSES if statuses[status]),
         mean=float(scores.mean()) if rows else None,
         quartiles=tuple(np.quantile(scores, (0.25, 0.5, 0.75)).tolist()) if rows else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,11 +13,12 @@ from harness.assignment.loading import Assignment
 from harness.board.builder import BoardBuilder, BoardInputs, overridden
 from harness.board.judged import judged
 from harness.board.roster import read_roster
+from harness.board.times import HandInTimes, read_times
 from harness.errors import UsageError
 from harness.points.manual import read_manual_points
 from harness.store.store import Depth, Store
 from harness.values.board import Board
-from harness.values.decisions import BoardState, Override, in_force, state_after
+from harness.values.decisions import BoardState, in_force, state_after
 from harness.values.results import Attempt
 from harness.values.rules import AssignmentFile
 
@@ -34,6 +35,9 @@ class BoardRequest:
     """Pseudonyms, also where the assignment has nicknames."""
     manual: Path | None = None
     roster: Path | None = None
+    times: Path | None = None
+    handed_in: frozenset[str] = frozenset()
+    """Ids that tables may name although nothing of theirs was graded yet."""
     details: bool = False
     """Also what reports show of each attempt."""
 
@@ -44,14 +48,14 @@ class ClassRecord:
 
     board: Board
     attempts: tuple[Attempt, ...]
-    """The one that counts of everyone on the board, with overrides applied."""
+    """The one that counts of everyone on the board, with times and overrides applied."""
     state: BoardState
-    overrides: Mapping[str, Override]
+    inputs: BoardInputs
     rules: AssignmentFile
 
     def decided(self, attempt: Attempt) -> Attempt:
-        """Another reading of an attempt, such as one with all details, with overrides applied."""
-        return overridden(attempt, self.overrides, self.rules)
+        """Another reading of an attempt, such as one with all details, with times and overrides applied."""
+        return overridden(self.inputs.times.applied(attempt), self.inputs.overrides, self.rules)
 
 
 @contextmanager
@@ -73,7 +77,7 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
 
     Raises:
         UsageError: nothing was graded, the assignment does not split its data, or a file cannot be read.
-        TableError: the roster or the manual points have mistakes.
+        TableError: the roster, the times or the manual points have mistakes.
     """
     state = state_after(store.events(assignment.id))
     frozen_at = None if wanted.live else state.frozen_at
@@ -85,8 +89,9 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
         raise UsageError(f"--private: {assignment.id} does not split its images into public and private ones")
     roster = None if wanted.roster is None else read_roster(wanted.roster)
     groups = roster.groups if roster else {}
-    known = {each.result.submission for each in attempts} | set(groups)
-    manual = assignment.rules.rubric.manual
+    submissions = {each.result.submission for each in attempts} | wanted.handed_in
+    manual, late = assignment.rules.rubric.manual, assignment.rules.rubric.late
+    known = submissions | set(groups)
     anonymous = wanted.anonymous or assignment.rules.board.names == "anonymous"
     inputs = BoardInputs(
         figures="private" if split and (wanted.private or state.published) else None,
@@ -94,11 +99,12 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
         overrides=in_force(store.overrides(assignment.id)),
         manual_points={} if wanted.manual is None else read_manual_points(wanted.manual, manual, known, groups),
         roster=roster,
+        times=HandInTimes() if wanted.times is None else read_times(wanted.times, late, submissions, groups),
         frozen_at=frozen_at,
         pseudonym_key=store.secret("pseudonyms").encode() if anonymous else None,
     )
     making = BoardBuilder.of(attempts, assignment, inputs)
-    return ClassRecord(making.board(), tuple(making.attempts), state, inputs.overrides, assignment.rules)
+    return ClassRecord(making.board(), tuple(making.attempts), state, inputs, assignment.rules)
 
 
 def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None, depth: Depth) -> tuple[Attempt, ...]:

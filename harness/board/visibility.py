@@ -61,6 +61,7 @@ def _for_class(row: AnyEntry, shown: Sequence[str], measures: Measures, *, priva
             "unchecked": tuple(name for name in row.unchecked if not measures.is_evidence(name)),
             "submitted_at": None,
             "late_days": None,
+            "late_unknown": False,
             "override": None,
         }
     )

@@ -25,6 +25,7 @@ from harness.vocabulary import ExitCode, exit_codes
 COMMANDS = {
     "check": "Check one submission: what passes, what fails, and the score to expect.",
     "grade": "Grade submissions in a sandbox and keep every result.",
+    "watch": "Grade what arrives in a folder, and keep the site up to date.",
     "leaderboard": "Rank what was graded.",
     "report": "Show all that is known of one submission.",
     "export": "Export points for another system.",

@@ -15,6 +15,7 @@ from harness.cli.options import (
     out_option,
     roster_option,
     store_option,
+    times_option,
 )
 from harness.errors import UsageError
 from harness.text import suggestion
@@ -33,6 +34,7 @@ from harness.text import suggestion
 )
 @manual_option
 @roster_option
+@times_option
 def command(
     *,
     assignment_name: str,
@@ -42,6 +44,7 @@ def command(
     template: Path | None,
     manual: Path | None,
     roster: Path | None,
+    times: Path | None,
 ) -> None:
     """Export points for another system, or for the instructor's own record.
 
@@ -55,5 +58,5 @@ def command(
         known = list(plugins.exporters)
         raise UsageError(f"--to {exporter}: no such exporter{suggestion(exporter, known)} (known: {', '.join(known)})")
     with closing(Store.open(store_url, create=False)) as store:
-        board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster)).board
+        board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times)).board
     deliver(plugins.exporters[exporter].export(board, template), out)

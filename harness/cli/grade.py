@@ -15,7 +15,9 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
+    roster_option,
     store_option,
+    times_option,
     write_json,
 )
 from harness.errors import UsageError
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
 @store_option
 @click.option("--sandbox", "sandbox_name", type=click.Choice(SANDBOXES), default="auto", show_default=True)
+@roster_option
+@times_option
 @json_option
 @data_option
 @click.option("--class", "mode", flag_value="class", help="Every PATH is a folder of submissions.")
@@ -50,6 +54,8 @@ def command(
     jobs: int | None,
     store_url: str,
     sandbox_name: str,
+    roster: Path | None,
+    times: Path | None,
     json_to: str | None,
     data: dict[str, Path],
     mode: str | None,
@@ -63,6 +69,8 @@ def command(
     failure is a result.
     """
     from harness.board.record import BoardRequest, class_record
+    from harness.board.roster import read_roster
+    from harness.board.times import read_times
     from harness.data.data_sets import DataSets
     from harness.grading.environment import environment
     from harness.grading.run import Run
@@ -82,12 +90,17 @@ def command(
     _say_what_is_a_download(submissions)
     _list(found.left_out, "not graded")
     with closing(Store.open(store_url)) as store:
+        if times is not None:  # what is wrong with it is better known before a class is graded than afterwards
+            known = {*store.submissions(assignment.id), *(each.id for each in submissions)}
+            read_times(times, assignment.rules.rubric.late, known, read_roster(roster).groups if roster else {})
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
         interrupted = _graded(run, fresh=fresh)
         attempts = run.attempts("brief" if json_to is None else "everything")
-        board = class_record(store, assignment, BoardRequest(live=True)).board if attempts else None
+        handed_in = frozenset(each.id for each in submissions)
+        wanted = BoardRequest(live=True, roster=roster, times=times, handed_in=handed_in)
+        board = class_record(store, assignment, wanted).board if attempts else None
     results = tuple(attempt.result for attempt in attempts)
     report = Report(assignment=run.info, environment=run.environment, results=results)
     if board is not None:

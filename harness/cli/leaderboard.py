@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,20 +14,22 @@ from harness.cli.options import (
     assignment_argument,
     data_option,
     deliver,
-    deliver_site,
     load_assignment,
     manual_option,
     out_option,
     roster_option,
     store_option,
+    times_option,
 )
+from harness.cli.site_folder import replace_site
 from harness.errors import UsageError
 from harness.text import suggestion
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
-    from harness.board.record import ClassRecord
+    from harness.board.record import BoardRequest, ClassRecord
     from harness.plugins import Plugins
+    from harness.store.store import Store
     from harness.values.board import Board
     from harness.values.report import ReportView
 
@@ -55,6 +59,7 @@ _MAX_PAGES = 2000
 )
 @manual_option
 @roster_option
+@times_option
 def command(
     *,
     assignment_name: str,
@@ -68,6 +73,7 @@ def command(
     pages: bool | None,
     manual: Path | None,
     roster: Path | None,
+    times: Path | None,
 ) -> None:
     """Rank what was graded.
 
@@ -93,6 +99,7 @@ def command(
             anonymous=anonymous,
             manual=manual,
             roster=roster,
+            times=times,
             details=detailed,
         )
         record = class_record(store, assignment, wanted)
@@ -102,9 +109,33 @@ def command(
         deliver(_table(shown, out), out)
     elif isinstance(writer, SiteWriter):
         reports = _reports(record, shown, assignment, plugins, everything=ids) if detailed else {}
-        deliver_site(writer.render_site(shown, reports), out)
+        _deliver_site(writer.render_site(shown, reports), out)
     else:
         deliver(writer.render(shown), out)
+
+
+def _deliver_site(files: Iterable[tuple[str, str]], out: Path | None) -> None:
+    if out is None:
+        raise UsageError("this format makes several files: name a folder with --out")
+    count = replace_site(files, out)
+    click.echo(f"wrote {count:,} {'file' if count == 1 else 'files'} to {out}", err=True)
+
+
+def class_site(
+    store: Store, assignment: Assignment, plugins: Plugins, wanted: BoardRequest
+) -> Iterable[tuple[str, str]]:
+    """(path, text) of the files of the site that the class may see, as `--format html` makes it."""
+    from harness.board.record import class_record
+    from harness.board.visibility import for_class
+    from harness.contracts.publishing import SiteWriter
+
+    writer = plugins.writers["html"]
+    assert isinstance(writer, SiteWriter)
+    detailed = len(store.submissions(assignment.id)) <= _MAX_PAGES
+    record = class_record(store, assignment, replace(wanted, details=detailed))
+    shown = for_class(record.board, assignment.measures)
+    reports = _reports(record, shown, assignment, plugins, everything=False) if detailed else {}
+    return writer.render_site(shown, reports)
 
 
 def _pages_for(submissions: int, asked: bool | None) -> bool:

@@ -90,6 +90,15 @@ def roster_option(command: Command) -> Command:
     )(command)
 
 
+def times_option(command: Command) -> Command:
+    return click.option(
+        "--times",
+        type=click.Path(path_type=Path),
+        metavar="FILE.csv",
+        help="When hand-ins came and were due: a column 'id', and 'submitted' or 'due' or both.",
+    )(command)
+
+
 def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:
     """The assignment with its data replaced, and the installed plugins."""
     from harness.assignment.loading import load

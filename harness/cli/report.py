@@ -17,6 +17,7 @@ from harness.cli.options import (
     out_option,
     roster_option,
     store_option,
+    times_option,
     write_text,
 )
 from harness.errors import UsageError
@@ -44,6 +45,7 @@ FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
 )
 @manual_option
 @roster_option
+@times_option
 @out_option
 def command(
     *,
@@ -54,6 +56,7 @@ def command(
     audience: Audience,
     manual: Path | None,
     roster: Path | None,
+    times: Path | None,
     out: Path | None,
 ) -> None:
     """Show all that is known of one submission, from the attempt that counts; `svg` draws its curves.
@@ -72,7 +75,7 @@ def command(
         if not attempts:
             hint = suggestion(submission, store.submissions(assignment.id))
             raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
-        record = class_record(store, assignment, BoardRequest(manual=manual, roster=roster))
+        record = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times))
     # Not everything has an attempt on the board: not what came after it was frozen, nor a team's earlier hand-ins.
     counting = {each.number for each in record.attempts}
     shown = record.decided(next((each for each in attempts if each.number in counting), attempts[-1]))

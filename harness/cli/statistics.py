@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import assignment_argument, load_assignment, manual_option, roster_option, store_option
+from harness.cli.options import (
+    assignment_argument,
+    load_assignment,
+    manual_option,
+    roster_option,
+    store_option,
+    times_option,
+)
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -23,8 +30,17 @@ _BAR_CHARACTERS = 40
 @store_option
 @manual_option
 @roster_option
+@times_option
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
-def command(*, assignment_name: str, store_url: str, manual: Path | None, roster: Path | None, as_json: bool) -> None:
+def command(
+    *,
+    assignment_name: str,
+    store_url: str,
+    manual: Path | None,
+    roster: Path | None,
+    times: Path | None,
+    as_json: bool,
+) -> None:
     """Show a class in numbers: outcomes, a histogram of scores, the commonest failed checks.
 
     For the instructor: scores include all points.
@@ -36,7 +52,7 @@ def command(*, assignment_name: str, store_url: str, manual: Path | None, roster
 
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
-        board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster)).board
+        board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times)).board
     found = class_statistics(board)
     if as_json:
         click.echo(found.model_dump_json(indent=1))

@@ -248,6 +248,8 @@ class Grader:
             nickname=submission.settings.nickname if submission else None,
             members=submission.members if submission else (),
             submitted_at=submission.submitted_at if submission else None,
+            time_source=submission.time_source if submission else None,
+            late_mark=submission.late_mark if submission else None,
             printed=found.printed,
             seconds=0,
             measured_at={name: part.at for name, part in found.parts.items()},

@@ -6,7 +6,6 @@ import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.assignment.loading import Assignment
@@ -109,7 +108,9 @@ def _submission(rules: TeacherRules, folder: Path, box: Path) -> Submission:
         predictions=None,
         settings=Settings(entry_point=rules.entry_point),
         members=(),
-        submitted_at=datetime.fromtimestamp(0, UTC),
+        submitted_at=None,
+        time_source=None,
+        late_mark=None,
         notes=(),
     )
 

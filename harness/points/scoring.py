@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 
 from harness.audience import holds_private, points_are_public
 from harness.points import rubric
+from harness.points.lateness import Lateness
 from harness.values.decisions import Override
 from harness.values.measures import Measures
 from harness.values.results import LineKind, PointLine, Result, ScoreLine
-from harness.values.rules import AssignmentFile, LatePolicy, RankPoints
+from harness.values.rules import AssignmentFile, RankPoints
 
 DECIDED = "an instructor set this {}"
-_DAY = timedelta(days=1)
 # Points are shown to six figures; further ones are only what floating-point sums leave.
 _DECIMALS = 6
 
@@ -37,6 +36,8 @@ class ScoreInputs:
     manual_points: Mapping[str, float]
     """Manual points by name."""
     override: Override | None = None
+    lateness: Lateness | None = None
+    """How late it is; None: in time."""
     measures: Measures = field(default_factory=Measures)
     """What the evaluators declare; it decides which lines the class may see."""
 
@@ -54,7 +55,7 @@ def score_lines(rules: AssignmentFile, result: Result, found: ScoreInputs) -> tu
         lines = [line if not line.points else line.model_copy(update={"points": 0.0, "reason": why}) for line in lines]
     # One after the other: each goes by the sum of those before it.
     lines += _cap(rules, lines)
-    lines += _late(rules, result.submitted_at, lines)
+    lines += _late(rules, found.lateness, lines)
     lines += _overriding(found.override, lines)
     return tuple(lines)
 
@@ -81,14 +82,6 @@ def lines_for_student(lines: Sequence[ScoreLine], *, private: bool) -> list[Scor
         line.model_copy(update={"reason": DECIDED.format("score")}) if line.kind == "override" else line
         for line in shown
     ]
-
-
-def late_days(policy: LatePolicy | None, submitted_at: datetime | None) -> int | None:
-    """Days of lateness that count: every day that has begun, none within the grace; None where nothing is due."""
-    if policy is None or policy.due is None or submitted_at is None:
-        return None
-    late = submitted_at - datetime.fromisoformat(policy.due)
-    return 0 if late <= timedelta(minutes=policy.grace_minutes) else math.ceil(late / _DAY)
 
 
 def _automatic(rules: AssignmentFile, result: Result, measures: Measures) -> list[ScoreLine]:
@@ -145,20 +138,14 @@ def _cap(rules: AssignmentFile, lines: Sequence[ScoreLine]) -> list[ScoreLine]:
     return [_less("cap", "cap", cap - earned, reason)]
 
 
-def _late(rules: AssignmentFile, submitted_at: datetime | None, lines: Sequence[ScoreLine]) -> list[ScoreLine]:
+def _late(rules: AssignmentFile, found: Lateness | None, lines: Sequence[ScoreLine]) -> list[ScoreLine]:
     policy = rules.rubric.late
-    days = late_days(policy, submitted_at)
-    if policy is None or policy.due is None or submitted_at is None or days is None:
+    if policy is None or found is None or found.reason is None:
         return []
-    due = datetime.fromisoformat(policy.due)
-    if submitted_at <= due:
-        return []
-    when = f"handed in {submitted_at.astimezone(due.tzinfo):%Y-%m-%d %H:%M %Z}, due {due:%Y-%m-%d %H:%M %Z}"
-    if not days:
-        return [_less("lateness", "late", 0.0, f"{when}: within {policy.grace_minutes:g} minutes of grace")]
-    percent = min(policy.most_percent, days * policy.percent_per_day)
-    started = "1 day" if days == 1 else f"{days} days"
-    reason = f"{when}: {started} late at {policy.percent_per_day:g} % a day, {percent:g} % of {total(lines):.6g}"
+    if not found.days:
+        return [_less("lateness", "late", 0.0, found.reason)]
+    percent = min(policy.most_percent, found.days * policy.percent_per_day)
+    reason = f"{found.reason} at {policy.percent_per_day:g} % a day, {percent:g} % of {total(lines):.6g}"
     return [_less("lateness", "late", -total(lines) * percent / 100, reason)]
 
 

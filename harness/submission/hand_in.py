@@ -33,7 +33,7 @@ class HandIn:
         path: the submission itself; or the download that holds `parts` of it.
         parts: None where `path` is the submission.
         members: who handed it in, as far as the platform says.
-        late: whether the platform marks it so.
+        late: whether the platform marks it so; None where it marks nothing.
         submitted_at: None where the platform does not say.
         notes: what was coped with to find it.
     """
@@ -42,7 +42,7 @@ class HandIn:
     path: Path
     parts: tuple[Part, ...] | None = None
     members: tuple[str, ...] = ()
-    late: bool = False
+    late: bool | None = None
     submitted_at: datetime | None = None
     notes: tuple[str, ...] = ()
 

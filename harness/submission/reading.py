@@ -30,6 +30,7 @@ from harness.submission.staging import (
     only_refused,
     stage,
 )
+from harness.values.results import TimeSource
 
 __all__ = ["HandIn", "ReadLimits", "Settings", "Submission", "discover", "read_submission", "submission_id"]
 
@@ -52,7 +53,10 @@ class Submission:
         weights_bytes: size of that file as handed in, with its shards; 0 without one.
         predictions: a file of predicted classes, where there is neither source nor weights.
         members: those the learning platform names, then those only submission.toml names.
-        submitted_at: what the learning platform says, else submission.toml, else the newest file's time.
+        submitted_at: what the learning platform says, else submission.toml, else the newest file's time; None in a
+            download whose platform does not say, for whoever downloaded it gave its files their times.
+        time_source: who says so.
+        late_mark: whether the learning platform marks it as late; None where it marks nothing.
         notes: what was coped with to read it.
     """
 
@@ -65,7 +69,9 @@ class Submission:
     predictions: Path | None
     settings: Settings
     members: tuple[str, ...]
-    submitted_at: datetime
+    submitted_at: datetime | None
+    time_source: TimeSource | None
+    late_mark: bool | None
     notes: tuple[str, ...]
 
 
@@ -87,7 +93,7 @@ def read_submission(
     settings = _settings(folder, files)
     weights = _weights(folder, files, settings, formats)
     sources = tuple(each for each in files if is_source(each))
-    changed = moment(hand_in.path.stat().st_mtime) or datetime.now(UTC)
+    submitted_at, time_source = _time_of(hand_in, settings, newest)
     return Submission(
         id=hand_in.id,
         folder=folder,
@@ -98,9 +104,24 @@ def read_submission(
         predictions=None if sources or weights else _predictions(folder, files),
         settings=settings,
         members=_members_of(hand_in, settings),
-        submitted_at=hand_in.submitted_at or settings.submitted_at or newest or changed,
+        submitted_at=submitted_at,
+        time_source=time_source,
+        late_mark=hand_in.late,
         notes=(*(["handed in late, says the learning platform"] if hand_in.late else []), *hand_in.notes),
     )
+
+
+def _time_of(
+    hand_in: HandIn, settings: Settings, newest: datetime | None
+) -> tuple[datetime, TimeSource] | tuple[None, None]:
+    """When it was handed in, and who says so. Where the platform marks it late, the student's word is not taken."""
+    if hand_in.submitted_at is not None:
+        return hand_in.submitted_at, "platform"
+    if settings.submitted_at is not None and not hand_in.late:
+        return settings.submitted_at, "submission.toml"
+    if hand_in.parts is not None:
+        return None, None
+    return newest or moment(hand_in.path.stat().st_mtime) or datetime.now(UTC), "files"
 
 
 def _members_of(hand_in: HandIn, settings: Settings) -> tuple[str, ...]:

@@ -70,7 +70,7 @@ class Settings(Value):
     claims: Claims = Field(default_factory=lambda: Claims.model_validate({}))
     """What is stated of the network, for the check `claims`. Keys beside `curves` name metrics."""
     submitted_at: Annotated[AwareDatetime, AfterValidator(believable)] | None = None
-    """When it was handed in; otherwise the newest file's time counts."""
+    """When it was handed in, where no learning platform says it; otherwise the newest file's time counts."""
 
     def further_files(self) -> dict[str, str]:
         """Key -> file of every weights file beside the one that is graded."""

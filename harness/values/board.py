@@ -15,6 +15,7 @@ from harness.vocabulary import Status, describe_status
 
 UNVERIFIED_SIGN = "○"
 UNVERIFIED = "its code ran on every image: not verified"
+LATE_UNKNOWN_SIGN = "◷"
 
 
 class Person(Value):
@@ -82,6 +83,8 @@ class Entry(Value):
     """When it was handed in; absent on the class's board."""
     late_days: int | None = None
     """Days of lateness that count, 0 when in time; None where there is no due date or the time is unknown."""
+    late_unknown: bool = False
+    """Late by an unknown amount, as its learning platform says; never on the class's board."""
     override: Overridden | None = None
     """For the instructor only."""
 
@@ -222,6 +225,7 @@ def symbols(row: Standing) -> str:
         "≈": row.distinguishable is False,
         "◆": bool(row.pareto),
         UNVERIFIED_SIGN: row.verified is False,
+        LATE_UNKNOWN_SIGN: row.late_unknown,
     }
     return "".join(sign for sign, applies in signs.items() if applies)
 
@@ -233,4 +237,5 @@ def used_symbols(board: Board) -> dict[str, str]:
     if board.pareto is not None:
         meanings["◆"] = f"on the Pareto front of {board.pareto.y} against {board.pareto.x}"
     meanings[UNVERIFIED_SIGN] = UNVERIFIED
+    meanings[LATE_UNKNOWN_SIGN] = "late, says the learning platform, by how much is not known"
     return {mark: meaning for mark, meaning in meanings.items() if mark in used}

@@ -16,6 +16,9 @@ from harness.values.measures import Check, Metric
 from harness.values.networks import Layer, Verification
 from harness.vocabulary import Status
 
+TimeSource = Literal["times", "platform", "submission.toml", "files"]
+"""The instructor's table, the learning platform, the student, or the newest file outside a download."""
+
 
 class DataInfo(Value):
     id: str
@@ -107,7 +110,11 @@ class Result(Value):
     members: tuple[str, ...] = ()
     """From submission.toml."""
     submitted_at: Moment | None = None
-    """From submission.toml, else the newest file's time."""
+    """When it was handed in; null where nobody says."""
+    time_source: TimeSource | None = None
+    """Who says when."""
+    late_mark: bool | None = None
+    """Whether the learning platform marks it as late; null where it marks nothing."""
     notes: tuple[str, ...] = ()
     """What the harness coped with while reading the submission."""
     printed: str = ""

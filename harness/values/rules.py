@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, JsonValue, field_validator, model_validator
+from pydantic import Field, FiniteFloat, JsonValue, ValidationInfo, field_validator, model_validator
 
 from harness.values.base import Fraction, PositiveInt, Value
 from harness.values.measures import ACCURACY
+from harness.values.moments import read_moment, zone_named
 
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -30,6 +31,8 @@ class SubmissionRules(Value):
     unverified: Literal["accept", "flag", "refuse"] = "flag"
     """What becomes of a network that cannot be measured as a graph of plain operators, so that its code must run on
     every image: it is graded, graded with a mark on the board, or rejected."""
+    attempts_per_day: PositiveInt | None = None
+    """How many different hand-ins of one student or team `harness watch` grades on a day; absent: any number."""
 
 
 class DataRules(Value):
@@ -176,25 +179,53 @@ class ManualPoints(Value):
 class LatePolicy(Value):
     """`[rubric.late]`: what a day of delay costs."""
 
+    timezone: str | None = None
+    """By whose clocks days count, such as `Asia/Taipei`; absent: those of `due`'s offset, else UTC."""
     due: str | None = None
-    """ISO 8601 with a time zone."""
+    """ISO 8601; without an offset it is the time in `timezone`."""
     grace_minutes: Annotated[float, Field(ge=0)] = 0
     """Lateness up to this costs nothing."""
     percent_per_day: Annotated[float, Field(ge=0, le=100)] = 0
-    """Share of the score lost per day."""
+    """Share of the score lost per day that has begun: up to the same time on the next day of the calendar."""
     most_percent: Annotated[float, Field(ge=0, le=100)] = 100
     """The most that lateness costs, however long it is."""
+    late_unknown: Literal["ask", "none"] | PositiveInt = "ask"
+    """What becomes of a hand-in that the learning platform marks as late without saying when it came: `ask` takes
+    nothing off until `--times` has the time, and says so; `none` costs nothing; a number of days costs as many."""
+
+    @field_validator("timezone")
+    @classmethod
+    def _zone(cls, timezone: str | None) -> str | None:
+        return None if timezone is None else zone_named(timezone).key
 
     @field_validator("due")
     @classmethod
-    def _moment(cls, due: str | None) -> str | None:
-        try:
-            zone = due is None or datetime.fromisoformat(due).tzinfo
-        except ValueError as error:
-            raise ValueError("needs a date and time such as 2026-01-31T23:59:00+08:00") from error
-        if not zone:
-            raise ValueError("needs a time zone, such as 2026-01-31T23:59:00+08:00")
+    def _moment(cls, due: str | None, info: ValidationInfo) -> str | None:
+        # Where the zone is a mistake of its own, that is told, and not what follows from it.
+        name = info.data.get("timezone", "UTC")
+        if due is not None:
+            read_moment(due, None if name is None else zone_named(name))
         return due
+
+    @field_validator("late_unknown", mode="before")
+    @classmethod
+    def _days(cls, late_unknown: object) -> object:
+        days = isinstance(late_unknown, int) and not isinstance(late_unknown, bool) and late_unknown > 0
+        if not days and late_unknown not in ("ask", "none"):
+            raise ValueError("needs 'ask', 'none', or a number of days from 1")
+        return late_unknown
+
+    @property
+    def zone(self) -> tzinfo | None:
+        """By whose clocks days count; None where the file does not say."""
+        if self.timezone is not None:
+            return zone_named(self.timezone)
+        return None if self.due is None else datetime.fromisoformat(self.due).tzinfo
+
+    @property
+    def due_at(self) -> datetime | None:
+        """`due` as a moment."""
+        return None if self.due is None else read_moment(self.due, self.zone)
 
 
 class Rubric(Value):
@@ -273,6 +304,11 @@ class AssignmentFile(Value):
     """Keys of the ranking, the most important first; later ones break ties."""
     board: BoardRules = BoardRules()
     """Which attempt counts and what the class sees."""
+
+    @property
+    def zone(self) -> tzinfo:
+        """By whose clocks its days begin and end."""
+        return (self.rubric.late and self.rubric.late.zone) or UTC
 
     @model_validator(mode="after")
     def _has_test_data(self) -> Self:

@@ -13,7 +13,7 @@ from harness.api.text import csv_cell
 
 _WHO = ("id", "name", "email", "team", "submission", "nickname", "members")
 _WHAT = ("status", "rank")
-_WHEN = ("submitted_at", "late_days", "attempts")
+_WHEN = ("submitted_at", "late_days", "late_unknown", "attempts")
 _WHY = ("reason", "explanation", "override_by", "override_reason", "score_before", "status_before")
 
 
@@ -67,6 +67,7 @@ def _outcome(row: Standing | Unranked) -> dict[str, Any]:
         **{name: metric.value for name, metric in row.metrics.items()},
         "submitted_at": submitted,
         "late_days": row.late_days,
+        "late_unknown": row.late_unknown,
         "attempts": row.attempts,
         "reason": None if isinstance(row, Standing) else row.reason,
         "explanation": explained,

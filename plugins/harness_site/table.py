@@ -100,7 +100,7 @@ def _extra(board: Board) -> list[tuple[str, str]]:
         "p": any(row.p_value is not None for row in rows),
         "score": any(row.max_score for row in rows),
         "attempts": any(row.attempts > 1 for row in rows),
-        "days late": any(row.late_days for row in rows),
+        "days late": any(row.late_days or row.late_unknown for row in rows),
     }
     return [(title, "descending" if title == "score" else "ascending") for title, used in candidates.items() if used]
 
@@ -132,9 +132,15 @@ def _extra_cell(row: Standing, title: str) -> str:
         "p": _p(row.p_value),
         "score": score_text(row.score, row.max_score),
         "attempts": f"{row.attempts:,}",
-        "days late": "" if row.late_days is None else f"{row.late_days:,}",
+        "days late": _late(row),
     }
     return values[title]
+
+
+def _late(row: Standing) -> str:
+    if row.late_days is None:
+        return "?" if row.late_unknown else ""
+    return f"{row.late_days:,}"
 
 
 def _p(value: float | None) -> str:

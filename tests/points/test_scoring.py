@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from result_fakes import MEASURES, result, rules
 
 from harness.api import Check
-from harness.points.scoring import Place, ScoreInputs, late_days, most, score_lines, total
+from harness.points.lateness import lateness
+from harness.points.scoring import Place, ScoreInputs, most, score_lines, total
 from harness.values.decisions import Override
 from harness.values.results import Result
 from harness.values.rules import AssignmentFile, LatePolicy, ManualPoints, PointRule, RankPoints, Rubric
@@ -34,8 +35,10 @@ def graded_by(**parts: Any) -> AssignmentFile:
 
 
 def scored(document: AssignmentFile, outcome: Result | None = None, **found: Any) -> dict[str, tuple[float, str]]:
-    circumstances = ScoreInputs(**{"places": {}, "manual_points": {}, **found})
-    return {line.name: (line.points, line.reason) for line in score_lines(document, outcome or result(), circumstances)}
+    outcome = outcome or result()
+    late = lateness(document.rubric.late, outcome)
+    circumstances = ScoreInputs(**{"places": {}, "manual_points": {}, "lateness": late, **found})
+    return {line.name: (line.points, line.reason) for line in score_lines(document, outcome, circumstances)}
 
 
 @pytest.mark.parametrize(
@@ -81,32 +84,6 @@ def test_a_failed_gate_leaves_nothing_of_anything() -> None:
 
 
 @pytest.mark.parametrize(
-    ("late", "days"),
-    [
-        (timedelta(days=-3), 0),
-        (timedelta(0), 0),
-        (timedelta(minutes=15), 0),
-        (timedelta(minutes=15, seconds=1), 1),
-        (timedelta(hours=24), 1),
-        (timedelta(hours=24, seconds=1), 2),
-        (timedelta(days=9), 9),
-    ],
-)
-@pytest.mark.parametrize("zone", [UTC, TAIPEI, timezone(-timedelta(hours=5))])
-def test_a_day_of_lateness_counts_once_it_has_begun_in_any_time_zone(
-    late: timedelta, days: int, zone: timezone
-) -> None:
-    policy = LatePolicy(due=DUE, grace_minutes=15)
-    assert late_days(policy, (datetime.fromisoformat(DUE) + late).astimezone(zone)) == days
-
-
-def test_nothing_is_late_without_a_date_or_a_time() -> None:
-    assert late_days(None, ON_TIME) is None
-    assert late_days(LatePolicy(percent_per_day=10), ON_TIME) is None
-    assert late_days(LatePolicy(due=DUE), None) is None
-
-
-@pytest.mark.parametrize(
     ("days", "most_percent", "lost"), [(1, 100, 0.5), (3, 100, 1.5), (11, 100, 5.0), (30, 100, 5.0), (30, 40, 2.0)]
 )
 def test_lateness_takes_its_share_up_to_a_limit_and_says_so(days: int, most_percent: float, lost: float) -> None:
@@ -133,7 +110,9 @@ def test_grace_is_said_and_punctuality_is_not() -> None:
 def test_the_cap_comes_before_lateness() -> None:
     late = LatePolicy(due=DUE, percent_per_day=50)
     document = graded_by(cap=4, late=late, manual=(ManualPoints(name="bonus", points=3),))
-    lines = score_lines(document, result(submitted_at=ON_TIME + timedelta(days=1)), ScoreInputs({}, {"bonus": 3}))
+    outcome = result(submitted_at=ON_TIME + timedelta(days=1))
+    found = ScoreInputs({}, {"bonus": 3}, lateness=lateness(late, outcome))
+    lines = score_lines(document, outcome, found)
     assert [(line.kind, line.points) for line in lines[3:]] == [("cap", -2), ("late", -2)]
     assert (total(lines), most(document, lines)) == (2, 4)
 
@@ -174,7 +153,7 @@ def test_a_score_is_the_sum_of_its_lines_and_within_bounds(
     document = rules(rubric=Rubric(manual=manual, cap=cap, late=late))
     manual_points = {str(index): points for index, points in enumerate(given_points)}
     outcome = result(points=(), submitted_at=datetime.fromisoformat(DUE) + timedelta(days=days))
-    lines = score_lines(document, outcome, ScoreInputs({}, manual_points))
+    lines = score_lines(document, outcome, ScoreInputs({}, manual_points, lateness=lateness(late, outcome)))
     earned = sum(given_points) if cap is None else min(cap, sum(given_points))
     assert total(lines) == pytest.approx(earned * max(0, 1 - days * percent / 100), abs=1e-4)
     assert 0 <= total(lines) <= most(document, lines) + 1e-6

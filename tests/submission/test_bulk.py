@@ -116,6 +116,26 @@ def test_gradescope(tmp_path: Path, packed: bool) -> None:
         assert list(everything(path / "assignment_9_export", tmp_path / "scratch")) == list(found)
 
 
+@pytest.mark.parametrize("packed", [False, True])
+def test_when_a_download_was_made_is_no_time_of_handing_in(tmp_path: Path, packed: bool) -> None:
+    said = b"submitted_at = 2026-01-01T00:00:00Z\n"
+    files = {
+        "doejane_1001_501_model.py": SOURCE,
+        "kimmin_1002_502_model.py": SOURCE,
+        "kimmin_1002_503_submission.toml": said,
+        "li_LATE_1003_504_model.py": SOURCE,
+        "li_LATE_1003_505_submission.toml": said,
+    }
+    found = everything(download(tmp_path / "dl", files, packed=packed), tmp_path / "scratch")
+    assert [(each.submitted_at, each.time_source, each.late_mark) for each in found.values()] == [
+        (None, None, False),
+        (datetime(2026, 1, 1, tzinfo=UTC), "submission.toml", False),
+        (None, None, True),  # it is late, whatever its author writes
+    ]
+    silent = everything(download(tmp_path / "md", MOODLE, packed=packed), tmp_path / "scratch")
+    assert {(each.submitted_at, each.late_mark) for each in silent.values()} == {(None, None)}
+
+
 @pytest.mark.parametrize("files", [CANVAS, MOODLE, GRADESCOPE])
 def test_the_same_download_twice_is_the_same(tmp_path: Path, files: dict[str, bytes | None]) -> None:
     folder = everything(download(tmp_path / "one/dl", files, packed=False), tmp_path / "scratch")

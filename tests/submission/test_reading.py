@@ -95,7 +95,7 @@ def test_a_folder_is_staged_read_only_and_described(tmp_path: Path, read: Any) -
     assert found.sources == (Path("lib/parts.py"), Path("model.py"))
     assert (found.weights, found.weights_bytes) == (Path("w.pkl"), len(WEIGHTS))
     assert names(found) == {"model.py", "w.pkl", "lib/parts.py"}
-    assert found.submitted_at == datetime.fromtimestamp(2e9, UTC)
+    assert (found.submitted_at, found.time_source) == (datetime.fromtimestamp(2e9, UTC), "files")
     assert all(not each.stat().st_mode & 0o222 for each in found.folder.rglob("*") if each.is_file())
     (path / "model.py").write_text("changed")
     assert (found.folder / "model.py").read_text() == "x = 1\n"
