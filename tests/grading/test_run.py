@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -72,3 +74,23 @@ def test_what_went_before_an_accident_is_kept(fake: FakeGrading, store: Store, t
         list(run.grade())
     (kept,) = run.attempts()
     assert kept.result.metrics["accuracy"].value == 0.5
+
+
+def test_the_same_files_get_a_new_result_where_the_platform_says_something_else_of_them(
+    fake: FakeGrading, store: Store, tmp_path: Any
+) -> None:
+    def graded(**said: Any) -> list[str]:
+        run = replace(run_of(store, tmp_path), submissions=[HandIn("alice", tmp_path / "alice", **said)])
+        found = result("alice", submitted_at=said.get("submitted_at"), late_mark=said.get("late"))
+        fake.outcomes["alice"] = found.model_copy(
+            update={"time_source": found.submitted_at and "platform"},
+        )
+        return [each.submission for each in run.grade()]
+
+    noon = datetime(2026, 2, 1, 12, tzinfo=UTC)
+    assert graded() == ["alice"]
+    assert graded(late=True) == ["alice"]
+    assert graded(late=True) == graded() == []  # what does not come from a platform says nothing against it
+    assert graded(late=False) == ["alice"]
+    assert graded(submitted_at=noon) == ["alice"]
+    assert graded(submitted_at=noon.astimezone(timezone(timedelta(hours=8)))) == []
