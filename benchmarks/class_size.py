@@ -73,7 +73,7 @@ def graded(folder: Path, size: int, assignment: Assignment, plugins: Plugins, sa
         if number in (size // 2, size):
             memory.append(" + ".join(f"{each / 2**20:.0f}" for each in resident()))
     taken = (time.perf_counter() - started) / size
-    boxes = len(list(Path(tempfile.gettempdir()).glob("harness-box-*")))
+    boxes = len(list(Path(tempfile.gettempdir()).glob("harness-room-*")))
     shutil.rmtree(folder)
     return taken, f"MiB of grader + zygotes {', then '.join(memory)}; {psutil.Process().num_fds()} fds, {boxes} boxes"
 

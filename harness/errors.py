@@ -7,6 +7,7 @@
     │       └── TableError        a roster or a table of points
     ├── PluginError           an installed plugin is broken, missing or doubled               exit 2
     ├── SandboxUnavailable    this machine cannot confine student code                        exit 3
+    ├── MachineError          the grader's machine lacks space, memory or rights
     ├── Cancelled             the run was stopped while a submission was being graded
     └── SubmissionError       what was handed in cannot be used; carries the closed `status`
 
@@ -16,6 +17,8 @@ one submission is graded becomes the status `harness_error`, which is our fault 
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -70,6 +73,28 @@ class PluginError(HarnessError):
 
 class SandboxUnavailable(HarnessError):
     """No way to confine student code here; the text says what to enable."""
+
+
+class MachineError(HarnessError):
+    """The machine that grades failed: its disk is full, too many files are open, something may not be read."""
+
+
+_MACHINES = frozenset(
+    getattr(errno, name)
+    for name in ("ENOSPC", "EDQUOT", "EMFILE", "ENFILE", "EIO", "ENOMEM", "EROFS", "EACCES", "EPERM", "EAGAIN")
+    if hasattr(errno, name)
+)
+
+
+def of_machine(error: BaseException) -> MachineError | None:
+    """The error as the machine's, if it is; such an error never tells anything about what was handed in."""
+    if isinstance(error, MachineError):
+        return error
+    if isinstance(error, MemoryError):
+        return MachineError("it has no memory left")
+    if isinstance(error, OSError) and error.errno is not None and error.errno in _MACHINES:
+        return MachineError(os.strerror(error.errno))
+    return None
 
 
 class Cancelled(HarnessError):

@@ -6,8 +6,12 @@ This is the only place where an error becomes an exit code (`harness.vocabulary.
 from __future__ import annotations
 
 import difflib
+import signal
 import sys
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from io import TextIOWrapper
 
@@ -65,7 +69,8 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            return super().invoke(ctx)
+            with _ending_politely():
+                return super().invoke(ctx)
         except SandboxUnavailable as error:
             _say(error)
             ctx.exit(ExitCode.NO_SANDBOX)
@@ -81,6 +86,24 @@ class LazyGroup(click.Group):
             click.echo(f"Error: a mistake in the harness itself, please report it: {type(error).__name__}", err=True)
             click.echo(_printable("".join(traceback.format_exception(error))), err=True)
             ctx.exit(ExitCode.BUG)
+
+
+@contextmanager
+def _ending_politely() -> Iterator[None]:
+    """Take a wish to end, or a terminal that was closed, for Ctrl-C: nothing is lost and nothing left behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    names = [each for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each)]
+    # One that is ignored, as under nohup, stays ignored.
+    ours = [number for name in names if signal.getsignal(number := getattr(signal, name)) == signal.SIG_DFL]
+    for number in ours:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @click.command(

@@ -25,6 +25,8 @@ from harness.grading.events import GradingEvents, Progress
 from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.grading.run import Run
     from harness.submission.hand_in import HandIn
     from harness.terminal.progress import GradeProgress
@@ -63,7 +65,8 @@ def command(
 
     A PATH is one submission, a folder of them, or a bulk download of Canvas, Moodle or Gradescope. Each result is kept
     as soon as it is finished; the same command again grades only what is new or has changed. Exits with 1 when a
-    submission could not be graded for the harness's own fault: a student's failure is a result.
+    submission could not be graded for the harness's own fault, or because nobody can tell whose it is: a student's
+    failure is a result.
     """
     from harness.board.record import BoardRequest, class_record
     from harness.board.roster import read_roster
@@ -74,16 +77,18 @@ def command(
     from harness.parallel import usable_cpus
     from harness.sandbox import choose
     from harness.store.store import Store
-    from harness.submission.discovery import discover
+    from harness.submission.discovery import find
     from harness.terminal.console import board_table, console
     from harness.values.results import Report
 
     assignment, plugins = load_assignment(assignment_name, data)
     sandbox = choose(sandbox_name)
-    submissions = discover(paths, mode=cast("Mode", mode or "auto"))
+    found = find(paths, mode=cast("Mode", mode or "auto"))
+    submissions = found.hand_ins
     if not submissions:
-        raise UsageError(f"no submissions in {', '.join(map(str, paths))}")
+        raise UsageError("\n".join(found.left_out) or f"no submissions in {', '.join(map(str, paths))}")
     _say_what_is_a_download(submissions)
+    _list(found.left_out, "not graded")
     with closing(Store.open(store_url)) as store:
         if times is not None:  # what is wrong with it is better known before a class is graded than afterwards
             known = {*store.submissions(assignment.id), *(each.id for each in submissions)}
@@ -109,11 +114,12 @@ def command(
     if interrupted:
         _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", fresh=fresh)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
-    ours = any(result.status == "harness_error" for result in results)
-    raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours else ExitCode.DONE)
+    ours = [f"{each.submission}: {each.reason}" for each in results if each.status == "harness_error"]
+    _list(ours, "not graded, through no fault of the student")
+    raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours or found.left_out else ExitCode.DONE)
 
 
-def _say_what_is_a_download(submissions: list[HandIn]) -> None:
+def _say_what_is_a_download(submissions: Sequence[HandIn]) -> None:
     for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
         count = sum(each.path == path for each in submissions)
         click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
@@ -121,6 +127,16 @@ def _say_what_is_a_download(submissions: list[HandIn]) -> None:
 
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _list(sentences: Sequence[str], heading: str) -> None:
+    """Say them one below the other, if there are any; they may quote what students wrote."""
+    from harness.text import clean
+
+    if sentences:
+        click.echo(
+            "\n".join([f"{len(sentences)} {heading}:", *(f"  {clean(each, 1000)}" for each in sentences)]), err=True
+        )
 
 
 def _say_what_is_left(kept: str, *, fresh: bool) -> None:

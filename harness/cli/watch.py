@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -95,7 +94,7 @@ def command(
         publish = _publisher(site, store, assignment, plugins, BoardRequest(roster=roster, times=times))
         arrivals = Arrivals(folder, timedelta(seconds=quiet))
         watch = Watch(arrivals, run_of, publish, lambda: datetime.now(UTC), assignment.rules.zone)
-        with _stopped_cleanly():
+        with suppress(KeyboardInterrupt):
             _say(watch, f"watching {folder} for {info.id}, by the clocks of {watch.zone}; Ctrl-C ends it")
             _watch(watch, every)
         _say(watch, "stopped; the same command goes on")
@@ -150,22 +149,6 @@ def _changed_at(path: Path | None) -> tuple[int, int] | None:
         return None
     found = path.stat()
     return found.st_mtime_ns, found.st_size
-
-
-@contextmanager
-def _stopped_cleanly() -> Iterator[None]:
-    """Ctrl-C, and the signal with which services are stopped, end what is inside and nothing else."""
-
-    def stop(_signal: int, _frame: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        pass
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _watch(watch: Watch, every_seconds: float) -> NoReturn:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from harness.errors import of_machine
 from harness.networks.opening import Opening
 from harness.text import clean
 from harness.values.evaluation import Evaluation
@@ -66,12 +67,18 @@ def unchecked(names: Iterable[str]) -> Evaluation:
 
 
 def accident(error: Exception) -> Findings:
-    """Blame ourselves, with the end of the traceback."""
+    """Blame ourselves or the machine, with the end of the traceback."""
     lines = traceback.format_exception(error)[-_LAST_TRACEBACK_LINES:]
+    machine = of_machine(error)
+    if machine is not None:
+        reason, hint = f"the grader's machine failed: {machine}", "repair that, and the same command grades it again"
+    else:
+        reason = f"the harness itself failed: {type(error).__name__}: {error}"
+        hint = "this is not the student's fault; please report it"
     return Findings(
         "harness_error",
-        f"the harness itself failed: {type(error).__name__}: {error}",
-        "this is not the student's fault; please report it",
+        reason,
+        hint,
         printed="".join(lines),
     )
 

@@ -30,7 +30,7 @@ from harness.points import rubric
 from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
 from harness.store.weights import packed
-from harness.submission.reading import HandIn, ReadLimits, Submission, read_submission
+from harness.submission.reading import HandIn, ReadLimits, Submission
 from harness.values.base import Audience
 from harness.values.networks import Predictions, Verification
 from harness.values.results import Result
@@ -122,8 +122,17 @@ class Grader:
         name = hand_in.id
         self.events.on_progress(Progress(name, "reading"))
         try:
-            limits = ReadLimits(total_bytes=self.assignment.rules.limits.submission_bytes)
-            submission = read_submission(hand_in, box.path, self.plugins.weight_formats, limits)
+            limits = self.assignment.rules.limits
+            submission = box.reader.read(
+                hand_in,
+                box.path,
+                self.plugins.weight_format_modules,
+                ReadLimits(total_bytes=limits.submission_bytes),
+                seconds=min(limits.reading_seconds, limits.total_seconds),
+                stopping=self.stopping,
+            )
+        except Cancelled:
+            raise
         except SubmissionError as error:
             return self._unread(hand_in, Findings(error.status, error.reason, error.hint))
         except Exception as error:  # noqa: BLE001 - one bad hand-in never stops a class
@@ -182,6 +191,8 @@ class Grader:
             self._keep_weights(opening, name, submission, found)
             subject = Subject(opening.student, said.verification, size, submission.settings.kd_function, key)
             self.evaluating.run(name, subject, found)
+            # Evaluators go on without an answer that came too late; the submission does not.
+            box.seconds_left(self.assignment.rules.limits.total_seconds)
             if key and opening.ran is not None:
                 self.memory.keep_intake(key, opening.ran.intake())
 

@@ -45,7 +45,10 @@ class StoreMemory(Memory):
     def intake(self, key: str) -> Intake | None:
         """See `Memory`."""
         found = None if self.fresh else self.store.intake(key)
-        return None if found is None else unpacked(*found)
+        try:
+            return None if found is None else unpacked(*found)
+        except ValueError:
+            return None
 
     def keep_intake(self, key: str, intake: Intake) -> None:
         """See `Memory`."""

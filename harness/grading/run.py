@@ -84,9 +84,9 @@ class Run(GradingEvents):
         hand_ins = {each.id: each for each in left}
         with closing(self._results(left, fresh=fresh)) as results:
             for result in results:
-                self._keep(result, hand_ins[result.submission])
-                self.graded.add(result.submission)
-                yield result
+                kept = self._keep(result, hand_ins[result.submission])
+                self.graded.add(kept.submission)
+                yield kept
 
     def _changed(self) -> list[HandIn]:
         """Submissions that have to be read; of the others the earlier result holds."""
@@ -181,8 +181,8 @@ class Run(GradingEvents):
         said = {(found.submitted_at, timed), (found.late, before.late_mark)}
         return any(now is not None and now != then for now, then in said)
 
-    def _keep(self, result: Result, hand_in: HandIn) -> None:
-        self.store.add(
+    def _keep(self, result: Result, hand_in: HandIn) -> Result:
+        return self.store.add(
             self.info,
             self.environment,
             result,

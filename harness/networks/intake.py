@@ -113,7 +113,18 @@ class Intake:
 
 
 def unpacked(said: str, tensors: bytes | None) -> Intake:
-    """What `Intake.packed` made, with the JSON of `Intake.said`."""
+    """What `Intake.packed` made, with the JSON of `Intake.said`.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    try:
+        return _unpacked(said, tensors)
+    except Exception as error:
+        raise ValueError(f"what was kept is damaged: {error}") from error
+
+
+def _unpacked(said: str, tensors: bytes | None) -> Intake:
     if tensors is None:
         return Intake(Said.model_validate_json(said), {}, {}, {}, {}, complete=False)
     import zstandard

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.networks.bare_sources import write_bare
+from harness.sandbox.rooms import room
 
 if TYPE_CHECKING:
     from harness.submission.reading import Submission
@@ -22,8 +21,8 @@ def sources_alone(submission: Submission) -> Iterator[None]:
     What a class reads from a file, a comment or a folder's name was not constructed.
     """
     folder = submission.folder
-    with tempfile.TemporaryDirectory(prefix="harness-hidden-") as elsewhere:
-        whole = Path(elsewhere, "whole")
+    with room() as elsewhere:
+        whole = elsewhere / "whole"
         shutil.move(folder, whole)
         try:
             folder.mkdir()

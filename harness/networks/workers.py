@@ -140,7 +140,7 @@ class Workers:
     @property
     def _usage(self) -> Usage:
         limits = self.rules.limits
-        return Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
+        return Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads, limits.total_seconds)
 
     def _greet(self, session: WorkerSession) -> None:
         self.opened, self.built = self._import_and_build(session)

@@ -92,7 +92,10 @@ class Judge:
             return attempt
         if attempt.assignment.data.id != self.info.data.id:
             return attempt
-        kept = parts_from_json(attempt.parts)
+        try:
+            kept = parts_from_json(attempt.parts)
+        except ValueError:
+            return attempt  # damaged: it counts as it was graded, under the rules it was graded by
         now = {name: kept[name] for name, wanted in self.hows.items() if name in kept and kept[name].how == wanted}
         result = _with_parts(attempt.result, kept, now)
         if result.status == "graded":

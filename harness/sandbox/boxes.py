@@ -13,15 +13,16 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import tempfile
 import threading
-import weakref
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.sandbox.mother import ENVIRONMENT, Mother
-from harness.sandbox.process import Usage, Worker
+from harness.sandbox.process import Usage, Worker, out_of_time
+from harness.sandbox.reader import Reader
+from harness.sandbox.rooms import Room
 from harness.sandbox.walls import ORDINARY_USER, Wall
 from harness.sandbox.zygote import CannotEnter, Zygote
 
@@ -31,9 +32,33 @@ class Box:
 
     def __init__(self, wall: Wall, zygote: Callable[[Path], Zygote]) -> None:
         self._wall, self._new = wall, zygote
-        self.path = Path(tempfile.mkdtemp(prefix="harness-box-")).resolve()
-        self._end = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        self._room = Room()
+        self.path = self._room.path
         self._zygote: Zygote | None = None
+        self._reader: Reader | None = None
+        self._since = time.monotonic()
+
+    @property
+    def reader(self) -> Reader:
+        """The process that reads what is handed in."""
+        if self._reader is None or not self._reader.alive:
+            self._reader = Reader()
+        return self._reader
+
+    def begin(self) -> None:
+        """The time of its next submission counts from now."""
+        self._since = time.monotonic()
+
+    def seconds_left(self, total_seconds: float) -> float:
+        """Of the time that a submission has in all.
+
+        Raises:
+            SubmissionError: nothing is left.
+        """
+        left = self._since + total_seconds - time.monotonic()
+        if left <= 0:
+            raise out_of_time(total_seconds)
+        return left
 
     def worker(self, folder: Path, usage: Usage, stopping: threading.Event) -> Worker:
         """A worker for the submission in `folder`, which lies in this box.
@@ -42,7 +67,7 @@ class Box:
             HarnessError: it cannot be started, which is never a student's fault.
         """
         _let_in(self.path, self._wall.user)
-        return Worker(self.start(), folder, usage, stopping)
+        return Worker(self.start(), folder, usage, stopping, until=self._since + usage.total_seconds)
 
     def measuring_worker(self, usage: Usage, stopping: threading.Event) -> Worker:
         """A worker for graphs: it sees an empty folder, and its zygote is none that student code could have touched.
@@ -55,7 +80,7 @@ class Box:
         folder = self.path / "measuring"
         folder.mkdir(exist_ok=True)
         _let_in(self.path, self._wall.user)
-        return Worker(self.start(), folder, usage, stopping)
+        return Worker(self.start(), folder, usage, stopping, until=self._since + usage.total_seconds)
 
     def start(self) -> Zygote:
         """The box's zygote, started unless it runs.
@@ -84,7 +109,9 @@ class Box:
 
     def close(self) -> None:
         self.close_zygote()
-        self._end()
+        if self._reader is not None:
+            self._reader.close()
+        self._room.close()
 
 
 class Sandbox:
@@ -107,6 +134,7 @@ class Sandbox:
         with self._lock:
             box = self._idle.pop() if self._idle else None
         box = box or Box(self.wall, self._zygote)
+        box.begin()
         try:
             yield box
         except BaseException:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import select
 import signal
@@ -37,10 +38,13 @@ class Usage:
     """What one worker may use."""
 
     memory_bytes: int
-    """Resident, of its whole process tree; its address space is bounded too."""
+    """Resident, of its whole process tree, beyond what each process has of its zygote: PyTorch takes a few hundred
+    megabytes, or gigabytes where it is built for GPUs. Its address space is bounded too."""
     cpu_seconds: int
     """Processor time over its whole life."""
     threads: int
+    total_seconds: float = math.inf
+    """Of everything that is done with its submission, in however many workers."""
 
 
 class Worker:
@@ -49,19 +53,23 @@ class Worker:
     Args:
         folder: the staged submission, in the zygote's box.
         stopping: set from any thread to end whatever the worker does.
+        until: on the clock of `time.monotonic()`, when the submission's `total_seconds` are over.
 
     Raises:
         HarnessError: it cannot be started, which is never a student's fault.
     """
 
-    def __init__(self, zygote: Zygote, folder: Path, usage: Usage, stopping: threading.Event) -> None:
-        self._zygote, self._usage, self._stopping = zygote, usage, stopping
+    def __init__(
+        self, zygote: Zygote, folder: Path, usage: Usage, stopping: threading.Event, *, until: float = math.inf
+    ) -> None:
+        self._zygote, self._usage, self._stopping, self._until = zygote, usage, stopping, until
         self._printed = bytearray()
         self._overrun: SubmissionError | None = None
         self._code: int | None = None
         self._closed = threading.Event()
         self._channel, theirs = socket.socketpair()
         output, their_output = os.pipe()
+        self._inherited_bytes = zygote.resident_bytes
         try:
             self._process = zygote.fork(
                 folder,
@@ -119,13 +127,14 @@ class Worker:
         """
         if self._overrun is not None:
             raise self._overrun
-        self._channel.settimeout(limit_seconds)
+        deadline = min(time.monotonic() + limit_seconds, self._until)
         try:
-            send(self._channel, request, facts, tensors, descriptors)
-            deadline = time.monotonic() + limit_seconds
+            send(self._channel, request, facts, tensors, descriptors, deadline=deadline, tick=self._look_up)
             frame = receive(self._channel, max_payload_bytes=max_reply_bytes, deadline=deadline, tick=self._look_up)
         except ChannelTimeout:
             self.close()
+            if deadline == self._until:
+                raise out_of_time(self._usage.total_seconds) from None
             raise SubmissionError(
                 "timed_out",
                 f"stopped after {limit_seconds:g} s while {doing}",
@@ -169,7 +178,7 @@ class Worker:
 
     def _watch(self, output: int) -> None:
         """Keep what the worker prints and count what it uses, until it is closed."""
-        tree, speaking, looked_at = _Tree(self._process.pid), True, 0.0
+        tree, speaking, looked_at = _Tree(self._process.pid, self._inherited_bytes), True, 0.0
         while not self._closed.wait(0 if speaking else _WATCH_SECONDS):
             if speaking and select.select([output], [], [], _WATCH_SECONDS)[0]:
                 speaking = self._keep(output)
@@ -200,6 +209,15 @@ class Worker:
             case code:
                 how = f"the process ended with exit code {code}"
         return SubmissionError("crashed", f"{how} while {doing}", "run it at home with 'harness check' to see where")
+
+
+def out_of_time(total_seconds: float) -> SubmissionError:
+    """What is said of a submission that keeps within every limit but that of all together."""
+    return SubmissionError(
+        "timed_out",
+        f"stopped after {total_seconds:g} s in all",
+        "each step kept within its own limit, but all of them together take too long: is the network slow?",
+    )
 
 
 def _overrun(tree: _Tree, usage: Usage) -> SubmissionError | None:
@@ -259,20 +277,20 @@ def _refusal(facts: Mapping[str, Any]) -> SubmissionError:
 class _Tree:
     """A process and what it started; the tree is looked up anew twice a second, its members read every time."""
 
-    def __init__(self, pid: int) -> None:
-        self._root = pid
+    def __init__(self, pid: int, inherited_bytes: int = 0) -> None:
+        self._root, self._inherited_bytes = pid, inherited_bytes
         self._members = [pid]
         self._looked_at = time.monotonic()
 
     def use(self) -> tuple[int, int, float]:
-        """Resident bytes, threads, and seconds of processor time."""
+        """Resident bytes beyond what was inherited, threads, and seconds of processor time."""
         if time.monotonic() - self._looked_at >= _TREE_SECONDS:
             self._look()
         used, threads, seconds = 0, 0, 0.0
         for member in self._members:
             with contextlib.suppress(OSError, psutil.Error):
                 resident, its_threads, its_seconds = _use_of(member)
-                used += resident
+                used += max(0, resident - self._inherited_bytes)
                 threads += its_threads
                 seconds += its_seconds
         return used, threads, seconds
@@ -312,7 +330,8 @@ def _tree(pid: int) -> list[int]:
         return [pid]
     found = [pid]
     for each in found:
-        for listed in Path(f"/proc/{each}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                found += map(int, listed.read_text().split())
+        with contextlib.suppress(OSError):  # it may end at any moment
+            for listed in Path(f"/proc/{each}/task").glob("*/children"):
+                with contextlib.suppress(OSError):
+                    found += map(int, listed.read_text().split())
     return found

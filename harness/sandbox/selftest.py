@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from harness.errors import HarnessError, SandboxUnavailable, SubmissionError
 from harness.sandbox.boxes import Sandbox
 from harness.sandbox.process import Usage
+from harness.sandbox.rooms import room
 from harness.worker.forbidden import FILTERED
 from harness.worker.messages import TryForbidden
 from harness.worker.replies import Tried
@@ -56,15 +55,15 @@ def _attacks(sandbox: Sandbox) -> list[str]:
 def _targets() -> Iterator[TryForbidden]:
     name = f"harness-{os.getpid()}-{os.urandom(8).hex()}"
     with (
-        tempfile.TemporaryDirectory(prefix="harness-canary-") as folder,
+        room() as folder,
         socket.create_server(("127.0.0.1", 0)) as listening,
         socket.socket(socket.AF_UNIX) as abstract,
     ):
         # Open to everyone, so that only the sandbox stands in the way.
-        Path(folder).chmod(0o777)
-        file = Path(folder, "canary")
+        folder.chmod(0o777)
+        file = folder / "canary"
         file.write_text("sings")
         file.chmod(0o644)
         abstract.bind("\0" + name)
         abstract.listen()
-        yield TryForbidden(file=str(file), folder=folder, port=listening.getsockname()[1], abstract=name)
+        yield TryForbidden(file=str(file), folder=str(folder), port=listening.getsockname()[1], abstract=name)

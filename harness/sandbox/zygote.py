@@ -93,6 +93,13 @@ class Zygote:
     def alive(self) -> bool:
         return self._end.alive and not _ended(self._control)
 
+    @property
+    def resident_bytes(self) -> int:
+        """Memory that its workers begin with; 0 where that cannot be found out."""
+        with contextlib.suppress(psutil.Error):
+            return int(psutil.Process(self.pid).memory_info().rss)
+        return 0
+
     def close(self) -> None:
         """End it and, with it, every worker."""
         self._end()

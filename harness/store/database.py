@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.engine import make_url
@@ -21,8 +23,11 @@ _EXAMPLES = f"a store is named by an SQLAlchemy URL such as {DEFAULT_STORE} or p
 _POSTGRESQL_LOCK = 0x6861726E657373
 
 
-def engine_of(url: str) -> tuple[sa.Engine, str]:
+def engine_of(url: str, *, create: bool = True) -> tuple[sa.Engine, str]:
     """The engine, and the URL without its password.
+
+    Args:
+        create: False where it is only read: then an SQLite file that cannot be written will do.
 
     Raises:
         UsageError: not a URL, or there is no driver for it.
@@ -35,6 +40,8 @@ def engine_of(url: str) -> tuple[sa.Engine, str]:
     shown = parsed.render_as_string(hide_password=True)
     # Python's own driver waits for a busy SQLite file; two graders then take turns instead of failing.
     arguments = {"timeout": _BUSY_SECONDS} if parsed.get_backend_name() == "sqlite" else {}
+    if not create and _is_read_only(parsed):
+        parsed = _reading(parsed)
     try:
         engine = sa.create_engine(parsed, connect_args=arguments)
     except (NoSuchModuleError, ImportError) as error:
@@ -48,6 +55,26 @@ def is_missing_file(url: sa.URL) -> bool:
     """Whether the URL is of an SQLite file that does not exist."""
     in_memory = url.database in {None, "", ":memory:"} or str(url.database).startswith("file:")
     return url.get_backend_name() == "sqlite" and not in_memory and not Path(str(url.database)).is_file()
+
+
+def _is_read_only(url: sa.URL) -> bool:
+    """Whether the URL is of an SQLite file that is there but cannot be written, or its log beside it cannot."""
+    if url.get_backend_name() != "sqlite" or is_missing_file(url) or not url.database or url.database == ":memory:":
+        return False
+    file = Path(url.database)
+    return file.is_file() and not (os.access(file, os.W_OK) and os.access(file.parent, os.W_OK))
+
+
+def _reading(url: sa.URL) -> sa.URL:
+    """The URL that reads such a file (https://www.sqlite.org/uri.html).
+
+    SQLite wants to make a log beside a file even to read it, unless it is told that nobody will change the file; but
+    then a log that is there is not looked at.
+    """
+    file = Path(str(url.database)).resolve()
+    log = file.with_name(f"{file.name}-wal")
+    unchanging = {} if log.is_file() and log.stat().st_size else {"immutable": "1"}
+    return url.set(database=f"file:{quote(str(file))}", query={"mode": "ro", **unchanging, "uri": "true"})
 
 
 @contextmanager

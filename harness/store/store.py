@@ -10,10 +10,10 @@ import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DataError, IntegrityError
 
 from harness.errors import UsageError
 from harness.store.database import changing_tables, engine_of, explained, is_missing_file
@@ -32,14 +32,17 @@ from harness.store.tables import (
     kept_weights,
     metadata,
     overrides,
+    read_row,
     row_of,
     tables,
+    unkeepable,
 )
 from harness.values.decisions import Event, Override
 from harness.values.evaluation import Evaluation
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
 from harness.vocabulary import DEFAULT_STORE
 
+DecisionT = TypeVar("DecisionT", Override, Event)
 Depth = Literal["brief", "details", "everything"]
 """How much of an attempt is read: what boards need; also curves, layers and what reports show; also predictions."""
 
@@ -62,7 +65,7 @@ class Store:
         Raises:
             UsageError: no such URL, database or driver, not a store, or one of a newer harness.
         """
-        engine, shown = engine_of(url)
+        engine, shown = engine_of(url, create=create)
         if not create and is_missing_file(engine.url):
             raise UsageError(f"no store at {shown}: nothing was graded in this folder yet, or --store names another")
         try:
@@ -86,21 +89,41 @@ class Store:
         result: Result,
         weights: bytes | None = None,
         basis: Basis | None = None,
-    ) -> None:
-        """Keep one attempt; on return it has reached the disk.
+    ) -> Result:
+        """Keep one attempt; on return it has reached the disk, and was read back.
 
         Args:
             weights: as `harness.store.weights.packed` makes them; they replace those of earlier attempts.
             basis: without it, the attempt cannot be judged by other rules.
 
+        Returns:
+            What was kept: where a result cannot be read back as it is, a `harness_error` that says so.
+
         Raises:
             UsageError: the database cannot be written.
         """
-        with explained(self.url), self._engine.begin() as connection:
+        with explained(self.url):
+            try:
+                self._add(assignment, environment, result, weights, basis)
+            except (DataError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
+                result = unkeepable(result, error)
+                self._add(assignment, environment, result, None, None)
+        return result
+
+    def _add(
+        self,
+        assignment: AssignmentInfo,
+        environment: Environment,
+        result: Result,
+        weights: bytes | None,
+        basis: Basis | None,
+    ) -> None:
+        with self._engine.begin() as connection:
             row = row_of(assignment, environment, result, basis)
-            added = connection.execute(attempts.insert().values(row)).inserted_primary_key
-            if weights is not None and added is not None:
-                _replace_weights(connection, assignment.id, result.submission, added[0], weights)
+            number = connection.execute(attempts.insert().values(row).returning(attempts.c.number)).scalar_one()
+            read_row(connection.execute(sa.select(attempts).where(attempts.c.number == number)).one())
+            if weights is not None:
+                _replace_weights(connection, assignment.id, result.submission, number, weights)
 
     def latest(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
         """The newest attempt of every submission, by submission id."""
@@ -160,7 +183,8 @@ class Store:
         query = sa.select(overrides).where(overrides.c.assignment_id == assignment_id).order_by(overrides.c.number)
         with explained(self.url), self._engine.connect() as connection:
             return tuple(
-                (row.submission, Override.model_validate_json(row.override)) for row in connection.execute(query)
+                (row.submission, self._decision(Override, overrides, row.number, row.override))
+                for row in connection.execute(query)
             )
 
     def add_event(self, assignment_id: str, event: Event) -> None:
@@ -170,9 +194,17 @@ class Store:
 
     def events(self, assignment_id: str) -> tuple[Event, ...]:
         """All of them, oldest first; `decisions.state_after` says what follows."""
-        query = sa.select(events.c.event).where(events.c.assignment_id == assignment_id).order_by(events.c.number)
+        query = sa.select(events).where(events.c.assignment_id == assignment_id).order_by(events.c.number)
         with explained(self.url), self._engine.connect() as connection:
-            return tuple(Event.model_validate_json(row.event) for row in connection.execute(query))
+            return tuple(self._decision(Event, events, row.number, row.event) for row in connection.execute(query))
+
+    def _decision(self, kind: type[DecisionT], table: sa.Table, number: int, text: str) -> DecisionT:
+        """What an instructor decided is not passed over in silence, as an attempt may be that can be made again."""
+        try:
+            return kind.model_validate_json(text)
+        except ValueError as error:
+            reason = f"row {number} of {table.name} is damaged; delete that row and decide again"
+            raise UsageError(f"store {self.url}: {reason}") from error
 
     def graded(self, assignment_id: str, conditions: Collection[str]) -> dict[str, tuple[str, str | None]]:
         """Submission id -> digest and signature of the files of its newest attempt, if made under these conditions."""
@@ -203,10 +235,11 @@ class Store:
             _replace(connection, evaluations, evaluation_row(key, at, evaluation))
 
     def evaluations(self, keys: Collection[str]) -> dict[str, tuple[datetime, Evaluation]]:
-        """Key -> when it was found and what, of those that are kept."""
+        """Key -> when it was found and what, of those that are kept and not damaged."""
         query = sa.select(evaluations).where(evaluations.c.key.in_(keys))
         with explained(self.url), self._engine.connect() as connection:
-            return {row.key: evaluation_of(row) for row in connection.execute(query)}
+            rows = connection.execute(query).all()
+        return {row.key: found for row in rows if (found := evaluation_of(row)) is not None}
 
     def keep_intake(self, key: str, said: str, tensors: bytes | None) -> None:
         """Keep what running a hand-in's code has given, in place of what was kept under the same key.

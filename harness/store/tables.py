@@ -15,12 +15,13 @@ import zstandard
 
 from harness.errors import UsageError
 from harness.values.evaluation import Correct, Evaluation
-from harness.values.results import AssignmentInfo, Attempt, Environment, Result, compact
+from harness.values.results import AssignmentInfo, Attempt, DataInfo, Environment, Result, compact
 
 STORE_VERSION = 3
 # What only reports show of a result, and most of its size.
 _DETAILS = ("curves", "confusion", "layers", "notes", "printed")
 _BARE = {"submission": "", "status": "graded", "reason": None, "digest": None, "score": 0, "max_score": 0, "seconds": 0}
+_UNKNOWN_MOMENT = datetime(2000, 1, 1, tzinfo=UTC)
 
 tables = sa.MetaData()
 metadata = sa.Table(
@@ -190,17 +191,57 @@ def evaluation_row(key: str, at: datetime, evaluation: Evaluation) -> dict[str, 
     }
 
 
-def evaluation_of(row: sa.Row[Any]) -> tuple[datetime, Evaluation]:
-    """When it was found, and what."""
-    found = Evaluation.model_validate_json(row.evaluation)
-    kept: dict[str, Any] = {"predictions": _unpacked(row.predictions)}
+def evaluation_of(row: sa.Row[Any]) -> tuple[datetime, Evaluation] | None:
+    """When it was found, and what; None where the row is damaged: it is measured again."""
+    try:
+        found, at = Evaluation.model_validate_json(row.evaluation), datetime.fromisoformat(row.at)
+        kept: dict[str, Any] = {"predictions": _unpacked(row.predictions)}
+    except (ValueError, zstandard.ZstdError):
+        return None
     if row.correct_public is not None:
         kept["correct"] = Correct(public=row.correct_public, private=row.correct_private)
-    return datetime.fromisoformat(row.at), found.model_copy(update=kept)
+    return at, found.model_copy(update=kept)
 
 
 def attempt_of(row: sa.Row[Any]) -> Attempt:
-    """An attempt from its row; without details or predictions where those columns were not read."""
+    """An attempt from its row; without details or predictions where those columns were not read.
+
+    A damaged row becomes an attempt that says so: one submission's row never hides those of a class.
+    """
+    try:
+        return read_row(row)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, the others can be read
+        return Attempt(
+            number=row.number,
+            graded_at=_moment_of(row, otherwise=_UNKNOWN_MOMENT),
+            assignment=assignment_of(row),
+            environment=environment_of(row),
+            result=_damaged(row, error),
+        )
+
+
+def unkeepable(result: Result, error: Exception) -> Result:
+    """What is kept in place of a result that cannot be read back."""
+    reason = f"what came of it cannot be stored and read back ({type(error).__name__})"
+    return _ours(result.submission, result.digest, reason, "this is not the student's fault; please report it")
+
+
+def _damaged(row: sa.Row[Any], error: Exception) -> Result:
+    reason = f"row {row.number} of {attempts.name} in the store is damaged and cannot be read ({type(error).__name__})"
+    return _ours(row.submission, row.submission_digest, reason, "grade this submission again, with --fresh")
+
+
+def _ours(submission: str, digest: str | None, reason: str, hint: str) -> Result:
+    kept = {**_BARE, "submission": submission, "digest": digest, "status": "harness_error"}
+    return Result.model_validate({**kept, "reason": reason, "hint": hint})
+
+
+def read_row(row: sa.Row[Any]) -> Attempt:
+    """The attempt of a row that is in order.
+
+    Raises:
+        ValueError, TypeError, zstandard.ZstdError: it is damaged.
+    """
     result = Result.model_validate_json(row.result)
     kept: dict[str, Any] = {}
     # Rows of version 1 have their details and predictions in the JSON.
@@ -213,12 +254,39 @@ def attempt_of(row: sa.Row[Any]) -> Attempt:
         kept["correct"] = Correct(public=row.correct_public, private=row.correct_private)
     return Attempt(
         number=row.number,
-        graded_at=datetime.fromisoformat(row.graded_at),
+        graded_at=_moment_of(row),
         assignment=_assignment_info(row.assignment),
         environment=_environment(row.environment),
         result=result.model_copy(update=kept),
         parts=row.parts or "",
     )
+
+
+def assignment_of(row: sa.Row[Any]) -> AssignmentInfo:
+    """What a row says of the assignment, or its columns where that is damaged."""
+    try:
+        return _assignment_info(row.assignment)
+    except ValueError:
+        unknown = DataInfo(id="unknown", digest="unknown", stand_in=False)
+        return AssignmentInfo(id=row.assignment_id, digest=row.assignment_digest, data=unknown)
+
+
+def environment_of(row: sa.Row[Any]) -> Environment:
+    """What a row says of the environment; unknown where that is damaged."""
+    try:
+        return _environment(row.environment)
+    except ValueError:
+        unknown = dict.fromkeys(("harness", "python", "torch", "torchinfo"), "unknown")
+        return Environment.model_validate({**unknown, "sandbox": row.sandbox})
+
+
+def _moment_of(row: sa.Row[Any], otherwise: datetime | None = None) -> datetime:
+    try:
+        return datetime.fromisoformat(row.graded_at).astimezone(UTC)
+    except (ValueError, TypeError, OverflowError):
+        if otherwise is None:
+            raise
+        return otherwise
 
 
 @lru_cache(maxsize=64)

@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, BinaryIO, cast
 
-from harness.errors import SubmissionError
+from harness.errors import SubmissionError, of_machine
 from harness.submission.entries import (
     ArchiveEntry,
     clean_parts,
@@ -51,6 +51,11 @@ def archive_suffix(path: Path) -> str | None:
     return path.name[-len(found) :] if found and len(found) < len(name) else None
 
 
+def is_work_name(name: str) -> bool:
+    """Whether a file beside others in a download is called like something that is handed in."""
+    return name.lower().endswith((".py", ".ipynb")) or archive_suffix(Path(name)) is not None
+
+
 def archive_entries(path: Path, limit_bytes: int) -> Iterator[ArchiveEntry]:
     """Files and links of a zip or (gzipped) tar, told apart by content.
 
@@ -73,11 +78,13 @@ def archive_entries(path: Path, limit_bytes: int) -> Iterator[ArchiveEntry]:
 
 
 def broken(error: Exception) -> SubmissionError | None:
-    """The refusal for an error that a damaged archive causes; None if it has another cause."""
-    known = (*_BROKEN, OSError, ValueError, NotImplementedError, RuntimeError, MemoryError, OverflowError)
-    if isinstance(error, SubmissionError) or not isinstance(error, known):
+    """The refusal for an error that a damaged archive causes; None if it has another cause, such as a full disk."""
+    known = (*_BROKEN, OSError, ValueError, NotImplementedError, RuntimeError, OverflowError)
+    if isinstance(error, SubmissionError) or not isinstance(error, known) or of_machine(error) is not None:
         return None
-    reason = f"the archive is damaged or not an archive: {escape(str(error)) or type(error).__name__}"
+    # Without the path, which is the grader's.
+    said = (error.strerror if isinstance(error, OSError) else None) or escape(str(error)) or type(error).__name__
+    reason = f"the archive is damaged or not an archive: {said}"
     return SubmissionError.rejected(reason, "pack it again, and unpack it once yourself to see that it works")
 
 

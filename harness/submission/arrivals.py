@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harness.errors import UsageError
 from harness.submission.archives import archive_suffix
-from harness.submission.discovery import by_id, doubled
+from harness.submission.discovery import find
 from harness.submission.hand_in import HandIn
 from harness.submission.staging import is_source
 
@@ -61,12 +61,12 @@ class Arrivals:
             self.problems = [f"{self.folder}: no such folder any more"]
             return []
         try:
-            found = by_id([self.folder], "class")
+            found = find([self.folder], mode="class")
         except (UsageError, OSError) as error:
             self.problems = [str(error)]
             return []
-        self.problems = [doubled(same) for same in found.values() if len(same) > 1]
-        return [found[name][0] for name in sorted(found) if len(found[name]) == 1]
+        self.problems = list(found.left_out)
+        return list(found.hand_ins)
 
 
 class _Look:

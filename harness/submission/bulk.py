@@ -17,23 +17,25 @@ from harness.submission.archives import archive_suffix, zip_names
 from harness.submission.canvas import _canvas
 from harness.submission.entries import is_noise
 from harness.submission.gradescope import _gradescope
-from harness.submission.hand_in import HandIn
+from harness.submission.hand_in import Found
 from harness.submission.moodle import _MOODLE, _moodle
 
 
-def bulk_download(path: Path) -> tuple[HandIn, ...] | None:
-    """The submissions of the download at `path`, sorted by id; None when it is none.
+def bulk_download(path: Path) -> Found | None:
+    """The submissions of the download at `path`; None when it is none.
 
     Raises:
         UsageError: it is one, but not as it was downloaded.
     """
     prefix, items = _top(path)
-    found = _gradescope(path, prefix, items)
-    if found is None:
-        found = _moodle(path, prefix, items)
-    if found is None:
-        found = _canvas(path, prefix, items)
-    return None if found is None else tuple(sorted(found, key=lambda each: each.id))
+    hand_ins = _gradescope(path, prefix, items)
+    if hand_ins is not None:
+        return Found(tuple(hand_ins))
+    found = _moodle(path, prefix, items)
+    if found is not None:
+        return found
+    hand_ins = _canvas(path, prefix, items)
+    return None if hand_ins is None else Found(tuple(hand_ins))
 
 
 def _top(path: Path) -> tuple[str, dict[str, bool]]:

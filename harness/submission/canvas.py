@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import UsageError
-from harness.submission.archives import archive_suffix
+from harness.submission.archives import is_work_name
 from harness.submission.entries import escape
 from harness.submission.hand_in import HandIn, Part, _file_name
 from harness.text import first_of
@@ -26,7 +26,7 @@ _MAX_NAMES_SHOWN = 3
 def _canvas(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] | None:
     matches = {name: _CANVAS_ANONYMOUS.fullmatch(name) or _CANVAS.fullmatch(name) for name in items}
     files = {name: match for name, match in matches.items() if match and not items[name]}
-    others = sorted(name for name in items if name not in files and (items[name] or _is_work(name)))
+    others = sorted(name for name in items if name not in files and (items[name] or is_work_name(name)))
     if not files or (others and len(files) <= max(len(others), 2)):
         return None
     if others:
@@ -94,7 +94,3 @@ def _unnumbered(files: Mapping[str, _CanvasFile]) -> tuple[dict[str, str], dict[
         else:
             names |= {file: file for file in found}
     return names, replaced
-
-
-def _is_work(name: str) -> bool:
-    return name.lower().endswith((".py", ".ipynb")) or archive_suffix(Path(name)) is not None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -10,58 +10,60 @@ from harness.errors import UsageError
 from harness.submission.archives import archive_suffix
 from harness.submission.bulk import bulk_download
 from harness.submission.entries import escape, is_noise
-from harness.submission.hand_in import HandIn
+from harness.submission.hand_in import Found, HandIn
 from harness.submission.staging import (
     SOURCE_SUFFIXES,
     is_work,
 )
 
+Mode = Literal["auto", "class", "single"]
 
-def discover(paths: Sequence[Path], *, mode: Literal["auto", "class", "single"] = "auto") -> list[HandIn]:
-    """The submissions at `paths`, sorted by id.
 
-    A bulk download is many. Any other file is one submission, and so is a folder when sources or weights lie in it
-    directly; else it is a folder of submissions. `mode` settles doubt.
+def discover(paths: Sequence[Path], *, mode: Mode = "auto") -> list[HandIn]:
+    """The submissions at `paths`, sorted by id, if all of them can be graded.
 
     Raises:
-        UsageError: a path is missing, nothing is there, or two submissions have one id.
+        UsageError: as for `find`, or something would be left out.
+    """
+    found = find(paths, mode=mode)
+    if found.left_out:
+        raise UsageError("\n".join(found.left_out))
+    return list(found.hand_ins)
+
+
+def find(paths: Sequence[Path], *, mode: Mode = "auto") -> Found:
+    """The submissions at `paths`, sorted by id, and what is left out.
+
+    A bulk download is many; only a path that is given alone can be one, since a student's hand-in may look like one.
+    Any other file is one submission, and so is a folder when sources or weights lie in it directly; else it is a
+    folder of submissions. `mode` settles doubt. Of submissions with one id none is taken: students choose names.
+
+    Raises:
+        UsageError: a path is missing, or nothing is there.
     """
     missing = [f"{path}: no such file or folder" for path in paths if not path.exists()]
     if missing:
         raise UsageError("\n".join(missing))
-    found = by_id(paths, mode)
-    for same in found.values():
-        if len(same) > 1:
-            raise UsageError(doubled(same))
-    return [found[name][0] for name in sorted(found)]
+    parts = [_found(path, mode, alone=len(paths) == 1) for path in paths]
+    same: dict[str, dict[object, HandIn]] = {}
+    for each in (hand_in for part in parts for hand_in in part.hand_ins):
+        same.setdefault(each.id, {}).setdefault((each.path.resolve(), each.parts), each)
+    doubled = [
+        f"{len(found)} submissions have the id {name!r}: {' and '.join(map(_where, found.values()))}; rename one"
+        for name, found in sorted(same.items())
+        if len(found) > 1
+    ]
+    left_out = (*(sentence for part in parts for sentence in part.left_out), *doubled)
+    alone = {name: next(iter(found.values())) for name, found in same.items() if len(found) == 1}
+    return Found(tuple(alone[name] for name in sorted(alone)), left_out)
 
 
-def by_id(paths: Iterable[Path], mode: Literal["auto", "class", "single"]) -> dict[str, list[HandIn]]:
-    """The submissions at paths that exist: id -> the one of that id, or the different ones that claim it.
-
-    Raises:
-        UsageError: nothing is there.
-    """
-    found: dict[str, list[HandIn]] = {}
-    for path in paths:
-        for each in _hand_ins(path, mode):
-            same = found.setdefault(each.id, [])
-            if all((other.path.resolve(), other.parts) != (each.path.resolve(), each.parts) for other in same):
-                same.append(each)
-    return found
-
-
-def doubled(same: Sequence[HandIn]) -> str:
-    """What to say of hand-ins that have one id."""
-    one, other = same[:2]
-    return f"two submissions have the id {one.id!r}: {_where(one)} and {_where(other)}; rename one"
-
-
-def _hand_ins(path: Path, mode: Literal["auto", "class", "single"]) -> Iterable[HandIn]:
-    download = None if mode == "single" else bulk_download(path)
+def _found(path: Path, mode: Mode, *, alone: bool) -> Found:
+    download = bulk_download(path) if alone and mode != "single" else None
     if download is not None:
         return download
-    return [HandIn(submission_id(each), each) for each in (_members(path) if _is_class(path, mode) else [path])]
+    members = _members(path) if _is_class(path, mode) else [path]
+    return Found(tuple(HandIn(submission_id(each), each) for each in members))
 
 
 def _where(hand_in: HandIn) -> str:
@@ -78,7 +80,7 @@ def submission_id(path: Path) -> str:
     return escape(name)
 
 
-def _is_class(path: Path, mode: Literal["auto", "class", "single"]) -> bool:
+def _is_class(path: Path, mode: Mode) -> bool:
     if mode == "single" or not path.is_dir():
         return False
     return mode == "class" or not any(is_work(each) for each in path.iterdir())

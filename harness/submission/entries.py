@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import IO
 
 from harness.errors import SubmissionError
+from harness.values.base import YEARS
 
 _NOISE = frozenset(
     {
@@ -20,7 +21,6 @@ _NOISE = frozenset(
         *("__pycache__", ".ipynb_checkpoints", ".mypy_cache", ".ruff_cache", ".pytest_cache"),
     }
 )
-_YEAR_ONE = datetime(1981, 1, 1, tzinfo=UTC)
 
 LINK_HINT = "replace the link by the file itself"
 
@@ -107,4 +107,4 @@ def moment(seconds: float) -> datetime | None:
 def plausible(moment: datetime) -> datetime | None:
     """The time, unless it stands for none."""
     # Zips written without times say 1980, tars 1970.
-    return moment if moment >= _YEAR_ONE else None
+    return moment if moment.year in YEARS else None

@@ -11,20 +11,38 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import UsageError
-from harness.submission.entries import escape
+from harness.submission.archives import is_work_name
+from harness.submission.entries import escape, plausible
 from harness.submission.hand_in import HandIn, Part
+from harness.text import first_of
 
 _GRADESCOPE = re.compile(r"submission_(\d+)")
 _METADATA = "submission_metadata.yml"
 _METADATA_LIMIT_BYTES = 64 << 20
 _METADATA_DEPTH = 100
+_MAX_NAMES_SHOWN = 3
 
 
 def _gradescope(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] | None:
     folders = {name for name in items if _GRADESCOPE.fullmatch(name)}
     if items.get(_METADATA) is not False:
         return None
-    metadata = _metadata(path, prefix + _METADATA)
+    others = {name for name in items if name not in folders and (items[name] or is_work_name(name))}
+    try:
+        metadata = _metadata(path, prefix + _METADATA)
+    except UsageError:
+        if len(others) > len(folders):
+            return None
+        raise
+    others -= metadata.keys()
+    if others and len(folders) <= max(len(others), 2):
+        return None  # a class with such a file in it, which any student can write
+    if others:
+        shown = first_of([escape(name) for name in sorted(others)], _MAX_NAMES_SHOWN)
+        raise UsageError(
+            f"{path} looks like a bulk download of Gradescope, but it also holds {shown}: move that elsewhere, or say "
+            "--single if all of it is one submission"
+        )
     found: dict[str, HandIn] = {}
     for name in sorted({*metadata, *folders}, key=lambda each: (len(each), each)):
         hand_in = _gradescope_hand_in(path, prefix, name, metadata.get(name), name in folders or name in items)
@@ -133,7 +151,7 @@ def _aware(value: object) -> datetime | None:
             return None
     if not isinstance(value, datetime):
         return None
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return plausible(value if value.tzinfo else value.replace(tzinfo=UTC))
 
 
 def _moment(hand_in: HandIn) -> datetime:

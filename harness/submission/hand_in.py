@@ -47,5 +47,15 @@ class HandIn:
     notes: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What lies at the paths given to `grade`."""
+
+    hand_ins: tuple[HandIn, ...]
+    """One of each id."""
+    left_out: tuple[str, ...] = ()
+    """Sentences on what is not graded because nobody can tell whose it is."""
+
+
 def _file_name(text: str) -> str:
     return "file" if text in {"", ".", ".."} else escape(text)

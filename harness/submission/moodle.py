@@ -7,23 +7,34 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from harness.submission.entries import escape
-from harness.submission.hand_in import HandIn, Part, _file_name
+from harness.submission.hand_in import Found, HandIn, Part, _file_name
 
 _MOODLE = re.compile(r"(?P<name>.*)_(?P<user>\d+)_assignsubmission_(?P<kind>file|onlinetext)_?(?P<file>.*)")
 
 
-def _moodle(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] | None:
+_PERSON = re.compile(r"_(\d+)_assignsubmission_(?:file|onlinetext)")
+
+
+def _moodle(path: Path, prefix: str, items: Mapping[str, bool]) -> Found | None:
+    left_out = []
     found: dict[str, dict[str, list[Part]]] = {}
     names: dict[str, str] = {}
     for item in sorted(items):
         match = _MOODLE.fullmatch(item)
-        if match:
+        people = _PERSON.findall(item)
+        if len(people) > 1:
+            # Moodle writes the first part and the student the rest; or the first is part of a name someone chose.
+            left_out.append(
+                f"{path}: {escape(item)} speaks for {' and for '.join(people)}, so it is given to nobody: rename it"
+            )
+        elif match:
             names[match["user"]] = escape(match["name"])
             part = Part(f"{prefix}{item}", "" if items[item] else _file_name(match["file"]))
             found.setdefault(match["user"], {}).setdefault(match["kind"], []).append(part)
     if not found:
         return None
-    return [
+    hand_ins = (
         HandIn(user, path, tuple(kinds.get("file") or kinds["onlinetext"]), (names[user],))
         for user, kinds in found.items()
-    ]
+    )
+    return Found(tuple(hand_ins), tuple(left_out))

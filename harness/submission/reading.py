@@ -10,12 +10,13 @@ import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from harness.contracts.formats import WeightFormat
 from harness.errors import SubmissionError, UsageError
 from harness.submission.discovery import discover, submission_id
+from harness.submission.entries import moment
 from harness.submission.hand_in import HandIn
 from harness.submission.predictions import is_predictions
 from harness.submission.settings import SETTINGS_FILE, Settings, parse_settings, refusal
@@ -32,6 +33,10 @@ from harness.submission.staging import (
 from harness.values.results import TimeSource
 
 __all__ = ["HandIn", "ReadLimits", "Settings", "Submission", "discover", "read_submission", "submission_id"]
+
+
+_CLOSE_LOOKS = 3
+"""Mistaken names for which one that is there is looked for; it takes long for each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,8 @@ def _time_of(
         return settings.submitted_at, "submission.toml"
     if hand_in.parts is not None:
         return None, None
-    return newest or datetime.fromtimestamp(hand_in.path.stat().st_mtime, UTC), "files"
+    changed = newest or moment(hand_in.path.stat().st_mtime)
+    return (changed, "files") if changed else (None, None)
 
 
 def _members_of(hand_in: HandIn, settings: Settings) -> tuple[str, ...]:
@@ -145,7 +151,11 @@ def _settings(folder: Path, files: Sequence[Path]) -> Settings:
     known = [each.as_posix() for each in files]
     named = [("weights", settings.weights)] if settings.weights else []
     named += settings.further_files().items()
-    mistakes = [f"{key}: {_absent(name, known)}" for key, name in named if _plain(name) not in known]
+    there = set(known)
+    absent = [(key, name) for key, name in named if _plain(name) not in there]
+    mistakes = [
+        f"{key}: {_absent(name, known if index < _CLOSE_LOOKS else ())}" for index, (key, name) in enumerate(absent)
+    ]
     if mistakes:
         raise refusal(mistakes)
     return settings

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
+from collections.abc import Iterator
+from datetime import date, time
 from typing import Annotated, Any
 
-from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat, ValidationError
+from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, FiniteFloat, ValidationError
 
 from harness.errors import SubmissionError
 from harness.text import suggestion
-from harness.values.base import PositiveInt, Value
+from harness.values.base import PositiveInt, Value, believable
 from harness.values.networks import Checkpoint
 
 SETTINGS_FILE = "submission.toml"
-_TEXT_LIMIT_CHARACTERS = 1 << 20
+_LIMIT_BYTES = 1 << 16
+_LIMIT_LINE_DOTS = 64
+"""Tables of tables: reading them takes the square of the number."""
+_INTEGERS = range(-(2**63), 2**63)
 
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 
@@ -63,7 +69,7 @@ class Settings(Value):
     """The large network, where the assignment brings none: its file, or a table likewise."""
     claims: Claims = Field(default_factory=lambda: Claims.model_validate({}))
     """What is stated of the network, for the check `claims`. Keys beside `curves` name metrics."""
-    submitted_at: AwareDatetime | None = None
+    submitted_at: Annotated[AwareDatetime, AfterValidator(believable)] | None = None
     """When it was handed in, where no learning platform says it; otherwise the newest file's time counts."""
 
     def further_files(self) -> dict[str, str]:
@@ -80,18 +86,40 @@ def parse_settings(data: bytes) -> Settings:
     Raises:
         SubmissionError: not TOML, or with mistakes; all of them are listed.
     """
-    if len(data) > _TEXT_LIMIT_CHARACTERS:
-        raise SubmissionError.rejected(f"{SETTINGS_FILE} is larger than {_TEXT_LIMIT_CHARACTERS:,} bytes")
+    if len(data) > _LIMIT_BYTES:
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is larger than {_LIMIT_BYTES:,} bytes")
+    if any(line.split(b"=")[0].count(b".") > _LIMIT_LINE_DOTS for line in data.splitlines()):
+        raise SubmissionError.rejected(f"{SETTINGS_FILE}: a key has more than {_LIMIT_LINE_DOTS} dots")
     try:
         table = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
         raise SubmissionError.rejected(f"{SETTINGS_FILE} is not UTF-8 text", "save it as UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise SubmissionError.rejected(f"{SETTINGS_FILE} is not valid TOML: {error}") from error
+    mistakes = [f"{where}: {what}" for where, what in _no_json({**table, "submitted_at": None})]
+    if mistakes:
+        raise refusal(mistakes)
     try:
         return Settings.model_validate(table)
     except ValidationError as error:
         raise refusal([_mistake(each) for each in error.errors(include_url=False)]) from error
+
+
+def _no_json(value: object, where: str = "") -> Iterator[tuple[str, str]]:
+    """(where, what) of values that TOML can write and JSON, in which results are kept, cannot."""
+    match value:
+        case dict():
+            for name, each in value.items():
+                yield from _no_json(each, f"{where}.{name}" if where else name)
+        case list():
+            for index, each in enumerate(value):
+                yield from _no_json(each, f"{where}.{index}")
+        case date() | time():
+            yield where, "a date or time cannot be used here; write it as a text, in quotes"
+        case float() if not math.isfinite(value):
+            yield where, "needs a finite number"
+        case int() if value not in _INTEGERS:
+            yield where, "a whole number this large cannot be used; at most 64 bits"
 
 
 def refusal(mistakes: list[str]) -> SubmissionError:

@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.contracts.formats import WeightFormat
-from harness.errors import SubmissionError
+from harness.errors import SubmissionError, of_machine
 from harness.submission.archives import archive_entries, archive_suffix, broken, zip_members
 from harness.submission.entries import ArchiveEntry, escape, is_noise
 from harness.submission.folders import file_entry, folder_entries
@@ -21,6 +21,8 @@ from harness.submission.settings import SETTINGS_FILE
 SOURCE_SUFFIXES = frozenset({".py", ".ipynb"})
 WEIGHTS_SUFFIXES = frozenset({".pt", ".pth", ".bin", ".ckpt", ".pkl", ".pickle", ".safetensors", ".npz", ".model"})
 _CHUNK_BYTES = 1 << 20
+_MOST_LINKS_IN_A_ROW = 40
+"""As for Linux."""
 _SMALLER = "hand in sources and one weights file; leave out data sets, teachers and other models"
 
 
@@ -213,12 +215,14 @@ class _Staging:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.unlink(missing_ok=True)  # a name that occurs twice: the later one counts, as for unzip and tar
         except OSError as error:
+            if of_machine(error) is not None:
+                raise
             raise SubmissionError.rejected(f"{'/'.join(parts)!r} is both a file and a folder") from error
         return target
 
     def _copy_links(self, links: list[ArchiveEntry]) -> None:
-        """Replace links by what they point to; a link to a link needs another round."""
-        while links:
+        """Replace links by what they point to; a link to a link may need another round."""
+        for last in itertools.count(1):
             waiting = []
             for link in links:
                 source = self.folder.joinpath(*(link.target or ()))
@@ -227,8 +231,10 @@ class _Staging:
                     self._copy_link(source, link)
                 else:
                     waiting.append(link)
-            if len(waiting) == len(links):
-                name = "/".join(links[0].parts)
+            if not waiting:
+                return
+            if len(waiting) == len(links) or last == _MOST_LINKS_IN_A_ROW:
+                name = "/".join(waiting[0].parts)
                 raise SubmissionError.rejected(f"{name!r} is a link that leads nowhere", "put the file there")
             links = waiting
 

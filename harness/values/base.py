@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,5 +30,19 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=explain)
 
 
+YEARS = range(2000, 2101)
+"""In which something can have been handed in: other dates stand for none, and arithmetic with them may fail."""
+
+
+def believable(moment: datetime) -> datetime:
+    """The moment, if something can have been handed in then."""
+    # By the year as it is written: converting the last one to another zone may fail.
+    if moment.year not in YEARS:
+        raise ValueError(f"needs a year between {YEARS.start} and {YEARS.stop - 1}")
+    return moment
+
+
+Moment = Annotated[datetime, AfterValidator(believable)]
+"""When something was handed in."""
 PositiveInt = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, FiniteFloat
 
-from harness.values.base import Value
+from harness.values.base import Moment, Value
 from harness.values.curves import Curve, Table
 from harness.values.evaluation import Correct
 from harness.values.measures import Check, Metric
@@ -109,7 +109,7 @@ class Result(Value):
     """From submission.toml."""
     members: tuple[str, ...] = ()
     """From submission.toml."""
-    submitted_at: datetime | None = None
+    submitted_at: Moment | None = None
     """When it was handed in; null where nobody says."""
     time_source: TimeSource | None = None
     """Who says when."""

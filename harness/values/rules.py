@@ -83,6 +83,10 @@ class ImageRules(Value):
 class Limits(Value):
     """`[limits]`: what a submission may use. Each has a status of its own when it is exceeded."""
 
+    total_seconds: Annotated[float, Field(gt=0)] = 3600
+    """For everything that is done with one submission, in however many steps."""
+    reading_seconds: Annotated[float, Field(gt=0)] = 60
+    """For copying or unpacking what was handed in, and reading submission.toml."""
     import_seconds: Annotated[float, Field(gt=0)] = 30
     """For importing the sources, and again for decoding the weights file."""
     build_seconds: Annotated[float, Field(gt=0)] = 30
@@ -94,12 +98,12 @@ class Limits(Value):
     cpu_seconds: PositiveInt = 1800
     """Processor time of one worker over its whole life, on however many threads."""
     memory_bytes: Annotated[int, Field(ge=2**29)] = 3 * 2**30
-    """Resident memory of the worker and all its children."""
+    """Resident memory of the worker and all its children, beyond what importing PyTorch takes."""
     threads: PositiveInt = 64
     """Of one worker, all told."""
     submission_bytes: PositiveInt = 200 * 2**20
     """The hand-in, unpacked."""
-    tensor_bytes: PositiveInt = 256 * 2**20
+    tensor_bytes: PositiveInt = 64 * 2**20
     """All tensors of the weights file, decoded."""
     kept_bytes: PositiveInt = 64 * 2**20
     """A network's tensors that the store keeps, so that it is measured later without running the hand-in again."""

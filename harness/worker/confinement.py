@@ -20,8 +20,8 @@ from harness.worker import kernel
 
 _OPEN_FILES = 64
 _FILE_BYTES = 64 * 2**20
-# Address space is not memory: torch alone maps most of a gigabyte. Resident memory is watched from outside.
-_ADDRESS_SPACE_BYTES = 2 * 2**30
+# Address space is not memory, which is watched from outside; this much more than that, beyond what torch has mapped.
+_ADDRESS_SPACE_BYTES = 2**30
 _CPU_GRACE_SECONDS = 5
 DEVICES = tuple(map(Path, ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")))
 
@@ -95,7 +95,9 @@ def _limit(bounds: Bounds) -> None:
         resource.RLIMIT_CPU: bounds.cpu_seconds + _CPU_GRACE_SECONDS,
     }
     if sys.platform == "linux":
-        limits[resource.RLIMIT_AS] = bounds.memory_bytes + _ADDRESS_SPACE_BYTES
+        pages = int(Path("/proc/self/statm").read_text().split()[0])
+        mapped = pages * os.sysconf("SC_PAGE_SIZE")
+        limits[resource.RLIMIT_AS] = mapped + bounds.memory_bytes + _ADDRESS_SPACE_BYTES
     for which, value in limits.items():
         with contextlib.suppress(ValueError):
             resource.setrlimit(which, (value, value))

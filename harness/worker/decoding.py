@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import SubmissionError
 from harness.values.networks import RawWeights
+from harness.worker.protocol import MAX_NAME_CHARACTERS, MAX_NAME_PARTS, MAX_TENSORS, can_be_matched
 from harness.worker.state_dicts import HINT, find_state
 
 if TYPE_CHECKING:
@@ -122,6 +123,13 @@ def _tensors_of(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]
 
 def _limit(tensors: Mapping[str, Tensor], max_bytes: int, max_elements: int) -> None:
     """Refuse before anything is made dense or contiguous: a tensor may claim more than its file holds."""
+    if not can_be_matched(tensors):
+        raise SubmissionError(
+            "rejected",
+            f"the weights file holds more than {MAX_TENSORS:,} tensors, or one with a name of more than "
+            f"{MAX_NAME_CHARACTERS} characters or {MAX_NAME_PARTS} parts",
+            "hand in the state_dict of the network only",
+        )
     elements = sum(each.numel() for each in tensors.values())
     size = sum(each.numel() * each.element_size() for each in tensors.values())
     stored = sum(size for size, _ in _storages(tensors).values())

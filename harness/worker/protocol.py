@@ -9,12 +9,13 @@ length before it allocates, parses JSON and safetensors only, and never unpickle
 
 from __future__ import annotations
 
+import contextlib
 import json
 import select
 import socket
 import struct
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,12 @@ if TYPE_CHECKING:
 
 _LENGTHS = struct.Struct("<IQ")
 MAX_HEADER_BYTES = 8 * 2**20
+MAX_TENSORS = 20_000
+MAX_NAME_CHARACTERS = 512
+MAX_NAME_PARTS = 64
+"""Between dots. Names are matched, and what is matched by its parts takes as long as there are parts."""
 _MAX_DESCRIPTORS = 4
+_TICK_SECONDS = 0.05
 
 
 class ChannelClosed(Exception):
@@ -52,12 +58,19 @@ def send(
     facts: Mapping[str, Any],
     tensors: Mapping[str, Tensor],
     descriptors: Sequence[int] = (),
+    *,
+    deadline: float | None = None,
+    tick: Callable[[], None] | None = None,
 ) -> None:
     """Write one frame.
 
+    Args:
+        deadline: on the clock of `time.monotonic()`; None waits forever.
+        tick: called a few times a second while nobody reads; may raise to give up.
+
     Raises:
         ChannelClosed: nobody reads any more.
-        ChannelTimeout: the socket has a timeout and nobody reads in time.
+        ChannelTimeout: nobody reads in time.
     """
     payload = _packed(tensors) if tensors else b""
     header = json.dumps({"kind": kind, "facts": facts, "order": list(tensors)}).encode()
@@ -65,14 +78,38 @@ def send(
         lengths = _LENGTHS.pack(len(header), len(payload))
         if descriptors:
             socket.send_fds(channel, [lengths], list(descriptors))
-        else:
-            channel.sendall(lengths)
-        channel.sendall(header)
-        channel.sendall(payload)
-    except TimeoutError as error:
-        raise ChannelTimeout from error
+            lengths = b""
+        for part in (lengths, header, payload):
+            _write(channel, memoryview(part), deadline, tick)
     except OSError as error:
         raise ChannelClosed(str(error)) from error
+
+
+def _write(channel: socket.socket, part: memoryview, deadline: float | None, tick: Callable[[], None] | None) -> None:
+    while part:
+        _wait(channel, deadline, tick, writing=True)
+        with contextlib.suppress(BlockingIOError):
+            part = part[channel.send(part, socket.MSG_DONTWAIT) :]
+
+
+def _wait(
+    channel: socket.socket, deadline: float | None, tick: Callable[[], None] | None, *, writing: bool = False
+) -> None:
+    """Return when the channel can be read, or written.
+
+    Raises:
+        ChannelTimeout: the deadline has come.
+    """
+    ours = [channel]
+    while True:
+        left = _TICK_SECONDS if deadline is None else min(_TICK_SECONDS, deadline - time.monotonic())
+        if left <= 0:
+            raise ChannelTimeout
+        found = select.select([] if writing else ours, ours if writing else [], [], left if tick or deadline else None)
+        if any(found):
+            return
+        if tick:
+            tick()
 
 
 def receive(
@@ -123,12 +160,35 @@ def _unpacked(payload: bytes) -> dict[str, Tensor]:
 
 
 def _parsed(header: bytes, payload: bytes, descriptors: tuple[int, ...]) -> Frame:
-    document = json.loads(header)
+    document = _storable(json.loads(header.decode("utf-8", "replace")))
     kind, facts, order = document["kind"], document["facts"], document["order"]
     if not (isinstance(kind, str) and isinstance(facts, dict) and isinstance(order, list)):
         raise TypeError("kind, facts, order")
+    if not can_be_matched(order):
+        raise ValueError("names")
     tensors = _unpacked(payload) if payload else {}
     return Frame(kind, facts, {name: tensors[name] for name in order}, descriptors)
+
+
+def can_be_matched(names: Collection[str]) -> bool:
+    """Whether these can be the names of a network's tensors: so many, so long, of so many parts."""
+    return len(names) <= MAX_TENSORS and all(
+        isinstance(each, str) and len(each) <= MAX_NAME_CHARACTERS and each.count(".") < MAX_NAME_PARTS
+        for each in names
+    )
+
+
+def _storable(value: Any) -> Any:
+    """The same with U+FFFD for halves of characters, which JSON can write but neither UTF-8 nor a database can."""
+    match value:
+        case str():
+            return value if value.isascii() else value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        case list():
+            return [_storable(each) for each in value]
+        case dict():
+            return {_storable(name): _storable(each) for name, each in value.items()}
+        case _:
+            return value
 
 
 class _Reader:
@@ -142,7 +202,7 @@ class _Reader:
         buffer = bytearray(count)
         view, filled = memoryview(buffer), 0
         while filled < count:
-            self._wait()
+            _wait(self.channel, self.deadline, self.tick)
             filled += self._some(view[filled:])
         return buffer
 
@@ -160,13 +220,3 @@ class _Reader:
         if not received:
             raise ChannelClosed("end of file")
         return received
-
-    def _wait(self) -> None:
-        while True:
-            left = 0.05 if self.deadline is None else min(0.05, self.deadline - time.monotonic())
-            if left <= 0:
-                raise ChannelTimeout
-            if select.select([self.channel], [], [], left if self.tick or self.deadline else None)[0]:
-                return
-            if self.tick:
-                self.tick()

@@ -11,11 +11,11 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field
 
 from harness.values.base import Value
+from harness.worker.protocol import MAX_TENSORS, can_be_matched
 
 _MAX_NOTES = 40
 _MAX_NOTE_CHARACTERS = 1000
 _MAX_MACS = 10**15
-_MAX_NAMES = 100_000
 
 Count = Annotated[int, Field(ge=0, le=2**53, strict=True)]
 Shape = tuple[Count, ...]
@@ -29,10 +29,20 @@ def _short(notes: tuple[str, ...]) -> tuple[str, ...]:
 Notes = Annotated[tuple[str, ...], AfterValidator(_short)]
 """What the worker coped with, for the student to know."""
 
-Versions = Annotated[dict[str, Annotated[int, Field(ge=0, le=10**6)]], Field(max_length=_MAX_NAMES)]
+Versions = Annotated[dict[str, Annotated[int, Field(ge=0, le=10**6)]], Field(max_length=MAX_TENSORS)]
 """Dotted path of a module -> the version of its way of saving, as torch writes it beside a state_dict."""
 
-Tied = Annotated[tuple[tuple[str, ...], ...], Field(max_length=_MAX_NAMES)]
+
+def _matched(state: dict[str, Shape]) -> dict[str, Shape]:
+    if not can_be_matched(state):
+        raise ValueError("too many names, or too long ones")
+    return state
+
+
+State = Annotated[dict[str, Shape], AfterValidator(_matched)]
+"""Names and shapes of a state_dict."""
+
+Tied = Annotated[tuple[tuple[str, ...], ...], Field(max_length=MAX_TENSORS)]
 """Groups of names in a state_dict that are one tensor."""
 
 
@@ -68,8 +78,7 @@ class Decoded(Value):
 class Built(Value):
     """The module's own state_dict."""
 
-    state: Annotated[dict[str, Shape], Field(max_length=_MAX_NAMES)]
-    """Names and shapes."""
+    state: State
     parameters: tuple[str, ...]
     """Those of `state` that are parameters."""
     lazy: bool
@@ -89,7 +98,7 @@ class Candidate(Value):
     kind: str
     place: str
     """File and line."""
-    state: Annotated[dict[str, Shape], Field(max_length=_MAX_NAMES)]
+    state: State
     tied: Tied = ()
     arguments: dict[str, Any] = Field(default_factory=dict)
     """What it was called with, beside the usual arguments."""

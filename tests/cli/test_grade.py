@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -40,6 +42,32 @@ def test_our_own_failure_exits_1(harness: Harness, fake: FakeGrading) -> None:
     run = harness("grade", HW, "class")
     assert run.exit_code == 1
     assert len(fake.graded) == 3
+
+
+def test_our_own_failures_are_listed(harness: Harness, fake: FakeGrading) -> None:
+    reason = "the grader's machine failed: No space left on device"
+    fake.outcomes["bob"] = result("bob", status="harness_error", reason=reason)
+    run = harness("grade", HW, "class")
+    assert f"1 not graded, through no fault of the student:\n  bob: {reason}" in run.stderr
+
+
+def test_what_belongs_to_nobody_is_listed_and_the_rest_graded(harness: Harness, fake: FakeGrading) -> None:
+    fake.left_out.append("2 submissions have the id 'x': a/x and b/\x1b[2Jx; rename one")
+    run = harness("grade", HW, "class")
+    assert run.exit_code == 1
+    assert "1 not graded:\n  2 submissions have the id 'x': a/x and b/x; rename one" in run.stderr
+    assert fake.graded == ["alice", "bob", "carol"]
+
+
+def test_a_result_that_cannot_be_kept_stops_nobody(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result("alice", status="crashed", reason="ValueError: \ud800")
+    run = harness("grade", HW, "class", "--json", "-")
+    assert run.exit_code == 1
+    assert fake.graded == ["alice", "bob", "carol"]
+    statuses = {each.submission: each.status for each in Report.model_validate_json(run.stdout).results}
+    assert statuses == {"alice": "harness_error", "bob": "graded", "carol": "graded"}
+    for command in (["leaderboard", HW], ["report", HW, "alice"], ["history", HW, "alice"], ["statistics", HW]):
+        assert harness(*command).exit_code == 0
 
 
 def test_only_json_on_stdout(harness: Harness) -> None:
@@ -162,3 +190,23 @@ def test_time_left_follows_the_pace() -> None:
     assert state.done == 2
     assert state.seconds_left() == 15.0
     assert [duration(each) for each in (8, 125, 4800)] == ["8 s", "2 min 05 s", "1 h 20 min"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_wish_to_end_keeps_what_is_finished(harness: Harness, fake: FakeGrading, number: signal.Signals) -> None:
+    before = signal.getsignal(number)
+
+    def kill(*_: object) -> str:
+        signal.raise_signal(number)
+        return "sha256:x"
+
+    # The digest is asked for twice: as the signature of the files, and of what was read.
+    asked = Counter[str]()
+    asked_again = lambda name: asked.update([name]) or asked[name] > 1  # noqa: E731
+    fake.digests = type(
+        "Killing", (dict,), {"get": lambda _, name, __: kill() if asked_again(name) and name == "bob" else name}
+    )()
+    run = harness("grade", HW, "class")
+    assert run.exit_code == 130
+    assert "1 of 3 are graded and kept" in run.stderr
+    assert signal.getsignal(number) == before

@@ -138,7 +138,7 @@ def test_what_stands_in_the_way_is_told_once(group: Class) -> None:
     (group.folder / "bob.zip").write_text("x")
     watch = group.watch()
     (told,) = group.round(watch)
-    assert told.startswith("two submissions have the id 'bob'")
+    assert told.startswith("2 submissions have the id 'bob'")
     assert told not in group.round(watch)
 
 

@@ -331,3 +331,66 @@ def test_a_password_is_never_shown() -> None:
     with pytest.raises(UsageError) as caught:
         Store.open("nosuch://user:s3cret@host/db")
     assert "s3cret" not in str(caught.value)
+
+
+def test_what_cannot_be_read_back_is_kept_as_our_own_failure(sqlite_url: str) -> None:
+    """Half a character can be written as JSON and not read again."""
+    with closing(Store.open(sqlite_url)) as store:
+        store.add(INFO, ENVIRONMENT, result("before"))
+        poison = result("poison", reason="bad \ud800 reason", digest="sha256:p")
+        kept = store.add(INFO, ENVIRONMENT, poison, basis=Basis("", "graded"))
+        endless = result("endless").model_copy(update={"score": float("nan")})
+        assert store.add(INFO, ENVIRONMENT, endless).status == "harness_error"
+        assert (kept.status, kept.digest) == ("harness_error", "sha256:p")
+        found = {each.result.submission: each.result.status for each in store.latest("hw")}
+        assert found == {"before": "graded", "poison": "harness_error", "endless": "harness_error"}
+        assert store.graded("hw", {"graded"}) == {}
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("result", '{"submission": "bob"'),
+        ("result", '{"reason": "\\ud800"}'),
+        ("details", "[]"),
+        ("graded_at", "9999-12-31T23:59:59-14:00"),
+        ("graded_at", "yesterday"),
+        ("assignment", "?"),
+        ("environment", "{}"),
+        ("predictions", "no zstd"),
+    ],
+)
+def test_a_damaged_row_is_an_entry_that_says_so(sqlite_url: str, column: str, value: str) -> None:
+    with closing(Store.open(sqlite_url)) as store:
+        store.add(INFO, ENVIRONMENT, result("bob", predictions=(1, 2), correct=Correct(public=b"\x01", private=b"")))
+        store.add(INFO, ENVIRONMENT, result("carol"))
+        literal = value.replace("'", "''")
+        changed(sqlite_url, f"UPDATE harness_attempts SET {column} = '{literal}' WHERE submission = 'bob'")
+        bob, carol = (each.result for each in store.latest("hw", depth="everything"))
+        assert carol == result("carol")
+        assert (bob.submission, bob.status) == ("bob", "harness_error")
+        assert "damaged" in str(bob.reason)
+        assert "--fresh" in str(bob.hint)
+        assert store.history("hw", "bob")[0].result.status == "harness_error"
+
+
+def test_a_damaged_decision_is_named(sqlite_url: str) -> None:
+    with closing(Store.open(sqlite_url)) as store:
+        store.add_override("hw", "bob", Override(at=datetime.now(timezone(timedelta(0))), author="a", reason="b"))
+        changed(sqlite_url, "UPDATE harness_overrides SET override = '{'")
+        with pytest.raises(UsageError, match="row 1 of harness_overrides is damaged"):
+            store.overrides("hw")
+
+
+def test_a_store_that_cannot_be_written_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As from a read-only mount; the administrator's rights are put aside."""
+    with closing(Store.open(f"sqlite:///{tmp_path / 'a b.db'}")) as store:
+        store.add(INFO, ENVIRONMENT, result("bob"))
+    url = f"sqlite:///{tmp_path / 'a b.db'}"
+    before = sorted(each.name for each in tmp_path.iterdir())
+    monkeypatch.setattr("os.access", lambda *_: False)
+    with closing(Store.open(url, create=False)) as store:
+        assert store.submissions("hw") == ("bob",)
+        with pytest.raises(UsageError, match="readonly"):
+            store.add(INFO, ENVIRONMENT, result("carol"))
+    assert sorted(each.name for each in tmp_path.iterdir()) == before

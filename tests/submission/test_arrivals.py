@@ -109,7 +109,7 @@ def test_two_of_one_id_wait_and_stop_nobody_else(folder: Folder) -> None:
     folder.after(0)
     assert folder.after(5) == ["bob"]
     (problem,) = folder.arrivals.problems
-    assert problem.startswith("two submissions have the id 'alice': ")
+    assert problem.startswith("2 submissions have the id 'alice': ")
     (folder.path / "alice.zip").unlink()
     assert (folder.after(0), folder.after(5)) == (["bob"], ["alice", "bob"])
     assert folder.arrivals.problems == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UsageError
 from harness.plugins import Plugins
-from harness.submission.discovery import discover
+from harness.submission.discovery import discover, find
 from harness.submission.reading import HandIn, Submission, read_submission
 
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats
@@ -218,12 +219,12 @@ def test_a_name_that_is_a_folder_s_own_is_none(tmp_path: Path) -> None:
 
 def test_noise_and_papers_beside_are_ignored(tmp_path: Path) -> None:
     extra = {".DS_Store": b"x", "__MACOSX/._doe": b"x", "desktop.ini": b"x", "gradebook.csv": b"x", ".git/config": b"x"}
-    for files in (CANVAS, MOODLE, {key.split("/", 1)[1]: data for key, data in GRADESCOPE.items()}):
+    kinds = (CANVAS, MOODLE, {key.split("/", 1)[1]: data for key, data in GRADESCOPE.items()})
+    for kind, files in enumerate(kinds):
         for packed in (False, True):
-            path = download(tmp_path / str(len(files)) / str(packed) / "dl", files | extra, packed=packed)
+            path = download(tmp_path / str(kind) / str(packed) / "dl", files | extra, packed=packed)
             assert [each.id for each in discover([path])] == [
-                each.id
-                for each in discover([download(tmp_path / "plain" / str(len(files)) / "dl", files, packed=False)])
+                each.id for each in discover([download(tmp_path / "plain" / str(kind) / "dl", files, packed=False)])
             ]
 
 
@@ -277,12 +278,43 @@ def test_metadata_constructs_nothing(tmp_path: Path) -> None:
     assert not canary.exists()
 
 
-def test_two_downloads_that_share_a_person_are_refused(tmp_path: Path) -> None:
-    one = download(tmp_path / "one", CANVAS, packed=False)
-    two = download(tmp_path / "two", CANVAS, packed=True)
-    assert len(discover([one, one])) == 4
-    with pytest.raises(UsageError, match=r"two submissions have the id '1001': .*doejane"):
-        discover([one, two])
+def test_only_a_path_that_is_given_alone_is_a_download(tmp_path: Path) -> None:
+    """A shell writes `class/*` as many paths, and a student's zip among them may look like a download."""
+    one = download(tmp_path / "alice", CANVAS, packed=True)
+    two = download(tmp_path / "bob", GRADESCOPE, packed=True)
+    assert discover([one, two]) == [HandIn("alice", one), HandIn("bob", two)]
+    assert len(discover([one])) == 4
+
+
+MARK = "_assignsubmission_file_"
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_a_name_that_speaks_for_two_people_is_given_to_nobody(tmp_path: Path, packed: bool) -> None:
+    files = {
+        f"Ann_111{MARK}Bob_222{MARK}model.py": SOURCE,
+        f"Ann_111{MARK}Eve_333{MARK}model.py": SOURCE,
+        f"Ann_111{MARK}model.py": SOURCE,
+        f"Bob_222{MARK}model.py": SOURCE,
+        f"Bob_222{MARK}weights.pt": WEIGHTS,
+    }
+    found = find([download(tmp_path / "dl", files, packed=packed)])
+    assert {each.id: len(each.parts or ()) for each in found.hand_ins} == {"111": 1, "222": 2}
+    assert [re.findall(r"speaks for (.*), so", each) for each in found.left_out] == [
+        ["111 and for 222"],
+        ["111 and for 333"],
+    ]
+
+
+def test_planted_metadata_hides_no_class(tmp_path: Path) -> None:
+    planted = {"submission_metadata.yml": b"submission_1:\n  :submitters:\n  - :sid: '7'\n"}
+    for extra in ({}, {"submission_1/a.py": SOURCE}, {"submission_2/a.py": SOURCE}):
+        files = planted | extra | {f"{name}/a.py": SOURCE for name in ("alice", "bob", "carol")}
+        path = download(tmp_path / str(len(extra)) / "-".join(extra) / "drop", files, packed=False)
+        assert {"alice", "bob", "carol"} <= {each.id for each in discover([path])}
+    many = {f"submission_{number}/a.py": SOURCE for number in range(9)}
+    with pytest.raises(UsageError, match=r"Gradescope, but it also holds alice: move"):
+        discover([download(tmp_path / "mixed", planted | many | {"alice/a.py": SOURCE}, packed=False)])
 
 
 NAME = st.text(alphabet=st.sampled_from("ab_-. /\\0129王\x1b~'é"), max_size=12)

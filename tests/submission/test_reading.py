@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import os
@@ -27,8 +28,9 @@ from hypothesis import strategies as st
 
 from harness.errors import SubmissionError, UsageError
 from harness.plugins import Plugins
-from harness.submission.discovery import discover, submission_id
+from harness.submission.discovery import discover, find, submission_id
 from harness.submission.reading import HandIn, ReadLimits, Submission, read_submission
+from harness.submission.settings import parse_settings
 
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats
 SMALL = ReadLimits(file_bytes=200_000, total_bytes=300_000, files=20, ratio=50, free_bytes=100_000)
@@ -388,6 +390,85 @@ def test_discover_refuses_what_is_missing_empty_or_doubled(tmp_path: Path) -> No
     zipped(tmp_path / "class/bob.zip", {"m.py": b"x"})
     with pytest.raises(UsageError, match=r"'bob'.*bob and .*bob\.zip"):
         discover([tmp_path / "class"])
+
+
+def test_two_with_one_id_are_left_out_and_the_others_found(tmp_path: Path) -> None:
+    for name in ("bob", "bob.zip", "bob.tar.gz", "carol"):
+        zipped(tmp_path / "class" / name, {"m.py": b"x"}) if "." in name else alice(tmp_path / "class" / name)
+    # One name, written with one character or with two (Unicode's NFC and NFD).
+    for name in ("Zo\u00e9", "Zoe\u0301"):
+        alice(tmp_path / "class" / name)
+    found = find([tmp_path / "class"])
+    assert [each.id for each in found.hand_ins] == ["carol"]
+    assert [each.split(":")[0] for each in found.left_out] == [
+        "2 submissions have the id 'Zo\u00e9'", "3 submissions have the id 'bob'"
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("model_arguments = {x = 2020-01-01}", "model_arguments.x: a date or time"),
+        ("model_arguments = {x = [1, 07:32:00]}", "model_arguments.x.1: a date or time"),
+        (f"model_arguments = {{x = 0x{'f' * 20000}}}", "model_arguments.x: a whole number this large"),
+        (f"input_size = {2**63}", "input_size: a whole number this large"),
+        ("claims = {accuracy = inf}", "claims.accuracy: needs a finite number"),
+        ("submitted_at = 9999-12-31T23:59:59-14:00", "submitted_at: value error, needs a year between 2000 and 2100"),
+        ("submitted_at = 0001-01-01T00:00:00+14:00", "submitted_at: value error, needs a year between 2000 and 2100"),
+        (f"{'a.' * 30000}a = 1", "a key has more than 64 dots"),
+        ("#" * 70_000, "larger than 65,536 bytes"),
+        ("x = " + "[" * 5000, "not valid TOML"),
+    ],
+)
+def test_what_submission_toml_may_not_say_is_the_student_s_mistake(text: str, said: str) -> None:
+    with pytest.raises(SubmissionError) as refused:
+        parse_settings(text.encode())
+    assert refused.value.status == "rejected"
+    assert said in refused.value.reason
+
+
+def test_links_that_multiply_are_refused(tmp_path: Path, read: Any) -> None:
+    """Twice as many folders at every level, and nothing in any of them: git keeps this."""
+    for depth in range(40):
+        folder(tmp_path / "alice" / f"d{depth}")
+        for side in "ab" if depth else "":
+            (tmp_path / "alice" / f"d{depth}" / side).symlink_to(f"../d{depth - 1}")
+    with pytest.raises(SubmissionError, match="20,000 files, folders and links"):
+        read(tmp_path / "alice")
+
+
+def test_many_folders_are_no_link_to_themselves(tmp_path: Path, read: Any) -> None:
+    (tmp_path / "alice" / "/".join(["d"] * 70)).mkdir(parents=True)
+    with pytest.raises(SubmissionError, match="more than 64 folders deep"):
+        read(tmp_path / "alice")
+
+
+def test_links_in_a_row_are_followed_up_to_a_limit(tmp_path: Path, read: Any) -> None:
+    def chain(count: int) -> Path:
+        members = [member(f"l{number:04}", tarfile.SYMTYPE, f"l{number + 1:04}") for number in range(count)]
+        path = tmp_path / f"{count}.tar.gz"
+        tarred(path, (member(f"l{count:04}"), b"x"), *((each, b"") for each in members))
+        return path
+
+    started = time.monotonic()
+    assert len(names(read(chain(30), ReadLimits()))) == 31
+    with pytest.raises(SubmissionError, match="leads nowhere"):
+        read(chain(3000), ReadLimits())
+    assert time.monotonic() - started < 10
+
+
+def test_a_full_disk_is_not_the_archive_s_fault(tmp_path: Path, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    zipped(tmp_path / "bob.zip", {"m.py": b"x"})
+    original = Path.open
+
+    def full(self: Path, mode: str = "r", *rest: Any, **more: Any) -> Any:
+        if "w" in mode:
+            raise OSError(errno.ENOSPC, "No space left on device", str(self))
+        return original(self, mode, *rest, **more)
+
+    monkeypatch.setattr(Path, "open", full)
+    with pytest.raises(OSError, match="No space left"):
+        read(tmp_path / "bob.zip")
 
 
 @settings(max_examples=80)

@@ -20,7 +20,7 @@ import harness.submission.discovery
 from harness.assignment.loading import Assignment
 from harness.errors import SandboxUnavailable
 from harness.grading.events import GradingEvents, Progress
-from harness.submission.reading import HandIn
+from harness.submission.hand_in import Found, HandIn
 from harness.values.results import Environment, Result
 
 HW = "nycu-ds2023-hw2"
@@ -45,6 +45,7 @@ class FakeGrading:
     sandbox_works: bool = True
     images_digest: str = "sha256:images"
     closed: bool = False
+    left_out: list[str] = field(default_factory=list)
 
     def grade_all(
         self,
@@ -101,6 +102,9 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
             return [HandIn(path.name, path) for path in paths]
         return [HandIn(each.name, each) for path in paths for each in sorted(path.iterdir())]
 
+    def find(paths: Sequence[Path], *, mode: str = "auto") -> Found:
+        return Found(tuple(discover(paths, mode=mode)), tuple(fake.left_out))
+
     monkeypatch.setattr(harness.grading.grader, "grade_all", fake.grade_all)
     monkeypatch.setattr(harness.grading.run, "file_signature", lambda path: fake.digests.get(path.name, path.name))
     monkeypatch.setattr(
@@ -112,3 +116,4 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
     monkeypatch.setattr(harness.sandbox, "choose", fake.choose)
     monkeypatch.setattr(harness.sandbox, "for_check", fake.for_check)
     monkeypatch.setattr(harness.submission.discovery, "discover", discover)
+    monkeypatch.setattr(harness.submission.discovery, "find", find)

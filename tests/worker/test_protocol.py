@@ -5,6 +5,7 @@ import os
 import socket
 import struct
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -88,9 +89,35 @@ def test_a_silent_or_slow_or_closed_other_side(pair):
 
 def test_a_frame_nobody_reads_times_out(pair):
     ours, _ = pair
-    ours.settimeout(0.2)
     with pytest.raises(ChannelTimeout):
-        send(ours, "x", {}, {"big": torch.zeros(4_000_000)})
+        send(ours, "x", {}, {"big": torch.zeros(4_000_000)}, deadline=time.monotonic() + 0.2)
+
+
+def test_whoever_sends_a_frame_that_nobody_reads_can_give_up(pair):
+    """As Ctrl-C does, beside a worker that stopped reading."""
+
+    class Stopped(Exception):
+        pass
+
+    def tick() -> None:
+        raise Stopped
+
+    ours, _ = pair
+    started = time.monotonic()
+    with pytest.raises(Stopped):
+        send(ours, "x", {}, {"big": torch.zeros(4_000_000)}, deadline=started + 60, tick=tick)
+    assert time.monotonic() - started < 5
+
+
+def test_a_frame_arrives_whole_when_it_is_read_slowly(pair):
+    ours, theirs = pair
+    with ThreadPoolExecutor(1) as pool:
+        sent = {"big": torch.arange(2_000_000)}
+        done = pool.submit(send, ours, "x", {}, sent, deadline=time.monotonic() + 30)
+        time.sleep(0.1)
+        frame = receive(theirs, max_payload_bytes=1 << 30)
+        done.result()
+    assert torch.equal(frame.tensors["big"], sent["big"])
 
 
 def test_sealed_images_can_be_read_and_never_written():
@@ -111,3 +138,18 @@ def test_space_for_logits_keeps_its_size():
     with pytest.raises(PermissionError):
         os.ftruncate(descriptor, 0)
     os.close(descriptor)
+
+
+@pytest.mark.parametrize(
+    "written", [rb'"a \ud800 b"', b'"a \xed\xa0\x80 b"', rb'["\udfff"]', rb'{"\ud800": "\ud83d\ude00"}']
+)
+def test_halves_of_characters_are_replaced(written: bytes) -> None:
+    """They can be written as JSON, but no database, file or terminal takes them."""
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        header = b'{"kind": "done", "order": [], "facts": {"said": ' + written + b"}}"
+        theirs.sendall(len(header).to_bytes(4, "little") + bytes(8) + header)
+        frame = receive(ours, max_payload_bytes=0)
+    text = json.dumps(frame.facts, ensure_ascii=False)
+    assert json.loads(text.encode("utf-8")) == frame.facts
+    assert "\N{REPLACEMENT CHARACTER}" in text
