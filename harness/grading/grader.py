@@ -134,14 +134,24 @@ class Grader:
         except Cancelled:
             raise
         except SubmissionError as error:
-            return self._result(name, None, Findings(error.status, error.reason, error.hint))
+            return self._unread(hand_in, Findings(error.status, error.reason, error.hint))
         except Exception as error:  # noqa: BLE001 - one bad hand-in never stops a class
-            return self._result(name, None, accident(error))
+            return self._unread(hand_in, accident(error))
         if self.events.skip(name, submission.digest):
             return None
         found = self._evaluate(name, submission, box)
         self.events.on_parts(name, found.parts)
         return self._result(name, submission, found)
+
+    def _unread(self, hand_in: HandIn, found: Findings) -> Result:
+        """What comes of a hand-in of which nothing is known but what its learning platform says."""
+        said = {
+            "members": hand_in.members,
+            "submitted_at": hand_in.submitted_at,
+            "time_source": hand_in.submitted_at and "platform",
+            "late_mark": hand_in.late,
+        }
+        return self._result(hand_in.id, None, found).model_copy(update=said)
 
     def _evaluate(self, name: str, submission: Submission, box: Box) -> Findings:
         found = Findings()

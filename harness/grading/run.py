@@ -200,8 +200,10 @@ class Run(GradingEvents):
                 (self.measured if part.at >= self.began else self.reused)[name] += 1
 
     def skip(self, submission: str, digest: str) -> bool:
-        """Whether the store has a result of these very files, under these rules and on these images."""
-        if self._graded_before.get(submission) == digest:
+        """Whether the store has a result of these very files, under these rules and on these images, and the learning
+        platform says nothing else of them.
+        """
+        if self._graded_before.get(submission) == digest and not self._said_otherwise(submission):
             self.unchanged.add(submission)
             return True
         if self.waits(submission, digest):
@@ -223,6 +225,14 @@ class Run(GradingEvents):
         """Whether another grader has done it since this run began."""
         found = self.store.graded_since(self.assignment.id, submission, self._newest)
         return found is not None and found[0] == digest and found[1] in self._conditions_now
+
+    def _said_otherwise(self, submission: str) -> bool:
+        """Whether a platform says now when it came or that it is late, and did not say so when it was graded."""
+        found = next(each for each in self.submissions if each.id == submission)
+        before = self.store.history(self.assignment.id, submission)[-1].result
+        timed = before.submitted_at if before.time_source == "platform" else None
+        said = {(found.submitted_at, timed), (found.late, before.late_mark)}
+        return any(now is not None and now != then for now, then in said)
 
     def _keep(self, result: Result, hand_in: HandIn) -> Result:
         return self.store.add(

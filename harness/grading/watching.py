@@ -35,13 +35,17 @@ class Watch:
     """By whose clocks moments are told."""
     _graded_since: bool = False
     _published_at: datetime | None = None
+    _problems: set[str] = field(default_factory=set)
+    """What stood in the way in the folder when it was last looked at: what lasts is told once."""
     _told: dict[str, str] = field(default_factory=dict)
-    """Kind of trouble -> what was last said of it: trouble that lasts is told once."""
+    """Kind of trouble -> what was last said of it, likewise."""
 
     def round(self) -> Generator[str]:
         """Look once and do what is to be done; closing the iterator stops what is running."""
         ready = self.arrivals.ready(self.clock())
-        yield from self._trouble("folder", "; ".join(self.arrivals.problems))
+        problems = set(self.arrivals.problems)
+        yield from (clean(each) for each in sorted(problems - self._problems))
+        self._problems = problems
         if ready:
             try:
                 yield from self._graded(ready)
@@ -86,7 +90,7 @@ class Watch:
             yield said
 
     def _trouble(self, kind: str, text: str) -> Iterator[str]:
-        if text and self._told.get(kind) != text:
+        if self._told.get(kind) != text:
             yield clean(text)
         self._told[kind] = text
 

@@ -10,7 +10,7 @@ import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path, PurePosixPath
 
 from harness.contracts.formats import WeightFormat
@@ -121,7 +121,8 @@ def _time_of(
         return settings.submitted_at, "submission.toml"
     if hand_in.parts is not None:
         return None, None
-    return newest or moment(hand_in.path.stat().st_mtime) or datetime.now(UTC), "files"
+    changed = newest or moment(hand_in.path.stat().st_mtime)
+    return (changed, "files") if changed else (None, None)
 
 
 def _members_of(hand_in: HandIn, settings: Settings) -> tuple[str, ...]:

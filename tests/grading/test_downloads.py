@@ -96,7 +96,9 @@ def test_members_late_marks_and_times_are_kept(tmp_path: Path) -> None:
     assert str(results["1001"].submitted_at) == "2026-03-01 12:34:56.789012+00:00"
     assert (results["1001"].time_source, results["1001"].late_mark) == ("platform", None)
     assert (results["12"].submitted_at, results["12"].time_source, results["12"].late_mark) == (None, None, True)
-    assert results["eve@example.edu"].reason == "the submission is empty"
+    eve = results["eve@example.edu"]
+    assert (eve.reason, eve.members) == ("the submission is empty", ("Eve",))
+    assert (str(eve.submitted_at), eve.time_source) == ("2026-03-03 08:00:00+08:00", "platform")
     # The team handed in code without weights, in an archive.
     assert (results["13"].status, results["13"].members) == ("rejected", ("team9",))
 
