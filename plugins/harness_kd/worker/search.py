@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.api import Definition, Sources
@@ -39,7 +40,11 @@ _TRAINING = {"loader", "dataloader", "optimizer", "optim", "epochs", "scheduler"
 _TRAINING_CALLS = {"backward", "step", "zero_grad"}
 _SOFTENING = {"softmax", "log_softmax", "kl_div", "kldivloss", "kldiv", "logsoftmax"}
 _CALLED = ("forward", "__call__")
+_MAKERS = {"partial", "partialmethod", "script", "compile", "wraps", "vmap"}
+"""Calls that give a function."""
 LIKELY_AT_LEAST = 7
+_MOST_CANDIDATES = 4
+_GATHERING = {"sum", "enumerate", "zip", "list", "map", "stack", "cat"}
 
 
 def parameter_names(node: ast.AST, *, method: bool = False) -> list[str]:
@@ -61,8 +66,8 @@ class Ambiguous(Exception):
         self.hint = f'write into submission.toml which one counts: kd_function = "{paths[0]}:{name}"'
 
 
-def find(sources: Sources, wanted: Sequence[str], near: str = "") -> tuple[Target | None, list[str]]:
-    """The KD loss: by the wanted names in their order, else the likeliest; and notes on how it was chosen.
+def find(sources: Sources, wanted: Sequence[str], near: str = "") -> list[tuple[Target, list[str]]]:
+    """The KD loss: by the wanted names in their order, else the likeliest few; and notes on how each was chosen.
 
     Args:
         near: where the network is defined, as in 'model.py line 3': of several files, this one counts.
@@ -70,7 +75,7 @@ def find(sources: Sources, wanted: Sequence[str], near: str = "") -> tuple[Targe
     Raises:
         Ambiguous: only the student can say which definition counts.
     """
-    targets = [target for definition in sources.names() for target in _targets(definition)]
+    targets = _all_targets(sources)
     for file, _, name in (each.rpartition(":") for each in wanted):
         there = [target for target in targets if target.definition.path == (file or target.definition.path)]
         named = [target for target in there if target.name == name] or [
@@ -78,17 +83,64 @@ def find(sources: Sources, wanted: Sequence[str], near: str = "") -> tuple[Targe
         ]
         if named:
             chosen, notes = _settled(named, near)
-            return _callable_part(chosen, targets), notes
+            return [(_callable_part(chosen, targets), notes)]
     likely = sorted(
         (target for target in targets if likelihood(target) >= LIKELY_AT_LEAST), key=likelihood, reverse=True
     )
-    if not likely:
-        return None, []
     missing = f"there is no {' or '.join(f'`{name}`' for name in wanted)}; " if wanted else ""
-    notes = [f"{missing}`{likely[0].name}` looks like the KD loss and was judged"]
-    if len(likely) > 1:
-        notes.append(f"also looked likely: {', '.join(f'`{each.name}`' for each in likely[1:4])}")
-    return likely[0], notes
+    found = []
+    for target in likely[:_MOST_CANDIDATES]:
+        others = [f"`{each.name}`" for each in likely[:_MOST_CANDIDATES] if each is not target]
+        notes = [f"{missing}`{target.name}` looks like the KD loss and was judged"]
+        found.append((target, notes + [f"also looked likely: {', '.join(others)}"] * bool(others)))
+    return found
+
+
+def _all_targets(sources: Sources) -> list[Target]:
+    """Every definition that may be called; an assignment only where it holds something to call."""
+    definitions = sources.names()
+    known = {each.name: each for each in definitions if each.kind != "assignment"}
+    return [
+        target
+        for each in definitions
+        if each.kind != "assignment" or holds_callable(each, known)
+        for target in _targets(each)
+    ]
+
+
+def holds_callable(definition: Definition, known: Mapping[str, Definition]) -> bool:
+    """Whether an assignment holds a function or an instance, as far as its text tells; a call's result is a value."""
+    node = definition.node
+    if isinstance(node, ast.Assign) and not all(isinstance(each, ast.Name) for each in node.targets):
+        return False
+    value = getattr(node, "value", None)
+    if isinstance(value, ast.Lambda):
+        return True
+    if isinstance(value, ast.Name):
+        return value.id in known
+    if not isinstance(value, ast.Call):
+        return False
+    if isinstance(value.func, ast.Call):
+        return holds_callable(_assigning(definition, value.func), known)
+    called = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
+    if called in _MAKERS:
+        return True
+    if called in {"to", "cuda", "cpu", "eval", "train"} and isinstance(value.func, ast.Attribute):
+        return holds_callable(_assigning(definition, value.func.value), known)
+    made = known.get(called)
+    return made is not None and (made.kind == "class" or _returns_function(made.node))
+
+
+def _assigning(definition: Definition, value: ast.expr) -> Definition:
+    """The same definition as if only a part of its value were assigned."""
+    assignment = ast.Assign([ast.Name(definition.name, ast.Store())], value)
+    return dataclasses.replace(definition, node=ast.copy_location(assignment, definition.node))
+
+
+def _returns_function(node: ast.AST) -> bool:
+    inner = {each.name for each in ast.walk(node) if isinstance(each, ast.FunctionDef | ast.ClassDef) and each is not node}
+    values = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+    return any(isinstance(each, ast.Lambda) or (isinstance(each, ast.Name) and each.id in inner) for each in values)
 
 
 def _settled(named: list[Target], near: str) -> tuple[Target, list[str]]:
@@ -160,6 +212,22 @@ def _words(node: ast.AST) -> set[str]:
     names = (each.id for each in ast.walk(node) if isinstance(each, ast.Name))
     attributes = (each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute))
     return {name.lower() for name in (*names, *attributes)}
+
+
+def gathers(node: ast.AST, name: str) -> bool:
+    """Whether the code goes through a parameter, or stacks or averages it, as one does with several teachers."""
+    for each in ast.walk(node):
+        gathered: list[ast.AST] = []
+        if isinstance(each, ast.For | ast.comprehension):
+            gathered = [each.iter]
+        elif isinstance(each, ast.Call):
+            called = each.func.id if isinstance(each.func, ast.Name) else ""
+            attribute = each.func.attr if isinstance(each.func, ast.Attribute) else ""
+            gathered = [*each.args] if called in _GATHERING or attribute in {"stack", "cat"} else []
+            gathered += [each.func.value] if isinstance(each.func, ast.Attribute) and attribute in {"mean", "sum"} else []
+        if any(isinstance(part, ast.Name) and part.id == name for part in gathered):
+            return True
+    return False
 
 
 def code_lines(target: Target, sources: Sources, *, most: int = 120, longest: int = 200) -> list[tuple[int, str]]:
