@@ -103,7 +103,9 @@ def explain(
         if fits:
             ordered = sorted(fits, key=lambda fit: _complexity(fit, literals))
             holding = (fit for fit in ordered if fit.explained and _holds(fit.formula, others))
-            return next(holding, replace(ordered[0], explained=False))
+            # A right formula that does not hold everywhere is no other formula: something is made an exception of.
+            right = ordered[0].explained and not ordered[0].formula.mistakes
+            return next(holding, replace(ordered[0], explained=right))
     return None
 
 

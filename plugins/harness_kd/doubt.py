@@ -6,6 +6,8 @@ set) is no mistake, so the verdict is `could_not_check`, with the reason.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from harness_kd.judgement import JUDGED, Judgement, at
 from harness_kd.reference import soft_half, within
 from harness_kd.reply import Outcome, Reading
@@ -38,6 +40,11 @@ def certain(reading: Reading, judgement: Judgement) -> Judgement:
     return _out_of_reach(reading, judgement) or judgement
 
 
+def tells(own: Mapping[str, float]) -> bool:
+    """Whether being right at a student's own α and T says anything: at α=1 or T=1 much is hidden."""
+    return bool(own) and 0 < own.get("alpha", 0.3) < 1 and own.get("temperature", 4.0) != 1
+
+
 def as_it_stands(reading: Reading) -> Judgement:
     """For a function that is right with the numbers it has, and not with those set from outside."""
     symbols = {"alpha": "α", "temperature": "T"}
@@ -65,6 +72,8 @@ def _refused(reading: Reading, outcome: Outcome) -> Judgement | None:
         guess = reading.guessed or reading.entries > 1
         return _doubt("the names of its parameters do not tell which is which, and what it returned is no loss",
                       "call them student_logits, labels, teacher_logits, alpha and T") if guess else None  # fmt: skip
+    if outcome.raises in ("SystemExit", "KeyboardInterrupt"):
+        return None
     stated = "`raise " in outcome.error or "`assert " in outcome.error
     if not (stated or reading.guessed or outcome.raises in _REFUSALS or "labels" not in reading.roles):
         return None

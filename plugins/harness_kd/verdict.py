@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from harness_kd.doubt import as_it_stands, certain, mistakes_in
+from harness_kd.doubt import as_it_stands, certain, mistakes_in, tells
 from harness_kd.explanations import unfit, wrong
 from harness_kd.judgement import (
     JUDGED,
@@ -30,17 +30,19 @@ _MOST_EXPLAINED = 12
 
 def decide(tries: Sequence[Reading], rules: JudgingRules) -> tuple[Reading, Judgement]:
     """The reading that counts: the first that is right; else the first that proves a mistake; else one in doubt."""
-    changed = [each for each in tries if not each.own]
+    changed = [each for each in tries if not each.own] or list(tries[:1])
     for reading in changed:
         judgement = _if_right(reading, rules)
         if judgement is not None:
             return reading, judgement
-    for reading in tries:
-        if reading.own and _if_right(reading, rules) is not None:
-            return reading, as_it_stands(reading)
-    judged = [(each, certain(each, judge(each, each.found, rules))) for each in changed[:_MOST_EXPLAINED] or tries[:1]]
+    judged = [(each, certain(each, judge(each, each.found, rules))) for each in changed[:_MOST_EXPLAINED]]
     proven = [pair for pair in judged if pair[1].verdict == "failed"]
-    return min(proven or judged, key=lambda pair: mistakes_in(pair[1]))
+    best = min(proven or judged, key=lambda pair: mistakes_in(pair[1]))
+    if not best[1].stated:
+        for reading in tries:
+            if tells(reading.own) and _if_right(reading, rules) is not None:
+                return reading, as_it_stands(reading)
+    return best
 
 
 def _if_right(reading: Reading, rules: JudgingRules) -> Judgement | None:
