@@ -6,12 +6,9 @@ from matching the weights to judging the loss, is what `harness check` and `harn
 
 from __future__ import annotations
 
-import ast
 import copy
-import inspect
 import io
 import tempfile
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -37,15 +34,12 @@ from harness.values.networks import Checkpoint, ModelFacts, Reply, Verification
 from harness.worker.building import build
 from harness.worker.decoding import Decoded, decode_weights
 from harness.worker.sources.definitions import Located
-from harness.worker.sources.named import Definition, Kind
+from harness.worker.sources.live import CELL, LiveSources, name_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.values.results import Result
-
-_CELL = "notebook"
-
 
 def check(
     *,
@@ -92,7 +86,7 @@ def check(
         shape = (rules.rules.images.channels, size, size)
         return _live(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
 
-    result = grader.grade_live(opened, size, None if kd_loss is None else _name(kd_loss))
+    result = grader.grade_live(opened, size, None if kd_loss is None else name_of(kd_loss))
     if show:
         console().print(check_view(result, rules))
     return result
@@ -135,24 +129,7 @@ class _LiveStudent(LiveNetwork):
         doing: str,  # noqa: ARG002 - the student's own process: interrupt the cell instead
         limit_seconds: float,  # noqa: ARG002
     ) -> Reply:
-        return Reply(*half(_LiveSources(self.loss), facts, tensors))
-
-
-class _LiveSources:
-    """A single live function or class where the worker would have sources."""
-
-    def __init__(self, loss: Callable[..., Any] | None) -> None:
-        self._loss = loss
-
-    def names(self) -> list[Definition]:
-        if self._loss is None:
-            return []
-        node = _node(self._loss)
-        kind: Kind = "class" if isinstance(node, ast.ClassDef) else "function"
-        return [Definition(_name(self._loss), kind, _CELL, node.lineno, node, _CELL)]
-
-    def load(self, name: str) -> Located:
-        return Located(self._loss, name, _CELL, 1, ())
+        return Reply(*half(LiveSources(self.loss), facts, tensors))
 
 
 def _live(
@@ -165,7 +142,7 @@ def _live(
     plugins: Plugins,
 ) -> _LiveStudent:
     made = copy.deepcopy(model).cpu() if isinstance(model, nn.Module) else model
-    built = build(Located(made, _name(model), _CELL, 1, ()), {}, shape)
+    built = build(Located(made, name_of(model), CELL, 1, ()), {}, shape)
     state = nn.Module.state_dict(built.module) if weights is None else weights
     decoded, size = _decoded(state, plugins)
     outline = built.outline()
@@ -177,7 +154,7 @@ def _live(
         {
             **outline.model_dump(exclude={"tied", "versions"}),
             **described.model_dump(),
-            "source": _CELL,
+            "source": CELL,
             "weights_format": decoded.format,
             "stored_bits": {new: decoded.bits[old] for old, new in origins(decoded.tensors, tensors).items()},
             "aliases": joined(renamed(decoded.aliases, decoded.tensors, tensors), outline.tied),
@@ -205,21 +182,3 @@ def _decoded(weights: str | Path | Mapping[str, Tensor], plugins: Plugins) -> tu
         file.write(buffer.getvalue())
         file.flush()
         return decode_weights(Path(file.name), plugins.weight_formats), len(buffer.getvalue())
-
-
-def _name(thing: Any) -> str:
-    return str(getattr(thing, "__name__", type(thing).__name__))
-
-
-def _node(thing: Callable[..., Any]) -> ast.FunctionDef | ast.ClassDef:
-    """The definition's syntax tree; where its source is gone, one made from its signature."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
-    except (OSError, TypeError, SyntaxError):
-        tree = ast.Pass()
-    if isinstance(tree, ast.FunctionDef | ast.ClassDef):
-        return tree
-    parameters = ", ".join(inspect.signature(thing).parameters)
-    made = ast.parse(f"def loss({parameters}): pass").body[0]
-    assert isinstance(made, ast.FunctionDef)
-    return made

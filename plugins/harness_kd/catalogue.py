@@ -95,7 +95,9 @@ class Formula:
 
     def __str__(self) -> str:
         soft_weight, hard_weight = self.weights.formula.split(",")
-        soft = _product(soft_weight, self.power.formula, self.divergence.formula, self.reduction.formula)
+        student, teacher = self.softening.logits or ("s", "t")
+        form = self.divergence.formula.format(s=student, t=teacher)
+        soft = _product(soft_weight, self.power.formula, form, self.reduction.formula)
         hard = _product(hard_weight, "", self.hard.formula, self.hard_scale.formula)
         total = " + ".join(term for term in (soft, hard) if term) or "0"
         if self.whole.formula:
