@@ -34,6 +34,10 @@ if TYPE_CHECKING:
 
 NAME = "kd_loss"
 SIGNATURE = "(student logits, labels, teacher logits, alpha, T)"
+_TEACHERS = {
+    "list": "two equal teachers in a list", "stack": "two equal teachers in a tensor",
+    "probabilities": "the teacher as softened probabilities", "log-probabilities": "the teacher as softened log-probabilities",
+}  # fmt: skip
 
 
 class KDLossOptions(Options):
@@ -113,7 +117,7 @@ def _bound(reading: Reading) -> str:
     if len(reading.plan) > 1 or "hard_weight" in reading.plan.values():
         words = {"alpha": "α", "hard_weight": "1-α"}
         parts += [f"{name}={words[role]}" for name, role in reading.plan.items() if role in words]
-    parts += ["α in percent"] * reading.percent + ["two equal teachers"] * reading.several_teachers
+    parts += ["α in percent"] * reading.percent + [_TEACHERS[form] for form in (reading.teacher,) if form in _TEACHERS]
     guess = "by position: " if reading.guessed else "read as "
     return guess + ", ".join(parts)
 

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 Kind = Literal["value", "none", "not_a_tensor", "not_scalar", "raised", "unreadable"]
 _MOST_FUNCTIONS = 4
 _MOST_READINGS = 160
-_NUMBER = re.compile(r"(?<![\w.])(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?(?![\w.])")
 KINDS: tuple[Kind, ...] = ("value", "none", "not_a_tensor", "not_scalar", "raised", "unreadable")
 
 
@@ -61,11 +60,8 @@ class Found:
     parameters: tuple[str, ...]
     notes: tuple[str, ...]
     code: tuple[tuple[int, str], ...]
-
-    @property
-    def literals(self) -> frozenset[float]:
-        """Numbers that stand in its code."""
-        return frozenset(float(each) for _, line in self.code for each in _NUMBER.findall(line))
+    literals: frozenset[float]
+    """Numbers that stand in its body."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +70,7 @@ class Reading:
 
     Attributes:
         plan: weight -> "alpha" or "hard_weight".
+        teacher: "tensor", or the form it was given in: "list" and "stack" of two, "probabilities".
         own: "alpha" and "temperature" -> the student's own value, where it was left as it is. The probes' cases have it.
         entries: how many of the returned values may be the loss; this is one of them.
     """
@@ -84,7 +81,7 @@ class Reading:
     guessed: bool
     plan: dict[str, str]
     percent: bool
-    several_teachers: bool
+    teacher: str
     own: dict[str, float]
     entries: int
     teacher_gradient: bool
@@ -123,7 +120,13 @@ def _function(said: Mapping[str, Any]) -> Found:
         parameters=texts(said.get("parameters")),
         notes=texts(said.get("notes"), 4, 200),
         code=tuple((pair[0], text(pair[1])) for pair in pairs[:200] if isinstance(pair[0], int)),
+        literals=frozenset(_numbers(said.get("literals"))),
     )
+
+
+def _numbers(value: Any) -> list[float]:
+    found = value[:100] if isinstance(value, list) else []
+    return [float(each) for each in found if isinstance(each, int | float) and math.isfinite(each)]
 
 
 def readings(reply: Reply, probes: Sequence[Probe]) -> list[Reading]:
@@ -156,7 +159,7 @@ def _reading(
         guessed=said.get("guessed") is True,
         plan=_texts_by_key(said.get("plan")),
         percent=said.get("percent") is True,
-        several_teachers=said.get("teachers") in ("list", "stack"),
+        teacher=text(said.get("teachers"), 20),
         own=own,
         entries=entries if isinstance(entries, int) else 1,
         teacher_gradient=said.get("teacher_gradient") is True,

@@ -344,6 +344,21 @@ class KDLoss:
     "keyword-only after a star": loss(BODY, "s, y, t, *, T=4.0, alpha=.5"),
     "a weight of the hard term": loss(f"return (1 - hard_weight) * T**2 * {KL} + hard_weight * {CE}", "s, y, t, T, hard_weight"),
     "a single beta on the hard term": loss(f"return (1 - beta) * T**2 * {KL} + beta * {CE}", "s, y, t, T, beta"),
+    "arguments it does not need": loss(BODY, "s, y, t, features, alpha, T, model, epoch"),
+    "a teacher's probabilities": loss("soft = F.kl_div(F.log_softmax(s / T, 1), teacher_probs, reduction='batchmean')\n"
+                                      f"return alpha * T**2 * soft + (1 - alpha) * {CE}", "s, y, teacher_probs, alpha, T"),
+    "soft labels": loss("soft = -(soft_labels * F.log_softmax(s / T, 1)).sum(1).mean() + torch.special.xlogy(soft_labels, "
+                        f"soft_labels).sum(1).mean()\nreturn alpha * T**2 * soft + (1 - alpha) * {CE}",
+                        "s, soft_labels, y, alpha, T"),
+    "a method that reads its models' options": f"""
+class Distiller:
+    def __init__(self, student, teacher, args):
+        self.args = args
+        self.device = next(student.parameters()).device
+    def kd_loss(self, student_logits, teacher_logits, labels):
+        s, t, y, T = student_logits, teacher_logits, labels, self.args.temperature
+        return self.args.alpha * T**2 * {KL} + (1 - self.args.alpha) * {CE}
+""",
     "an alias": loss(BODY).replace("loss_fn_kd", "distillation_loss") + "\nloss_fn_kd = distillation_loss\n",
     "beside an assignment of a call": loss(BODY) + "\nif __name__ == '__main__':\n"
         "    kd_loss = loss_fn_kd(torch.zeros(2, 3), torch.zeros(2).long(), torch.zeros(2, 3))\n",
@@ -382,7 +397,9 @@ class DistillKL(nn.Module):
     "whole T only": (loss(f"T = range(T)[-1] + 1\n{BODY}"), "integer"),
     "whole T only, said so": (loss(f"assert isinstance(T, int), 'T must be an int'\n{BODY}"), "T must be an int"),
     "images wanted": (loss(f"b, c, h, w = s.shape\n{BODY}"), "not enough values"),
-    "a feature argument": (loss(BODY, "s, y, t, features, alpha, T"), "features"),
+    "a feature argument it needs": (loss(f"s = s + 0 * features.sum()\n{BODY}", "s, y, t, features, alpha, T"), "features"),
+    "T through a logarithm": (_class("", "self.alpha, self.log_T = .5, nn.Parameter(torch.tensor(4.).log())", "self.alpha",
+                                     "self.log_T.exp()"), "T cannot be set"),
     "numbers from a file": (loss(read("s", "y", "t", "float(open('kd.txt').read())", "4.")), "kd.txt"),
     "T out of reach": (loss(f"T = max(SCHEDULE)\n{BODY}", "s, y, t, alpha", "SCHEDULE = (1., 4.)"), "T"),
     "derived by hand": (loss(f"return ALPHA * SQUARE * {KL} + (1 - ALPHA) * {CE}", THREE,

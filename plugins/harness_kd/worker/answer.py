@@ -5,7 +5,7 @@ keys of the tensors student, labels, teacher). Reply facts:
 
     missing     only when nothing was found: what was looked for and what the sources define
     unusable    only when it was found but not called: why
-    function    name, file, line; `code`: [line, statement] pairs; `notes` on how it was found
+    function    name, file, line; `code`: [line, statement] pairs; `literals`; `notes` on how it was found
     functions   that one, and others that look like a KD loss, where none was named
     attempts    readings of their parameters and of what they return, likeliest first: `function` (its number),
                 `roles`, `where`, `guessed`, `plan`, `percent`, `own`, `entries`, `teachers`, `outcomes` by probe
@@ -24,7 +24,7 @@ from harness.api import Sources, SubmissionError, WorkerAnswer
 from harness.api.worker import cpu_only, describe
 from harness_kd.worker.binding import KdAttempt, attempts
 from harness_kd.worker.outcome import outcome, returned_entries, teacher_gradient
-from harness_kd.worker.search import Ambiguous, Target, code_lines, find
+from harness_kd.worker.search import Ambiguous, Target, code_lines, find, literals
 from harness_kd.worker.signature import Unbindable
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def _described(target: Target, sources: Sources, notes: list[str]) -> dict[str, 
         "parameters": target.parameters,
         "notes": notes,
         "code": [list(pair) for pair in code_lines(target, sources)],
+        "literals": literals(target, sources),
     }
 
 

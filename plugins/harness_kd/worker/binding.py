@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness_kd.worker.construction import constructed, constructor_numbers, takes_settings
-from harness_kd.worker.forms import TEACHER_FORMS, Path, TeacherForm
+from harness_kd.worker.forms import SEVERAL, SOFTENED, Path, TeacherForm
 from harness_kd.worker.knobs import Knob, knobs
-from harness_kd.worker.names import NUMBERS, Role, number_role
+from harness_kd.worker.names import NUMBERS, Role, number_role, tokens
 from harness_kd.worker.reach import code_words, has_hundred, reachable
 from harness_kd.worker.search import Target, gathers
 from harness_kd.worker.signature import (
@@ -119,8 +119,7 @@ class _Reading:
         self.bindable, self.parameters, self.roles, self.guessed = bindable, parameters, roles, guessed
         self.arguments = bindable.arguments
         self.keywords = keywords(function, parameters, roles)
-        several = gathers(bindable.target.node, roles.get("teacher", ""))
-        self.teachers = TEACHER_FORMS if several else TEACHER_FORMS[:1]
+        self.teachers = _teacher_forms(bindable.target, roles.get("teacher", ""))
         self.further = further_teachers(parameters, roles)
         self.names = {each.name for each in parameters if each.kind not in VARIADIC}
         functions = reachable(function)
@@ -208,6 +207,12 @@ class _Reading:
             if each.kind is Parameter.POSITIONAL_ONLY:
                 positional.append(given.pop(each.name))
         return function(*positional, **given)
+
+
+def _teacher_forms(target: Target, name: str) -> Sequence[TeacherForm]:
+    if gathers(target.node, name):
+        return SEVERAL
+    return SOFTENED if {"prob", "probs", "probabilities", "soft", "dist", "p"} & set(tokens(name)) else SEVERAL[:1]
 
 
 def _role(knob: Knob, plan: Plan) -> Role:

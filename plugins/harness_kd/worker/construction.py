@@ -7,7 +7,7 @@ import types
 from typing import Any
 
 from harness_kd.worker.knobs import is_number
-from harness_kd.worker.names import Role, assign, is_weight, number_role
+from harness_kd.worker.names import Role, affinity, assign, is_weight, number_role
 from harness_kd.worker.reach import code_names, code_words
 from harness_kd.worker.signature import VARIADIC, Parameter, extra
 from harness_kd.worker.weights import ConfigTable, Numbers
@@ -40,7 +40,7 @@ def constructed(owner: type, numbers: Numbers) -> Any:
     try:
         return owner(*positional, **given)
     except Exception:  # noqa: BLE001 - a class that needs models to be built may still have a usable loss
-        return bare_instance(owner)
+        return bare_instance(owner, numbers)
 
 
 def _value(name: str, role: Role, numbers: Numbers) -> float:
@@ -63,7 +63,7 @@ def _keywords(owner: type) -> set[str]:
     return {each for each in code_words(made.__code__) - set(made.__code__.co_names) if each.isidentifier()}
 
 
-def bare_instance(owner: type) -> Any:
+def bare_instance(owner: type, numbers: Numbers) -> Any:
     """An instance whose constructor did not run; α and T appear under whatever names its code reads.
 
     For classes that want a student and a teacher model: their loss method seldom touches them.
@@ -76,6 +76,7 @@ def bare_instance(owner: type) -> Any:
     for member in vars(owner).values():
         if isinstance(member, types.FunctionType) and member.__name__ != "__init__":
             for name in code_names(member.__code__):
-                if number_role(name) is not None and not hasattr(owner, name):
-                    object.__setattr__(instance, name, 1.0)
+                made = 1.0 if number_role(name) is not None else ConfigTable(numbers)
+                if not hasattr(owner, name) and (made == 1.0 or "settings" in affinity(name)):
+                    object.__setattr__(instance, name, made)
     return instance

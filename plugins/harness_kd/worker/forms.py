@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-TeacherForm = Literal["tensor", "list", "stack"]
-TEACHER_FORMS: tuple[TeacherForm, ...] = ("tensor", "list", "stack")
+TeacherForm = Literal["tensor", "list", "stack", "probabilities", "log-probabilities"]
+SEVERAL: tuple[TeacherForm, ...] = ("tensor", "list", "stack")
+SOFTENED: tuple[TeacherForm, ...] = ("tensor", "probabilities", "log-probabilities")
+"""For a name such as `teacher_probs` or `soft_labels`: the softmax may have been taken before."""
 Path = tuple[Any, ...]
 """Keys, indices and names of attributes, from what is returned to the loss in it."""
 
@@ -56,13 +58,24 @@ TRIED = (Inputs(), Inputs(whole=True), Inputs(tiled=True), Inputs(whole=True, ti
 """From the usual to the unusual; the first that does not raise counts."""
 
 
-def teachers(form: TeacherForm, teacher: Tensor) -> Any:
-    """Twice the same teacher where several are wanted: whatever is averaged, the average is that of one."""
+def teachers(form: TeacherForm, teacher: Tensor, temperature: float) -> Any:
+    """The teacher as a function takes it.
+
+    Where several are wanted it is twice the same: whatever is averaged, the average is that of one.
+    """
     import torch
 
-    if form == "list":
-        return [teacher, teacher.clone()]
-    return torch.stack([teacher, teacher]) if form == "stack" else teacher
+    match form:
+        case "list":
+            return [teacher, teacher.clone()]
+        case "stack":
+            return torch.stack([teacher, teacher])
+        case "probabilities":
+            return torch.softmax(teacher / temperature, dim=1)
+        case "log-probabilities":
+            return torch.log_softmax(teacher / temperature, dim=1)
+        case _:
+            return teacher
 
 
 def entries(returned: Any) -> list[tuple[str, Path]]:

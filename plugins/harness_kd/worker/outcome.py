@@ -143,7 +143,7 @@ def _called(
     given = form.of(inputs, leaf)
     if form.whole:
         numbers = replace(numbers, temperature=int(numbers.temperature))
-    return given, call({**given, "teacher": teachers(attempt.teacher, given["teacher"])}, numbers)
+    return given, call({**given, "teacher": teachers(attempt.teacher, given["teacher"], numbers.temperature)}, numbers)
 
 
 def _same(before: Tensor, after: Any) -> bool:

@@ -232,19 +232,39 @@ def gathers(node: ast.AST, name: str) -> bool:
 
 def code_lines(target: Target, sources: Sources, *, most: int = 120, longest: int = 200) -> list[tuple[int, str]]:
     """(line, statement) of the target and of the helpers it names, each statement on one line, capped."""
-    nodes = [target.node if len(target.path) == 1 else target.definition.node]
-    used = {each.id for each in ast.walk(nodes[0]) if isinstance(each, ast.Name)}
-    nodes += [
-        each.node for each in sources.names()
-        if each.name in used and each.kind != "assignment" and each.node is not nodes[0]
-        and each.file == target.definition.file
-    ]  # fmt: skip
+    whole = target.node if len(target.path) == 1 else target.definition.node
     lines = [
         (statement.lineno, ast.unparse(statement).replace("\n", " ")[:longest])
-        for node in nodes[:4]
+        for node in [whole, *_helpers(target, whole, sources)]
         for statement in _statements(node)
     ]
     return lines[:most]
+
+
+def literals(target: Target, sources: Sources, *, most: int = 60) -> list[float]:
+    """Numbers that stand in the body of the function, or of a function it names; defaults are no part of the body."""
+    helpers = [each for each in _helpers(target, target.node, sources) if isinstance(each, Function)]
+    bodies = [body for node in [target.node, *helpers] for body in _body(node)]
+    found = {
+        float(each.value) for body in bodies for each in ast.walk(body)
+        if isinstance(each, ast.Constant) and type(each.value) in (int, float) and abs(each.value) < 1e9
+    }  # fmt: skip
+    return sorted(found)[:most]
+
+
+def _body(node: ast.AST) -> list[ast.AST]:
+    body = getattr(node, "body", [])
+    return list(body) if isinstance(body, list) else [body]
+
+
+def _helpers(target: Target, node: ast.AST, sources: Sources) -> list[ast.stmt]:
+    """Up to three functions and classes of the same file that a node names."""
+    used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
+    return [
+        each.node for each in sources.names()
+        if each.name in used and each.kind != "assignment" and each.node is not node
+        and each.node is not target.definition.node and each.file == target.definition.file
+    ][:3]  # fmt: skip
 
 
 def _statements(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:

@@ -90,6 +90,9 @@ def readings(parameters: Sequence[Parameter]) -> list[Reading]:
     first = roles | dict(zip(missing, spare, strict=False))
     if len(spare) <= len(missing) and "student" in first and "teacher" in first and sure:
         return [(first, bool(spare))]
+    if all(role in roles and _score(roles, role) >= SURE for role in TENSORS):
+        # What else it wants, features or a model, may be for something else; None shows whether it is.
+        return [(roles, False)]
     guesses = list(itertools.islice(_by_order(roles, required), _MAX_READINGS))
     if len(spare) <= len(missing) and "student" in first and "teacher" in first:
         guesses = [first, *(guess for guess in guesses if guess != first)]
