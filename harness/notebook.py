@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from harness.values.results import Result
 
+
 def check(
     *,
     model: nn.Module | Callable[[], nn.Module],

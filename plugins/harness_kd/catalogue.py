@@ -72,6 +72,12 @@ class Formula:
         return case if self.heat is None else replace(case, temperature=self.heat)
 
     @property
+    def soft_form(self) -> str:
+        """The divergence, as it reads with this softening."""
+        student, teacher = self.softening.logits or ("s", "t")
+        return self.divergence.formula.format(s=student, t=teacher)
+
+    @property
     def hard_coded(self) -> frozenset[float]:
         """Numbers that stand in place of T and α."""
         alpha = {self.weights.function(0.25)[0]} if self.weights.name == "alpha_hard_coded" else set()
@@ -95,9 +101,7 @@ class Formula:
 
     def __str__(self) -> str:
         soft_weight, hard_weight = self.weights.formula.split(",")
-        student, teacher = self.softening.logits or ("s", "t")
-        form = self.divergence.formula.format(s=student, t=teacher)
-        soft = _product(soft_weight, self.power.formula, form, self.reduction.formula)
+        soft = _product(soft_weight, self.power.formula, self.soft_form, self.reduction.formula)
         hard = _product(hard_weight, "", self.hard.formula, self.hard_scale.formula)
         total = " + ".join(term for term in (soft, hard) if term) or "0"
         if self.whole.formula:

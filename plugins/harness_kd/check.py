@@ -36,7 +36,8 @@ NAME = "kd_loss"
 SIGNATURE = "(student logits, labels, teacher logits, alpha, T)"
 _TEACHERS = {
     "list": "two equal teachers in a list", "stack": "two equal teachers in a tensor",
-    "probabilities": "the teacher as softened probabilities", "log-probabilities": "the teacher as softened log-probabilities",
+    "probabilities": "the teacher as softened probabilities",
+    "log-probabilities": "the teacher as softened log-probabilities",
 }  # fmt: skip
 
 

@@ -44,6 +44,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What is to be explained, and the numbers that stand in the source."""
+
+    classes: int
+    settings: Sequence[Setting]
+    literals: frozenset[float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """A pair of forms that explains all batches, with its numbers A (of the soft mean) and B per setting."""
 
@@ -96,10 +105,11 @@ def explain(
     if fixed is not None:
         written = sorted(each for each in literals if 0 < each < 1000 and each != 1)
         heats = list(dict.fromkeys((*written, *HARD_CODED_TEMPERATURES, *_solved(batches(classes)[0], fixed))))
+    seen = _Seen(classes, settings, literals)
     for tolerance in (STRICT, LOOSE):
-        fits = _fits(classes, settings, None, tolerance, literals)
+        fits = _fits(seen, None, tolerance)
         if not any(fit.explained for fit in fits):
-            fits += [fit for heat in heats for fit in _fits(classes, settings, heat, tolerance, literals)]
+            fits += [fit for heat in heats for fit in _fits(seen, heat, tolerance)]
         if fits:
             ordered = sorted(fits, key=lambda fit: _complexity(fit, literals))
             holding = (fit for fit in ordered if fit.explained and _holds(fit.formula, others))
@@ -164,9 +174,10 @@ def _soft_mean(divergence: Choice[Any], softening: Choice[Any], case: Case) -> f
     return float(divergence.function(softening.function(case)).sum() / len(case.labels))
 
 
-def _fits(classes: int, settings: Sequence[Setting], heat: float | None, tolerance: float, literals: frozenset[float]) -> list[Fit]:
+def _fits(seen: _Seen, heat: float | None, tolerance: float) -> list[Fit]:
+    settings = seen.settings
     pairs = len(_PAIRS) if heat is None else _COMMON
-    tables = [_table(classes, each.alpha, heat or each.temperature, pairs) for each in settings]
+    tables = [_table(seen.classes, each.alpha, heat or each.temperature, pairs) for each in settings]
     solutions = [np.einsum("fhkb,b->fhk", t.inverse, each.values) for t, each in zip(tables, settings, strict=True)]
     fitting = np.ones(solutions[0].shape[:2], dtype=bool)
     for table, setting, solution in zip(tables, settings, solutions, strict=True):
@@ -182,7 +193,7 @@ def _fits(classes: int, settings: Sequence[Setting], heat: float | None, toleran
         numbers = np.array([solution[row, column] for solution in solutions])
         parts = (np.array([t.soft[row] for t in tables]), np.array([t.hard[column] for t in tables]))
         if not _idle(formula, numbers, parts, 30 * tolerance * max(max(map(abs, s.values)) for s in settings)):
-            found += _explained(classes, formula, settings, numbers, tolerance, literals)
+            found += _explained(seen, formula, numbers, tolerance)
     return found
 
 
@@ -192,24 +203,17 @@ def _idle(formula: Formula, numbers: Array, parts: tuple[Array, Array], small: f
     return bool((soft and formula.divergence.name != "hard_only") or (hard and formula.hard.name != "soft_only"))
 
 
-def _explained(
-    classes: int,
-    formula: Formula,
-    settings: Sequence[Setting],
-    numbers: Array,
-    tolerance: float,
-    literals: frozenset[float],
-) -> list[Fit]:
+def _explained(seen: _Seen, formula: Formula, numbers: Array, tolerance: float) -> list[Fit]:
     """The fit with every combination of factors that gives its numbers; or, with none, the fit alone."""
     soft, hard = numbers[:, 0], numbers[:, 1]
     # One number alone, such as 0.1 with ten classes, may come from anything; α shows in both terms.
     both = formula.divergence.name != "hard_only" and formula.hard.name != "soft_only"
     guesses = [round(float(value), 6) for value in (1 - hard[0], hard[0]) if 0 < value < 1]
-    written = sorted(each for each in literals if 0 < each < 1)
+    written = sorted(each for each in seen.literals if 0 < each < 1)
     alphas = dict.fromkeys((*written, *HARD_CODED_ALPHAS, *guesses)) if both else {}
     weights = (*WEIGHTS, *(hard_coded_alpha(alpha) for alpha in alphas))
     parts: tuple[Sequence[Choice[Any]], ...] = (weights, POWERS, REDUCTIONS, HARD_SCALES, WHOLES)
-    expected_soft, expected_hard = _numbers(classes, formula.heat, settings, weights)
+    expected_soft, expected_hard = _numbers(seen, formula.heat, weights)
     matching = np.ones(len(expected_soft), dtype=bool)
     if formula.divergence.name != "hard_only":
         matching &= np.isclose(expected_soft, soft, rtol=100 * tolerance, atol=0).all(axis=1)
@@ -228,13 +232,12 @@ def _explained(
     return found or [Fit(formula, soft, hard, explained=False)]
 
 
-def _numbers(
-    classes: int, heat: float | None, settings: Sequence[Setting], weights: Sequence[Choice[Any]]
-) -> tuple[Array, Array]:
+def _numbers(seen: _Seen, heat: float | None, weights: Sequence[Choice[Any]]) -> tuple[Array, Array]:
     """A and B of every combination, [combinations, settings], in the order of itertools.product."""
+    classes = seen.classes
     rows = len(batches(classes)[0].labels)
     columns = []
-    for setting in settings:
+    for setting in seen.settings:
         t = setting.temperature if heat is None else heat
         pairs = np.array([choice.function(setting.alpha) for choice in weights])
         power = np.array([choice.function(t) for choice in POWERS])

@@ -89,8 +89,10 @@ def _soft_term(reading: Reading, judgement: Judgement) -> Judgement:
     """Without labels there is no hard term: it is added, and weighed, where the function is called."""
     what = "it takes no labels, so it is the soft term alone"
     outcomes = [each for each in reading.of(*JUDGED) if each.value is not None]
-    weights = (lambda case: soft_half(case), lambda case: case.alpha * soft_half(case))
-    if any(all(within(each.value or 0.0, weight(each.probe.case), each.probe) for each in outcomes) for weight in weights):
+    weights = (soft_half, lambda case: case.alpha * soft_half(case))
+    if any(
+        all(within(each.value or 0.0, weight(each.probe.case), each.probe) for each in outcomes) for weight in weights
+    ):
         what += ", and as that it is right"
     elif judgement.stated and judgement.fit is not None:
         what += f", L = {judgement.fit.formula}"

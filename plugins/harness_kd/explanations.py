@@ -113,6 +113,11 @@ def wrong(reading: Reading, found: Found) -> Judgement:
         return _not_finite(reading, first, found)
     if any(each.repeat_differs for each in reading.of(*JUDGED)):
         return RANDOM
+    return _wrong_value(reading, first, found)
+
+
+def _wrong_value(reading: Reading, first: Outcome, found: Found) -> Judgement:
+    """A finite value that differs: by the formula behind it, if there is one, else by halves."""
     right = loss(first.probe.case)
     what = f"{at(first.probe)} it returns {first.value:.6g} where {right:.6g} is right"
     also = _also(reading)
@@ -200,7 +205,7 @@ def _with_numbers(what: str, also: str, fit: Fit, settings: Sequence[Setting], f
     hints = [f"{choice.title}: {choice.fix}{_line(found, choice)}" for choice in wrong]
     return Judgement(
         "failed",
-        f"{what}: {titles}{fit.formula.divergence.formula} is multiplied by {soft}; "
+        f"{what}: {titles}{fit.formula.soft_form} is multiplied by {soft}; "
         f"{fit.formula.hard.formula} is multiplied by {hard}{also}",
         "; ".join([*hints, "weigh the two terms by α·T² and 1-α"]),
         fit,

@@ -71,7 +71,7 @@ class Reading:
     Attributes:
         plan: weight -> "alpha" or "hard_weight".
         teacher: "tensor", or the form it was given in: "list" and "stack" of two, "probabilities".
-        own: "alpha" and "temperature" -> the student's own value, where it was left as it is. The probes' cases have it.
+        own: "alpha" and "temperature" -> the student's own value, where it was left as it is; the probes have it.
         entries: how many of the returned values may be the loss; this is one of them.
     """
 
@@ -163,8 +163,10 @@ def _reading(
         own=own,
         entries=entries if isinstance(entries, int) else 1,
         teacher_gradient=said.get("teacher_gradient") is True,
-        outcomes=tuple(_outcome(_with_own(probe, own), mapping(outcomes.get(probe.name)), f"{number}/{probe.name}", tensors)
-                       for probe in probes),
+        outcomes=tuple(
+            _outcome(_with_own(each, own), mapping(outcomes.get(each.name)), f"{number}/{each.name}", tensors)
+            for each in probes
+        ),
     )  # fmt: skip
 
 
@@ -173,7 +175,9 @@ def _texts_by_key(value: Any) -> dict[str, str]:
 
 
 def _with_own(probe: Probe, own: Mapping[str, float]) -> Probe:
-    return replace(probe, case=replace(probe.case, **own)) if own else probe
+    case = probe.case
+    alpha, temperature = own.get("alpha", case.alpha), own.get("temperature", case.temperature)
+    return replace(probe, case=replace(case, alpha=alpha, temperature=temperature)) if own else probe
 
 
 def _outcome(probe: Probe, said: dict[str, Any], prefix: str, tensors: Mapping[str, Tensor]) -> Outcome:

@@ -24,7 +24,6 @@ from harness_kd.judgement import (
 from harness_kd.reference import Array, gradients_agree, softmax, within
 from harness_kd.reply import Found, Outcome, Reading
 
-
 _MOST_EXPLAINED = 12
 
 
@@ -75,9 +74,10 @@ def _gradient_problem(reading: Reading, expected: Expected) -> Judgement | None:
             # With α = 1 and no soft gradient, or the like, even a detached result is right.
             if np.abs(right).max() == 0:
                 continue
-            return Judgement("failed", "its value is right, but it is detached from the student's logits, so nothing is "
-                             "learned", "remove .detach(), .data, torch.tensor(…) or no_grad from the student's "
-                             "path")  # fmt: skip
+            what = "its value is right, but it is detached from the student's logits, so nothing is learned"
+            return Judgement(
+                "failed", what, "remove .detach(), .data, torch.tensor(…) or no_grad from the student's path"
+            )
         if not gradients_agree(outcome.gradient, right, outcome.probe):
             return _wrong_gradient(outcome, outcome.gradient)
     return None

@@ -74,7 +74,7 @@ def mean(terms):
     return float(terms.sum(axis=1).mean())
 
 
-def form(text, names):  # noqa: PLR0911 - one notation after the other
+def form(text, names):
     rows, y = np.arange(len(names["y"])), names["y"]
     p, q, s, t = (names[name] for name in "pqst")
     if match := re.fullmatch(r"KL\((.)‖(.)\)", text):

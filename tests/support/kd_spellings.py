@@ -1,7 +1,6 @@
-"""Right KD losses in the spellings found in the wild, piece by piece; and some that nobody can check, with why.
+"""Right KD losses in the spellings found in the wild, piece by piece: each entry of `RIGHT` has to pass."""
 
-Each entry of `RIGHT` has to pass. Each entry of `DOUBTFUL` may be right, which only its training loop knows.
-"""
+from kd_places import CLASSES, KEPT, KEPT_TWO
 
 HEAD = """
 import argparse, math
@@ -145,81 +144,6 @@ TWO_WEIGHTS = {
 TWO = f"return soft_weight * T**2 * {KL} + hard_weight * {CE}"
 THREE = "s, y, t"
 
-# Where α and T are kept: what stands before the function, and what it reads.
-KEPT = {
-    "two globals": ("ALPHA, T_KD = 0.5, 4.0", "ALPHA", "T_KD"),
-    "annotated globals": ("ALPHA: float = 0.5\nTEMPERATURE: float = 4.0", "ALPHA", "TEMPERATURE"),
-    "temper as a global": ("temper = 4\nKD_ALPHA = 0.5", "KD_ALPHA", "temper"),
-    "a dataclass": ("@dataclass\nclass Cfg:\n    alpha: float = 0.5\n    T: float = 4.0\ncfg = Cfg()", "cfg.alpha", "cfg.T"),
-    "a frozen dataclass": ("@dataclass(frozen=True)\nclass Cfg:\n    alpha: float = 0.5\n    T: float = 4.0\ncfg = Cfg()",
-                           "cfg.alpha", "cfg.T"),
-    "a dataclass with slots": ("@dataclass(slots=True)\nclass Cfg:\n    alpha: float = 0.5\n    T: float = 4.0\ncfg = Cfg()",
-                               "cfg.alpha", "cfg.T"),
-    "nested dataclasses": ("@dataclass\nclass KD:\n    alpha: float = 0.5\n    temperature: float = 4.0\n@dataclass\n"
-                           "class Cfg:\n    kd: KD = field(default_factory=KD)\ncfg = Cfg()",
-                           "cfg.kd.alpha", "cfg.kd.temperature"),
-    "SimpleNamespace": ("hp = SimpleNamespace(alpha=0.5, tau=4.0)", "hp.alpha", "hp.tau"),
-    "nested SimpleNamespace": ("C = SimpleNamespace(lr=.1, kd=SimpleNamespace(alpha=0.5, T=4.0))", "C.kd.alpha", "C.kd.T"),
-    "a nested dictionary": ("config = {'lr': .1, 'kd': {'alpha': .5, 'T': 4}}", "config['kd']['alpha']", "config['kd']['T']"),
-    "a dictionary in a namespace": ("C = SimpleNamespace(kd={'alpha': .5, 'T': 4})", "C.kd['alpha']", "C.kd['T']"),
-    "argparse": ("p = argparse.ArgumentParser()\np.add_argument('--alpha', type=float, default=.5)\n"
-                 "p.add_argument('--temperature', type=float, default=4.)\nargs = p.parse_args([])",
-                 "args.alpha", "args.temperature"),
-    "an argparse Namespace": ("opt = argparse.Namespace(kd_alpha=.5, kd_T=4)", "opt.kd_alpha", "opt.kd_T"),
-    "a dictionary with attributes": ("class AttrDict(dict):\n    __getattr__ = dict.__getitem__\n"
-                                     "cfg = AttrDict(kd=AttrDict(alpha=.5, T=4))", "cfg.kd.alpha", "cfg.kd.T"),
-    "a ConfigDict": ("class ConfigDict:\n    def __init__(self, **k): object.__setattr__(self, '_fields', dict(k))\n"
-                     "    def __getattr__(self, n): return self._fields[n]\n"
-                     "    def __getitem__(self, n): return self._fields[n]\n"
-                     "cfg = ConfigDict(kd=ConfigDict(alpha=.5, T=4.))", "cfg.kd.alpha", "cfg['kd'].T"),
-    "a class within a class": ("class CFG:\n    class KD:\n        ALPHA = .5\n        TEMP = 4", "CFG.KD.ALPHA", "CFG.KD.TEMP"),
-    "a named tuple": ("HP = namedtuple('HP', 'alpha T')\nhp = HP(.5, 4.)", "hp.alpha", "hp.T"),
-    "a list of settings": ("hp = [{'alpha': .5, 'T': 4.}]", "hp[0]['alpha']", "hp[0]['T']"),
-    "tensors": ("ALPHA = torch.tensor(0.5)\nT_KD = torch.tensor(4.0)", "ALPHA", "T_KD"),
-    "tensors of one element": ("ALPHA = torch.tensor([0.5])\nT_KD = torch.tensor([4])", "ALPHA.squeeze()", "T_KD.squeeze()"),
-    "a parameter": ("T_KD = nn.Parameter(torch.tensor(4.0), requires_grad=False)\nALPHA = .5", "ALPHA", "T_KD"),
-    "ParameterDict": ("hp = nn.ParameterDict({'T': nn.Parameter(torch.tensor(4.)), 'alpha': nn.Parameter(torch.tensor(.5))})",
-                      "hp['alpha']", "hp['T']"),
-    "a property": ("class Cfg:\n    _alpha, _T = .5, 4.\n    @property\n    def alpha(self): return self._alpha\n"
-                   "    @property\n    def T(self): return self._T\ncfg = Cfg()", "cfg.alpha", "cfg.T"),
-    "getattr with a default": ("args = argparse.Namespace(alpha=.5, T=4.)", "getattr(args, 'alpha', .5)",
-                               "getattr(args, 'T', 4.)"),
-    "percent": ("ALPHA_PERCENT = 50\nT_KD = 4.", "ALPHA_PERCENT / 100", "T_KD"),
-}  # fmt: skip
-# Two weights outside: what stands before, soft weight, hard weight, T.
-KEPT_TWO = {
-    "two global weights": ("alpha, beta, T_KD = .5, .5, 4.", "alpha", "beta", "T_KD"),
-    "RepDistiller's options": ("opt = argparse.Namespace(gamma=.1, alpha=.9, kd_T=4)", "opt.alpha", "opt.gamma", "opt.kd_T"),
-    "a dictionary of weights": ("W = {'kd_w': .5, 'ce_w': .5, 'T': 4}", "W['kd_w']", "W['ce_w']", "W['T']"),
-    "nested weights": ("cfg = {'loss': {'w_hard': .5, 'w_soft': .5}, 'T': 4}", "cfg['loss']['w_soft']",
-                       "cfg['loss']['w_hard']", "cfg['T']"),
-    "a derived weight": ("ALPHA = .5\nBETA = 1 - ALPHA\nT_KD = 4.", "ALPHA", "BETA", "T_KD"),
-    "ce and kd lambdas": ("LAMBDA_CE, LAMBDA_KD, TAU = .1, .9, 4.", "LAMBDA_KD", "LAMBDA_CE", "TAU"),
-}  # fmt: skip
-
-# Classes: the constructor's parameters and body, how forward reads student, labels, teacher, α and T.
-CLASSES = {
-    "constructor arguments": ("T=4., alpha=.5", "self.T, self.alpha = T, alpha", "self.alpha", "self.T"),
-    "required arguments": ("temperature, alpha", "self.temperature, self.alpha = temperature, alpha", "self.alpha",
-                           "self.temperature"),
-    "temper": ("temper=4., alpha=.5", "self.temper, self.alpha = temper, alpha", "self.alpha", "self.temper"),
-    "nn.Parameter T": ("", "self.T = nn.Parameter(torch.tensor(4.0)); self.alpha = .5", "self.alpha", "self.T"),
-    "nn.Parameter of ones": ("", "self.temperature = nn.Parameter(torch.ones(1) * 4); self.alpha = .5", "self.alpha",
-                             "self.temperature.squeeze()"),
-    "nn.Parameter from an argument": ("T=4., alpha=.5", "self.T = nn.Parameter(torch.tensor(float(T))); self.alpha = alpha",
-                                      "self.alpha", "self.T"),
-    "a buffer": ("", "self.register_buffer('T', torch.tensor(4)); self.alpha = .5", "self.alpha", "self.T"),
-    "private attributes": ("", "self._T = 4.; self._alpha = .5", "self._alpha", "self._T"),
-    "derived in the constructor": ("T=4., alpha=.5", "self.T, self.T2, self.alpha = T, T * T, alpha", "self.alpha",
-                                   "self.T2 ** .5"),
-    "a config argument": ("cfg", "self.cfg = cfg", "self.cfg.alpha", "self.cfg.temperature"),
-    "a nested config argument": ("cfg", "self.cfg = cfg", "self.cfg.kd.alpha", "self.cfg['kd']['T']"),
-    "a config read at once": ("args", "self.alpha, self.T = args.alpha, args.T", "self.alpha", "self.T"),
-    "its own dictionary": ("", "self.hp = {'alpha': .5, 'T': 4.}", "self.hp['alpha']", "self.hp['T']"),
-    "its own namespace": ("", "self.hp = SimpleNamespace(alpha=.5, T=4.)", "self.hp.alpha", "self.hp.T"),
-    "percent alpha": ("alpha_percent=50, T=4.", "self.alpha, self.T = alpha_percent / 100, T", "self.alpha", "self.T"),
-    "kwargs": ("**kw", "self.alpha, self.T = kw.get('alpha', .5), kw.get('T', 4.)", "self.alpha", "self.T"),
-}  # fmt: skip
 RETURNS = {
     "a tuple, total first": "return total, soft, hard",
     "a tuple, total last": "return soft, hard, total",
@@ -237,15 +161,15 @@ RETURNS = {
 TEACHERS = {
     "losses averaged": ("teacher_logits_list", "sum({kl} for t in teacher_logits_list) / len(teacher_logits_list)"),
     "logits averaged": ("teachers", "[{kl} for t in [sum(teachers) / len(teachers)]][0]"),
-    "probabilities averaged": ("teacher_outputs", "F.kl_div(F.log_softmax(s / T, 1), torch.stack([F.softmax(t / T, 1) for t "
-                               "in teacher_outputs]).mean(0), reduction='batchmean')"),
+    "probabilities averaged": ("teacher_outputs", ("F.kl_div(F.log_softmax(s / T, 1), torch.stack([F.softmax(t / T, 1) for t "
+                               "in teacher_outputs]).mean(0), reduction='batchmean')")),
     "stacked": ("ensemble_logits", "[{kl} for t in [torch.stack(list(ensemble_logits)).mean(dim=0)]][0]"),
     "numbered": ("t_list", "sum({kl} for i, t in enumerate(t_list)) / len(t_list)"),
     "averaged tensor": ("teacher_logits_all", "[{kl} for t in [teacher_logits_all.mean(0)]][0]"),
 }  # fmt: skip
 
 
-def _class(init, body, alpha, heat, base="nn.Module"):
+def loss_class(init, body, alpha, heat, base="nn.Module"):
     lead = "super().__init__()" if base else "pass"
     return (
         f"\nclass KDLoss({base}):\n    def __init__(self{', ' * bool(init)}{init}):\n        {lead}\n        {body}\n"
@@ -254,35 +178,35 @@ def _class(init, body, alpha, heat, base="nn.Module"):
     )
 
 
-def _right():
+def _pieces():
     for name, soft in SOFT.items():
         yield f"soft: {name}", loss(f"soft = {soft}\nreturn alpha * T**2 * soft + (1 - alpha) * {CE}")
     for name, hard in HARD.items():
         yield f"hard: {name}", loss(f"hard = {hard}\nreturn alpha * T**2 * {KL} + (1 - alpha) * hard")
     for name, total in TOTAL.items():
         yield f"total: {name}", loss(f"soft, hard = {KL}, {CE}\n{total}")
+    for name, returned in RETURNS.items():
+        total = "total = alpha * T**2 * soft + (1 - alpha) * hard"
+        yield f"returns {name}", loss(f"soft, hard = {KL}, {CE}\n{total}\n{returned}")
+    for name, (parameter, soft) in TEACHERS.items():
+        body = f"soft = {soft.format(kl=KL)}\nreturn alpha * T**2 * soft + (1 - alpha) * {CE}"
+        yield f"teachers: {name}", loss(body, f"s, {parameter}, y, alpha=.5, T=4.")
+
+
+def _names_and_places():
     for parameters, names in SIGNATURES.items():
         yield f"({parameters})", loss(read(*names.split()), parameters)
     for weights, names in TWO_WEIGHTS.items():
         soft, hard = names.split()
-        yield f"two weights ({weights})", loss(
-            f"soft_weight, hard_weight = {soft}, {hard}\n{TWO}", f"s, t, y, {weights}"
-        )
+        body = f"soft_weight, hard_weight = {soft}, {hard}\n{TWO}"
+        yield f"two weights ({weights})", loss(body, f"s, t, y, {weights}")
     for name, (before, alpha, heat) in KEPT.items():
         yield f"kept in {name}", loss(read("s", "y", "t", alpha, heat), THREE, before)
     for name, (before, soft, hard, heat) in KEPT_TWO.items():
         yield f"kept in {name}", loss(f"soft_weight, hard_weight, T = {soft}, {hard}, {heat}\n{TWO}", THREE, before)
     for name, parts in CLASSES.items():
-        yield f"class: {name}", _class(*parts)
-    yield "plain class", _class("T=4., alpha=.5", "self.T, self.alpha = T, alpha", "self.alpha", "self.T", base="")
-    for name, returned in RETURNS.items():
-        yield f"returns {name}", loss(
-            f"soft, hard = {KL}, {CE}\ntotal = alpha * T**2 * soft + (1 - alpha) * hard\n{returned}"
-        )
-    for name, (parameter, soft) in TEACHERS.items():
-        body = f"soft = {soft.format(kl=KL)}\nreturn alpha * T**2 * soft + (1 - alpha) * {CE}"
-        yield f"teachers: {name}", loss(body, f"s, {parameter}, y, alpha=.5, T=4.")
-    yield from MORE.items()
+        yield f"class: {name}", loss_class(*parts)
+    yield "plain class", loss_class("T=4., alpha=.5", "self.T, self.alpha = T, alpha", "self.alpha", "self.T", base="")
 
 
 METHODS = f"""
@@ -295,9 +219,9 @@ class KD:
         {BODY}
 """
 MORE = {
-    "class attributes": _class("", "pass", "self.alpha", "self.T").replace(
+    "class attributes": loss_class("", "pass", "self.alpha", "self.T").replace(
         "    def __init__", "    alpha, T = .5, 4.\n    def __init__"),
-    "class attributes by the class's name": _class("", "pass", "KDLoss.alpha", "type(self).T").replace(
+    "class attributes by the class's name": loss_class("", "pass", "KDLoss.alpha", "type(self).T").replace(
         "    def __init__", "    alpha, T = .5, 4.\n    def __init__"),
     "a classmethod": METHODS.format(decorator="@classmethod", first="cls", owner="cls"),
     "a method": METHODS.format(decorator="", first="self", owner="self"),
@@ -368,41 +292,4 @@ class Distiller:
     "shape checks": loss(f"assert s.shape == t.shape and s.ndim == 2 and T > 0\n{BODY}"),
 }  # fmt: skip
 
-RIGHT = {name: HEAD + text for name, text in _right()}
-
-# May be right where they are used; what has to stand in the reason.
-DOUBTFUL = {
-    "DistillKL": ("""
-class DistillKL(nn.Module):
-    def __init__(self, T): super().__init__(); self.T = T
-    def forward(self, y_s, y_t):
-        p_s, p_t = F.log_softmax(y_s / self.T, dim=1), F.softmax(y_t / self.T, dim=1)
-        return F.kl_div(p_s, p_t, reduction='batchmean') * self.T ** 2
-""", "soft term alone"),
-    "DistillKL of old": ("""
-class DistillKL(nn.Module):
-    def __init__(self, T): super().__init__(); self.T = T
-    def forward(self, y_s, y_t):
-        p_s, p_t = F.log_softmax(y_s / self.T, dim=1), F.softmax(y_t / self.T, dim=1)
-        return F.kl_div(p_s, p_t, reduction='sum') * (self.T ** 2) / y_s.shape[0]
-""", "soft term alone"),
-    "a soft term as function": (loss(f"return T**2 * {KL}", "s, t, T"), "soft term alone"),
-    "a soft term weighted": (loss(f"return alpha * T**2 * {KL}", "s, t, alpha, T"), "soft term alone"),
-    "a soft term with T² outside": (loss(f"return {KL}", "s, t, T"), "soft term alone"),
-    "the terms apart": (loss(f"return T**2 * {KL}, {CE}", "s, y, t, T"), "terms apart"),
-    "the terms apart, by key": (loss(f"return {{'kd': T**2 * {KL}, 'ce': {CE}}}", "s, y, t, T"), "terms apart"),
-    "its own teacher": (loss(f"t = teacher_net(images)\n{BODY}", "s, y, images, alpha, T"), "teacher_net"),
-    "calls its teacher": (loss(f"t = teacher(images)\n{BODY}", "s, y, images, teacher, alpha, T"), "images"),
-    "a minimum it states": (loss(f"if len(s) < 1000: raise ValueError('batches of 1000')\n{BODY}"), "batches of 1000"),
-    "whole T only": (loss(f"T = range(T)[-1] + 1\n{BODY}"), "integer"),
-    "whole T only, said so": (loss(f"assert isinstance(T, int), 'T must be an int'\n{BODY}"), "T must be an int"),
-    "images wanted": (loss(f"b, c, h, w = s.shape\n{BODY}"), "not enough values"),
-    "a feature argument it needs": (loss(f"s = s + 0 * features.sum()\n{BODY}", "s, y, t, features, alpha, T"), "features"),
-    "T through a logarithm": (_class("", "self.alpha, self.log_T = .5, nn.Parameter(torch.tensor(4.).log())", "self.alpha",
-                                     "self.log_T.exp()"), "T cannot be set"),
-    "numbers from a file": (loss(read("s", "y", "t", "float(open('kd.txt').read())", "4.")), "kd.txt"),
-    "T out of reach": (loss(f"T = max(SCHEDULE)\n{BODY}", "s, y, t, alpha", "SCHEDULE = (1., 4.)"), "T"),
-    "derived by hand": (loss(f"return ALPHA * SQUARE * {KL} + (1 - ALPHA) * {CE}", THREE,
-                             "T, ALPHA = 4., .3\nSQUARE = T * T"), "own"),
-}  # fmt: skip
-DOUBTFUL = {name: (HEAD + text, words) for name, (text, words) in DOUBTFUL.items()}
+RIGHT = {name: HEAD + text for name, text in (*_pieces(), *_names_and_places(), *MORE.items())}

@@ -57,7 +57,8 @@ def name_of(thing: Any) -> str:
 
 def _beside(thing: Any) -> list[Definition]:
     """Definitions in the file or cell; none where its text is gone."""
-    file = _code(thing).co_filename if _code(thing) is not None else _file_of_class(thing)
+    code = _code(thing)
+    file = _file_of_class(thing) if code is None else code.co_filename
     lines = linecache.getlines(file) if file else []
     label = Path(file).name if file and Path(file).is_file() else CELL
     chunk = parsed(label, "".join(lines).replace("\r\n", "\n"))
@@ -85,7 +86,7 @@ def _first_line(thing: Any) -> int | None:
 
 def _starts(node: ast.stmt) -> int:
     """Its first line, decorators included."""
-    decorators = [each.lineno for each in getattr(node, "decorator_list", [])]
+    decorators: list[int] = [each.lineno for each in getattr(node, "decorator_list", [])]
     return min([node.lineno, *decorators])
 
 

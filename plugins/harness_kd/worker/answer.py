@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 from harness.api import Sources, SubmissionError, WorkerAnswer
 from harness.api.worker import cpu_only, describe
 from harness_kd.worker.binding import KdAttempt, attempts
+from harness_kd.worker.code import code_lines, literals
 from harness_kd.worker.outcome import outcome, returned_entries, teacher_gradient
-from harness_kd.worker.search import Ambiguous, Target, code_lines, find, literals
+from harness_kd.worker.search import Ambiguous, Target, find
 from harness_kd.worker.signature import Unbindable
 
 if TYPE_CHECKING:

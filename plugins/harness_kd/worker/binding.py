@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness_kd.worker.code import gathers
 from harness_kd.worker.construction import constructed, constructor_numbers, takes_settings
 from harness_kd.worker.forms import SEVERAL, SOFTENED, Path, TeacherForm
 from harness_kd.worker.knobs import Knob, knobs
 from harness_kd.worker.names import NUMBERS, Role, number_role, tokens
 from harness_kd.worker.reach import code_words, has_hundred, reachable
-from harness_kd.worker.search import Target, gathers
+from harness_kd.worker.search import Target
 from harness_kd.worker.signature import (
     VARIADIC,
     Parameter,
@@ -32,6 +33,8 @@ Call = Callable[[dict[str, Any], Numbers], Any]
 
 _SAMPLE = Numbers(0.5, 2.0)
 _MOST = 32
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class KdAttempt:
     """One reading of the function's parameters, and of what it returns.
@@ -158,7 +161,7 @@ class _Reading:
         return plans(names)
 
     def _inside(self, plan: Plan) -> dict[Role, str]:
-        """role -> which parameter takes it."""
+        """Role -> which parameter takes it."""
         inside: dict[Role, str] = {}
         if "settings" in self.roles:
             text = f"parameter {self.roles['settings']}"
@@ -166,7 +169,9 @@ class _Reading:
         inside |= {role: f"constructor argument {name}" for name, role in {**self.arguments, **plan}.items()
                    if name in self.arguments}  # fmt: skip
         inside |= {plan.get(word, role): f"keyword {word}" for word, role in self.keywords.items()}
-        inside |= {role: f"parameter {name}" for role, name in self.roles.items() if role in NUMBERS and name not in plan}
+        inside |= {
+            role: f"parameter {name}" for role, name in self.roles.items() if role in NUMBERS and name not in plan
+        }
         return inside | {role: f"parameter {name}" for name, role in plan.items() if name in self.names}
 
     def _own(self, inside: dict[Role, str], plan: Plan) -> dict[str, float]:
@@ -197,7 +202,7 @@ class _Reading:
         given = {name: values[role] for role, name in self.roles.items()}
         given |= {word: values[role] for word, role in {**self.keywords, **plan}.items()
                   if word in self.keywords or word in self.names}  # fmt: skip
-        given |= {name: values["teacher"] for name in self.further}
+        given |= dict.fromkeys(self.further, values["teacher"])
         positional: list[Any] = []
         for each in self.parameters:
             if each.kind in VARIADIC or (each.name not in given and each.default is not Parameter.empty):

@@ -127,22 +127,20 @@ def _within(thing: Any, path: str, put: Put | None, seen: set[int], depth: int =
 
 def _members(thing: Any, put: Put | None) -> Iterator[tuple[str, Any, Put]]:
     """(name, what is there, how to replace it)."""
-    if isinstance(thing, tuple) and hasattr(type(thing), "_fields") and put is not None:
+    fields = getattr(type(thing), "_fields", ())
+    if isinstance(thing, tuple) and fields and put is not None:
         changed: dict[str, Any] = {}
-        for name in type(thing)._fields:  # type: ignore[attr-defined]
+        for name in fields:
             yield name, getattr(thing, name), functools.partial(_replace, thing, changed, name, put)
         return
     if isinstance(thing, dict):
-        for name, held in list(thing.items()):
-            if isinstance(name, str):
-                yield name, held, functools.partial(dict.__setitem__, thing, name)
+        named = [(name, held) for name, held in thing.items() if isinstance(name, str)]
+        yield from ((name, held, functools.partial(dict.__setitem__, thing, name)) for name, held in named)
     elif isinstance(thing, list | tuple):
-        for number, held in enumerate(thing[:20]):
-            if not is_number(held):
-                yield f"{number}", held, functools.partial(_set_item, thing, number)
-    if isinstance(thing, types.ModuleType) and not is_own(thing):
-        return
-    if not isinstance(thing, types.BuiltinFunctionType | types.MethodType) and not is_tensor(thing):
+        inner = [(at, held) for at, held in enumerate(thing[:20]) if not is_number(held)]
+        yield from ((str(at), held, functools.partial(_set_item, thing, at)) for at, held in inner)
+    foreign = isinstance(thing, types.ModuleType) and not is_own(thing)
+    if not foreign and not isinstance(thing, types.BuiltinFunctionType | types.MethodType) and not is_tensor(thing):
         yield from _attributes(thing)
 
 

@@ -28,8 +28,8 @@ _LOGITS = {"logits", "logit", "output", "outputs", "out", "outs", "y", "z", "pre
 _LABELS = {"label", "labels", "lbl", "lbls", "gt", "truth", "groundtruth", "true", "gold"}
 _TARGETS = {"target", "targets", "tgt", "targ"}
 _TEMPERATURE = re.compile(r"te?mp(er|s$|$)|tau$|τ$|tempat")
-_DERIVED = {"sq", "squared", "square", "inv", "inverse", "log", "sqrt", "pow", "max", "min", "2", "decay", "lr", "dropout",
-            "mixup", "cutmix", "smoothing", "momentum", "pos"}  # fmt: skip
+_DERIVED = {"sq", "squared", "square", "inv", "inverse", "log", "sqrt", "pow", "max", "min", "2", "decay", "lr",
+            "dropout", "mixup", "cutmix", "smoothing", "momentum", "pos"}  # fmt: skip
 """Words of numbers that are made from α or T, or are other numbers."""
 _ALPHA = {"alpha": 10, "alphas": 10, "α": 10, "lambda": 8, "lam": 8, "lamda": 8, "lambd": 8, "lmbda": 8, "lmbd": 8,
           "λ": 8, "weight": 7, "wt": 5, "ratio": 6, "coef": 6, "coeff": 6, "mix": 5, "balance": 6, "beta": 4,
@@ -74,7 +74,7 @@ def number_role(name: str) -> Role | None:
     scores = {role: score for role, score in affinity(name).items() if role in NUMBERS and score >= _CLEAR}
     if scores:
         return max(scores.items(), key=lambda scored: scored[1])[0]
-    whole = "beta gamma β γ".split()
+    whole = ["beta", "gamma", "β", "γ"]
     return "alpha" if set(tokens(name)) & set(whole) and is_weight(name) else None
 
 
@@ -97,10 +97,8 @@ def _number(name: str, words: list[str]) -> dict[Role, int]:
 
 def _tensor(name: str, words: list[str]) -> dict[Role, int]:  # noqa: PLR0911 - one rule after the other
     known = set(words)
-    if known & _TEACHER:
-        return {"teacher": 10}
-    if known & _STUDENT:
-        return {"student": 10}
+    if known & (_TEACHER | _STUDENT):
+        return {"teacher" if known & _TEACHER else "student": 10}
     if len(words) > 1 and known & (_LOGITS | {"p", "q", "log", "probs", "prob"}) and {words[0], words[-1]} & {"t", "s"}:
         return {"teacher": 8} if "t" in {words[0], words[-1]} else {"student": 8}
     if known & _SOFT and not known & _HARD - _LABELS:

@@ -128,7 +128,8 @@ def _first_call(attempt: KdAttempt, numbers: Numbers, inputs: dict[str, Tensor])
         try:
             call = attempt.make(numbers)
             leaf = inputs["student"].detach().clone().requires_grad_()
-            given, returned = _called(attempt, call, numbers, inputs, leaf, form)
+            given = form.of(inputs, leaf)
+            returned = _returned(attempt, call, numbers, given, form)
         except BaseException as raised:  # noqa: BLE001 - students call exit() and raise their own classes
             first = first or raised
             continue
@@ -137,13 +138,10 @@ def _first_call(attempt: KdAttempt, numbers: Numbers, inputs: dict[str, Tensor])
     raise first
 
 
-def _called(
-    attempt: KdAttempt, call: Any, numbers: Numbers, inputs: dict[str, Tensor], leaf: Tensor, form: Inputs
-) -> tuple[dict[str, Any], Any]:
-    given = form.of(inputs, leaf)
+def _returned(attempt: KdAttempt, call: Any, numbers: Numbers, given: dict[str, Any], form: Inputs) -> Any:
     if form.whole:
         numbers = replace(numbers, temperature=int(numbers.temperature))
-    return given, call({**given, "teacher": teachers(attempt.teacher, given["teacher"], numbers.temperature)}, numbers)
+    return call({**given, "teacher": teachers(attempt.teacher, given["teacher"], numbers.temperature)}, numbers)
 
 
 def _same(before: Tensor, after: Any) -> bool:
@@ -206,7 +204,7 @@ def _repeat_differs(
 
     leaf = inputs["student"].detach().clone().requires_grad_()
     try:
-        returned = _called(attempt, called.call, numbers, inputs, leaf, called.form)[1]
+        returned = _returned(attempt, called.call, numbers, called.form.of(inputs, leaf), called.form)
         again = _scalar(picked(returned, attempt.path), {})
     except BaseException:  # noqa: BLE001 - raising only the second time is a difference as well
         return True

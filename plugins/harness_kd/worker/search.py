@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import dataclasses
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,9 +41,10 @@ _SOFTENING = {"softmax", "log_softmax", "kl_div", "kldivloss", "kldiv", "logsoft
 _CALLED = ("forward", "__call__")
 _MAKERS = {"partial", "partialmethod", "script", "compile", "wraps", "vmap"}
 """Calls that give a function."""
+_SAME = {"to", "cuda", "cpu", "eval", "train", "double", "float"}
+"""Methods of an instance that return it."""
 LIKELY_AT_LEAST = 7
 _MOST_CANDIDATES = 4
-_GATHERING = {"sum", "enumerate", "zip", "list", "map", "stack", "cat"}
 
 
 def parameter_names(node: ast.AST, *, method: bool = False) -> list[str]:
@@ -103,42 +103,39 @@ def _all_targets(sources: Sources) -> list[Target]:
     return [
         target
         for each in definitions
-        if each.kind != "assignment" or holds_callable(each, known)
+        if each.kind != "assignment" or holds_callable(each.node, known)
         for target in _targets(each)
     ]
 
 
-def holds_callable(definition: Definition, known: Mapping[str, Definition]) -> bool:
+def holds_callable(node: ast.AST, known: Mapping[str, Definition]) -> bool:
     """Whether an assignment holds a function or an instance, as far as its text tells; a call's result is a value."""
-    node = definition.node
     if isinstance(node, ast.Assign) and not all(isinstance(each, ast.Name) for each in node.targets):
         return False
-    value = getattr(node, "value", None)
-    if isinstance(value, ast.Lambda):
-        return True
-    if isinstance(value, ast.Name):
-        return value.id in known
-    if not isinstance(value, ast.Call):
-        return False
-    if isinstance(value.func, ast.Call):
-        return holds_callable(_assigning(definition, value.func), known)
-    called = value.func.attr if isinstance(value.func, ast.Attribute) else getattr(value.func, "id", "")
-    if called in _MAKERS:
-        return True
-    if called in {"to", "cuda", "cpu", "eval", "train"} and isinstance(value.func, ast.Attribute):
-        return holds_callable(_assigning(definition, value.func.value), known)
-    made = known.get(called)
-    return made is not None and (made.kind == "class" or _returns_function(made.node))
+    return _gives_callable(getattr(node, "value", None), known)
 
 
-def _assigning(definition: Definition, value: ast.expr) -> Definition:
-    """The same definition as if only a part of its value were assigned."""
-    assignment = ast.Assign([ast.Name(definition.name, ast.Store())], value)
-    return dataclasses.replace(definition, node=ast.copy_location(assignment, definition.node))
+def _gives_callable(value: ast.AST | None, known: Mapping[str, Definition]) -> bool:
+    match value:
+        case ast.Lambda():
+            return True
+        case ast.Name(id=name):
+            return name in known
+        case ast.Call(func=ast.Attribute(value=made, attr=attribute)) if attribute in _SAME:
+            return _gives_callable(made, known)
+        case ast.Call(func=ast.Call() as maker):
+            return _gives_callable(maker, known)
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            made_by = known.get(name)
+            makes = made_by is not None and (made_by.kind == "class" or _returns_function(made_by.node))
+            return name in _MAKERS or makes
+    return False
 
 
 def _returns_function(node: ast.AST) -> bool:
-    inner = {each.name for each in ast.walk(node) if isinstance(each, ast.FunctionDef | ast.ClassDef) and each is not node}
+    inner = {
+        each.name for each in ast.walk(node) if isinstance(each, ast.FunctionDef | ast.ClassDef) and each is not node
+    }
     values = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
     return any(isinstance(each, ast.Lambda) or (isinstance(each, ast.Name) and each.id in inner) for each in values)
 
@@ -212,67 +209,3 @@ def _words(node: ast.AST) -> set[str]:
     names = (each.id for each in ast.walk(node) if isinstance(each, ast.Name))
     attributes = (each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute))
     return {name.lower() for name in (*names, *attributes)}
-
-
-def gathers(node: ast.AST, name: str) -> bool:
-    """Whether the code goes through a parameter, or stacks or averages it, as one does with several teachers."""
-    for each in ast.walk(node):
-        gathered: list[ast.AST] = []
-        if isinstance(each, ast.For | ast.comprehension):
-            gathered = [each.iter]
-        elif isinstance(each, ast.Call):
-            called = each.func.id if isinstance(each.func, ast.Name) else ""
-            attribute = each.func.attr if isinstance(each.func, ast.Attribute) else ""
-            gathered = [*each.args] if called in _GATHERING or attribute in {"stack", "cat"} else []
-            gathered += [each.func.value] if isinstance(each.func, ast.Attribute) and attribute in {"mean", "sum"} else []
-        if any(isinstance(part, ast.Name) and part.id == name for part in gathered):
-            return True
-    return False
-
-
-def code_lines(target: Target, sources: Sources, *, most: int = 120, longest: int = 200) -> list[tuple[int, str]]:
-    """(line, statement) of the target and of the helpers it names, each statement on one line, capped."""
-    whole = target.node if len(target.path) == 1 else target.definition.node
-    lines = [
-        (statement.lineno, ast.unparse(statement).replace("\n", " ")[:longest])
-        for node in [whole, *_helpers(target, whole, sources)]
-        for statement in _statements(node)
-    ]
-    return lines[:most]
-
-
-def literals(target: Target, sources: Sources, *, most: int = 60) -> list[float]:
-    """Numbers that stand in the body of the function, or of a function it names; defaults are no part of the body."""
-    helpers = [each for each in _helpers(target, target.node, sources) if isinstance(each, Function)]
-    bodies = [body for node in [target.node, *helpers] for body in _body(node)]
-    found = {
-        float(each.value) for body in bodies for each in ast.walk(body)
-        if isinstance(each, ast.Constant) and type(each.value) in (int, float) and abs(each.value) < 1e9
-    }  # fmt: skip
-    return sorted(found)[:most]
-
-
-def _body(node: ast.AST) -> list[ast.AST]:
-    body = getattr(node, "body", [])
-    return list(body) if isinstance(body, list) else [body]
-
-
-def _helpers(target: Target, node: ast.AST, sources: Sources) -> list[ast.stmt]:
-    """Up to three functions and classes of the same file that a node names."""
-    used = {each.id for each in ast.walk(node) if isinstance(each, ast.Name)}
-    return [
-        each.node for each in sources.names()
-        if each.name in used and each.kind != "assignment" and each.node is not node
-        and each.node is not target.definition.node and each.file == target.definition.file
-    ][:3]  # fmt: skip
-
-
-def _statements(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
-    """Statements without a body of their own; a docstring is none."""
-    if isinstance(node, ast.Lambda):
-        yield node
-    for child in ast.walk(node):
-        if isinstance(child, ast.Return | ast.Assign | ast.AugAssign | ast.AnnAssign) or (
-            isinstance(child, ast.Expr) and not isinstance(child.value, ast.Constant)
-        ):
-            yield child

@@ -5,8 +5,9 @@ import sys
 
 import pytest
 import torch
+from kd_doubtful import DOUBTFUL
 from kd_fakes import HEAD, FakeStudent, check
-from kd_spellings import DOUBTFUL, RIGHT
+from kd_spellings import CE, KL, RIGHT
 from kd_torch import MISTAKES
 
 from harness.worker.sources.definitions import Sources
@@ -38,8 +39,7 @@ def test_a_students_own_numbers_are_put_back():
     module = {"__name__": "kd", "torch": torch, "F": torch.nn.functional, "nn": torch.nn}
     exec(RIGHT["kept in a nested dictionary"], module)
     exec("hp = SimpleNamespace(tau=2.0)\nclass CFG:\n    ALPHA = 0.9", module)
-    body = "s, y, t: CFG.ALPHA * hp.tau**2 * F.kl_div(F.log_softmax(s / hp.tau, 1), F.softmax(t / hp.tau, 1), " \
-           "reduction='batchmean') + (1 - CFG.ALPHA) * F.cross_entropy(s, y)"  # fmt: skip
+    body = f"s, y, t: CFG.ALPHA * hp.tau**2 * {KL.replace('T', 'hp.tau')} + (1 - CFG.ALPHA) * {CE}"
     for loss in (module["loss_fn_kd"], eval(f"lambda {body}", module)):
         live = FakeStudent("")
         live.sources = LiveSources(loss)
