@@ -35,7 +35,9 @@ if TYPE_CHECKING:
 NAME = "kd_loss"
 SIGNATURE = "(student logits, labels, teacher logits, alpha, T)"
 _TEACHERS = {
-    "list": "two equal teachers in a list", "stack": "two equal teachers in a tensor",
+    "list": "two equal teachers in a list",
+    "stack": "two equal teachers in a tensor",
+    "dict": "two equal teachers in a dictionary",
     "probabilities": "the teacher as softened probabilities",
     "log-probabilities": "the teacher as softened log-probabilities",
 }  # fmt: skip

@@ -6,8 +6,10 @@ set) is no mistake, so the verdict is `could_not_check`, with the reason.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+from harness_kd.catalogue import Formula
 from harness_kd.judgement import JUDGED, Judgement, at
 from harness_kd.reference import soft_half, within
 from harness_kd.reply import Outcome, Reading
@@ -106,9 +108,9 @@ def _out_of_reach(reading: Reading, judgement: Judgement) -> Judgement | None:
         return None
     fit = judgement.fit
     if fit is not None and judgement.stated:
-        free = fit.formula.hard_coded - reading.found.literals
+        free = [each for each in _constants(fit.formula) if not _written(each, reading.found.literals)]
         half = "0" in (fit.formula.divergence.formula, fit.formula.hard.formula)
-        if not free and not (half and "α" in missing and not fit.formula.hard_coded):
+        if not free and not (half and "α" in missing):
             return None
     named = " and ".join(missing)
     told = ""
@@ -116,3 +118,15 @@ def _out_of_reach(reading: Reading, judgement: Judgement) -> Judgement | None:
         told = f" (the values fit L = {fit.formula})"
     return _doubt(f"{named} cannot be set, neither as a parameter nor from outside{told}",
                   f"take {named} as parameters: (student logits, labels, teacher logits, alpha, T)")  # fmt: skip
+
+
+def _constants(formula: Formula) -> set[float]:
+    """Numbers in place of T and α: (soft + hard) / 2 is what α = ½ gives."""
+    (soft, hard), whole = formula.weights.function(0.25), formula.whole.function(2.0)
+    steady = formula.weights.function(0.75) == (soft, hard) and formula.whole.function(3.0) == whole
+    return {*formula.hard_coded, *([whole * soft] if steady and math.isclose(whole * (soft + hard), 1) else [])}
+
+
+def _written(number: float, literals: frozenset[float]) -> bool:
+    """Whether a number, its rest to 1 or its inverse stands in the source."""
+    return any(math.isclose(ours, each) for ours in (number, 1 - number, 1 / number) for each in literals)

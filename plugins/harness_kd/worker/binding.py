@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness_kd.worker.code import gathers
-from harness_kd.worker.construction import constructed, constructor_numbers, takes_settings
-from harness_kd.worker.forms import SEVERAL, SOFTENED, Path, TeacherForm
+from harness_kd.worker.construction import constructed, constructor_numbers, settings_of
+from harness_kd.worker.forms import LOG_SOFTENED, SEVERAL, SOFTENED, Path, TeacherForm
 from harness_kd.worker.knobs import Knob, knobs
 from harness_kd.worker.names import NUMBERS, Role, number_role, tokens
 from harness_kd.worker.reach import code_words, has_hundred, reachable
@@ -33,6 +33,7 @@ Call = Callable[[dict[str, Any], Numbers], Any]
 
 _SAMPLE = Numbers(0.5, 2.0)
 _MOST = 32
+_PAIR: tuple[Role, ...] = ("alpha", "temperature")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,6 +122,8 @@ class _Reading:
     ) -> None:
         self.bindable, self.parameters, self.roles, self.guessed = bindable, parameters, roles, guessed
         self.arguments = bindable.arguments
+        table = settings_of(bindable.owner) if bindable.owner is not None else None
+        self.settings: dict[Role, str] = dict.fromkeys(_PAIR, f"constructor argument {table}") if table else {}
         self.keywords = keywords(function, parameters, roles)
         self.teachers = _teacher_forms(bindable.target, roles.get("teacher", ""))
         self.further = further_teachers(parameters, roles)
@@ -133,7 +136,7 @@ class _Reading:
     def attempts(self) -> Iterator[KdAttempt]:
         for teacher, plan, percent in itertools.product(self.teachers, self._plans(), self.percents):
             inside = self._inside(plan)
-            where = _where([inside, *({_role(knob, plan): knob.where} for knob in self.outside)])
+            where = _where([inside, *({_role(knob, plan): knob.where} for knob in self.outside), self.settings])
             make = functools.partial(self._make, plan, inside)
             yield KdAttempt(self.roles, where, make, self.restore, plan, self.guessed, percent, teacher)
             own = self._own(inside, plan)
@@ -155,8 +158,7 @@ class _Reading:
     def _plans(self) -> list[Plan]:
         names = [*weights_among(self.parameters, self.roles), *self.arguments, *self.keywords]
         names += [knob.name for knob in self.outside if knob.name in self.words]
-        owner = self.bindable.owner
-        if "settings" in self.roles or (owner is not None and takes_settings(owner)):
+        if "settings" in self.roles or self.settings:
             names += sorted(word for word in self.words if number_role(word) not in (None, "temperature"))
         return plans(names)
 
@@ -217,7 +219,10 @@ class _Reading:
 def _teacher_forms(target: Target, name: str) -> Sequence[TeacherForm]:
     if gathers(target.node, name):
         return SEVERAL
-    return SOFTENED if {"prob", "probs", "probabilities", "soft", "dist", "p"} & set(tokens(name)) else SEVERAL[:1]
+    words = set(tokens(name))
+    if not words & {"prob", "probs", "probabilities", "soft", "dist", "p"}:
+        return SEVERAL[:1]
+    return LOG_SOFTENED if "log" in words else SOFTENED
 
 
 def _role(knob: Knob, plan: Plan) -> Role:

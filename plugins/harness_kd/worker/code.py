@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.api import Sources
 from harness_kd.worker.search import Function, Target
 
+_METHODS = {"mean", "sum", "values", "items"}
 _GATHERING = {"sum", "enumerate", "zip", "list", "map", "stack", "cat"}
 
 
@@ -21,9 +22,7 @@ def gathers(node: ast.AST, name: str) -> bool:
             called = each.func.id if isinstance(each.func, ast.Name) else ""
             attribute = each.func.attr if isinstance(each.func, ast.Attribute) else ""
             gathered = [*each.args] if called in _GATHERING or attribute in {"stack", "cat"} else []
-            gathered += (
-                [each.func.value] if isinstance(each.func, ast.Attribute) and attribute in {"mean", "sum"} else []
-            )
+            gathered += [each.func.value] if isinstance(each.func, ast.Attribute) and attribute in _METHODS else []
         if any(isinstance(part, ast.Name) and part.id == name for part in gathered):
             return True
     return False
@@ -41,14 +40,33 @@ def code_lines(target: Target, sources: Sources, *, most: int = 120, longest: in
 
 
 def literals(target: Target, sources: Sources, *, most: int = 60) -> list[float]:
-    """Numbers that stand in the body of the function, or of a function it names; defaults are no part of the body."""
+    """Numbers in the body of the function, or of a function it names, that may stand for α or T.
+
+    Defaults are no part of the body; exponents, indices and dimensions are other numbers.
+    """
     helpers = [each for each in _helpers(target, target.node, sources) if isinstance(each, Function)]
     bodies = [body for node in [target.node, *helpers] for body in _body(node)]
     found = {
-        float(each.value) for body in bodies for each in ast.walk(body)
+        float(each.value) for body in bodies for each in _values(body)
         if isinstance(each, ast.Constant) and isinstance(each.value, int | float) and abs(each.value) < 1e9
     }  # fmt: skip
     return sorted(found)[:most]
+
+
+def _values(node: ast.AST) -> Iterator[ast.AST]:
+    """The node and all in it that may be a value of its own."""
+    yield node
+    match node:
+        case ast.BinOp(left=left, op=ast.Pow()):
+            parts: list[ast.AST] = [left]
+        case ast.Subscript(value=value):
+            parts = [value]
+        case ast.Call(func=function, args=arguments):
+            parts = [function, *arguments[:1]]
+        case _:
+            parts = [*ast.iter_child_nodes(node)]
+    for part in parts:
+        yield from _values(part)
 
 
 def _body(node: ast.AST) -> list[ast.AST]:

@@ -23,8 +23,9 @@ def constructor_numbers(owner: type) -> dict[str, Role]:
     return found | {word: role for word in sorted(_keywords(owner)) if (role := number_role(word)) is not None}
 
 
-def takes_settings(owner: type) -> bool:
-    return bool(assign([each.name for each in _parameters(owner)], ("settings",)))
+def settings_of(owner: type) -> str | None:
+    """The constructor's parameter for settings, such as `cfg`."""
+    return assign([each.name for each in _parameters(owner)], ("settings",)).get("settings")
 
 
 def constructed(owner: type, numbers: Numbers) -> Any:

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from torch import Tensor
 
-TeacherForm = Literal["tensor", "list", "stack", "probabilities", "log-probabilities"]
-SEVERAL: tuple[TeacherForm, ...] = ("tensor", "list", "stack")
-SOFTENED: tuple[TeacherForm, ...] = ("tensor", "probabilities", "log-probabilities")
+TeacherForm = Literal["tensor", "list", "stack", "dict", "probabilities", "log-probabilities"]
+SEVERAL: tuple[TeacherForm, ...] = ("tensor", "list", "stack", "dict")
+SOFTENED: tuple[TeacherForm, ...] = ("tensor", "probabilities")
 """For a name such as `teacher_probs` or `soft_labels`: the softmax may have been taken before."""
+LOG_SOFTENED: tuple[TeacherForm, ...] = ("tensor", "log-probabilities")
+"""For a name such as `teacher_log_probs`."""
 Path = tuple[Any, ...]
 """Keys, indices and names of attributes, from what is returned to the loss in it."""
 
@@ -70,6 +72,8 @@ def teachers(form: TeacherForm, teacher: Tensor, temperature: float) -> Any:
             return [teacher, teacher.clone()]
         case "stack":
             return torch.stack([teacher, teacher])
+        case "dict":
+            return {"first": teacher, "second": teacher.clone()}
         case "probabilities":
             return torch.softmax(teacher / temperature, dim=1)
         case "log-probabilities":

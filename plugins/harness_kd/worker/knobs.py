@@ -15,7 +15,7 @@ from typing import Any
 
 from harness_kd.worker.names import Role, number_role
 from harness_kd.worker.reach import code_names, content, is_own, owner_of, reachable
-from harness_kd.worker.weights import Numbers
+from harness_kd.worker.weights import ConfigTable, Numbers
 
 Put = Callable[[Any], None]
 _DEPTH = 5
@@ -113,7 +113,8 @@ def _within(thing: Any, path: str, put: Put | None, seen: set[int], depth: int =
     Args:
         put: replaces the thing where it is held; for named tuples, which cannot be changed.
     """
-    if depth == 0 or thing is None or id(thing) in seen or isinstance(thing, str | bytes | types.FunctionType):
+    plain = isinstance(thing, str | bytes | types.FunctionType | ConfigTable)
+    if depth == 0 or thing is None or id(thing) in seen or plain:
         return
     seen.add(id(thing))
     for name, held, set_to in _members(thing, put):

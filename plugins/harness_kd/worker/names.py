@@ -33,7 +33,7 @@ _DERIVED = {"sq", "squared", "square", "inv", "inverse", "log", "sqrt", "pow", "
 """Words of numbers that are made from α or T, or are other numbers."""
 _ALPHA = {"alpha": 10, "alphas": 10, "α": 10, "lambda": 8, "lam": 8, "lamda": 8, "lambd": 8, "lmbda": 8, "lmbd": 8,
           "λ": 8, "weight": 7, "wt": 5, "ratio": 6, "coef": 6, "coeff": 6, "mix": 5, "balance": 6, "beta": 4,
-          "gamma": 4, "β": 4, "γ": 4, "a": 5, "w": 4, "b": 3}  # fmt: skip
+          "gamma": 4, "β": 4, "γ": 4, "percent": 7, "pct": 7, "percentage": 7, "a": 5, "w": 4, "b": 3}  # fmt: skip
 _HARD = {"hard", "ce", "label", "labels", "cls", "xent", "nll", "student", "task", "gt", "supervised"}
 _SOFT = {"soft", "softened", "distilled"}
 _SOFT_SIDE = _SOFT | {"kd", "kl", "kld", "kldiv", "div", "teacher", "distill", "distil", "distillation"}
@@ -90,7 +90,7 @@ def _number(name: str, words: list[str]) -> dict[Role, int]:
     letters = [word for word in words if not word.isdigit()]
     if known & {"w", "wt"} and side(name):
         return {side(name) or "alpha": 9}
-    if not weight or (len(letters) > 1 and weight < SURE) or known & _DERIVED - {"2"}:
+    if not weight or (len(letters) > 1 and weight <= SURE) or known & _DERIVED - {"2"}:
         return {}
     return {"hard_weight": 9} if known & _HARD and weight < 10 else {"alpha": weight}
 
@@ -99,7 +99,8 @@ def _tensor(name: str, words: list[str]) -> dict[Role, int]:  # noqa: PLR0911 - 
     known = set(words)
     if known & (_TEACHER | _STUDENT):
         return {"teacher" if known & _TEACHER else "student": 10}
-    if len(words) > 1 and known & (_LOGITS | {"p", "q", "log", "probs", "prob"}) and {words[0], words[-1]} & {"t", "s"}:
+    marked = known & (_LOGITS | {"p", "q", "log", "probs", "prob"}) or (words[-1:] and words[-1].isdigit())
+    if len(words) > 1 and marked and {words[0], words[-1]} & {"t", "s"}:
         return {"teacher": 8} if "t" in {words[0], words[-1]} else {"student": 8}
     if known & _SOFT and not known & _HARD - _LABELS:
         return {"teacher": 8}

@@ -176,7 +176,7 @@ def likelihood(target: Target) -> int:
     """How much a definition looks like a KD loss; `LIKELY_AT_LEAST` is enough."""
     if isinstance(target.node, ast.ClassDef) or _is_training(target):
         return 0
-    name = target.path[0] if target.path[-1] in _CALLED else target.path[-1]
+    name = target.path[0] if target.path[-1] in _CALLED else target.name
     bound = [role for role in assign(target.parameters, TENSORS) if role in TENSORS]
     score = 3 * ("teacher" in bound) + 2 * ("student" in bound) + 2 * ("labels" in bound)
     if re.search(r"kd|distil", name, re.IGNORECASE):
