@@ -84,7 +84,7 @@ def _refused(reading: Reading, outcome: Outcome) -> Judgement | None:
             else f"it was given logits of shape [{rows}, {classes}] (also twelve times as many rows), int64 labels, "
             f"α = {outcome.probe.case.alpha:g} and T = {outcome.probe.case.temperature:g}; hand in one that "
             "takes these")  # fmt: skip
-    return _doubt(f"it wants something else than it was given: {at(outcome.probe)} it raises {outcome.error}", hint)
+    return _doubt(f"it cannot be called with what it was given: {at(outcome.probe)} it raises {outcome.error}", hint)
 
 
 def _soft_term(reading: Reading, judgement: Judgement) -> Judgement:

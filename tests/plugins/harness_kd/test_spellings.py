@@ -39,7 +39,7 @@ def test_what_may_be_right_is_not_accused(name):
 @pytest.mark.parametrize("mutation", MUTATIONS)
 def test_wrong_ones_do_not_pass_for_being_read_in_many_ways(mutation):
     tried = 0
-    for text in list(RIGHT.values())[:: 2 if mutation == "T for T²" else 5]:
+    for text in list(RIGHT.values())[::4]:
         wrong = text
         for old, new in MUTATIONS[mutation].items():
             wrong = wrong.replace(old, new)
@@ -47,7 +47,7 @@ def test_wrong_ones_do_not_pass_for_being_read_in_many_ways(mutation):
             tried += 1
             found = check(wrong)
             assert found.verdict == "failed", (found.reason, wrong)
-    assert tried >= 25
+    assert tried >= 30
 
 
 CALLS = """

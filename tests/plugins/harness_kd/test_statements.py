@@ -48,7 +48,7 @@ def returned(text, case):
 @pytest.mark.filterwarnings("ignore:reduction")
 def test_every_stated_formula_gives_what_was_returned():
     stated = suggested = 0
-    for text in wrong_functions(seed=11, count=160):
+    for text in wrong_functions(seed=11, count=90):
         _, judgement = decide(readings_of(text, probes(10))[0], JudgingRules())
         formula = re.search(r"L = (.*?)(?:; (?!label)| gives the same values|\)$)", judgement.reason + "; ")
         if judgement.passed or not formula:
@@ -61,8 +61,8 @@ def test_every_stated_formula_gives_what_was_returned():
         for case in (*(probe.case for probe in probes(10) if probe.purpose == "grid"), *CASES[-2:]):
             expected = returned(text, case)
             assert value(formula[1], case) == pytest.approx(expected, rel=1e-4, abs=1e-5), (judgement.reason, text)
-    assert stated >= 110
-    assert suggested >= 10
+    assert stated >= 80
+    assert suggested >= 5
 
 
 def test_what_formulas_print_is_what_they_compute():
