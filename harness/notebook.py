@@ -23,16 +23,20 @@ from harness.contracts.network import HandedInNetwork
 from harness.contracts.sources import WorkerHalf
 from harness.errors import UsageError
 from harness.grading.grader import Grader
+from harness.networks.fitting import Fitted, fitted
 from harness.networks.in_process import LiveNetwork, traced_in_process
-from harness.networks.key_matching import match_keys
-from harness.networks.weights import for_model, joined, live_masks, origins, renamed
+from harness.networks.session import Answer
+from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
 from harness.sandbox import choose
 from harness.terminal.console import console
 from harness.terminal.report import check_view
 from harness.values.networks import Checkpoint, ModelFacts, Reply, Verification
+from harness.worker import replies
 from harness.worker.building import build
 from harness.worker.decoding import Decoded, decode_weights
+from harness.worker.model import Model, Unfitting
+from harness.worker.replies import Adopted, Built
 from harness.worker.sources.definitions import Located
 from harness.worker.sources.live import CELL, LiveSources, name_of
 
@@ -147,8 +151,8 @@ def _live(
     state = nn.Module.state_dict(built.module) if weights is None else weights
     decoded, size = _decoded(state, plugins)
     outline = built.outline()
-    tensors, notes = match_keys(decoded.tensors, outline.state, outline.tied)
-    masks, sent = live_masks(tensors), for_model(tensors, outline.state)
+    found = _fitted(decoded, built, outline)
+    masks, sent = live_masks(found.tensors), for_model(found.tensors, outline.state)
     outside = {name: mask for name, mask in masks.items() if name in outline.state}
     described = built.describe({**sent, **{f"{name}_mask": mask for name, mask in outside.items()}}, tuple(outside))
     facts = ModelFacts.model_validate(
@@ -157,17 +161,30 @@ def _live(
             **described.model_dump(),
             "source": CELL,
             "weights_format": decoded.format,
-            "stored_bits": {new: decoded.bits[old] for old, new in origins(decoded.tensors, tensors).items()},
-            "aliases": joined(renamed(decoded.aliases, decoded.tensors, tensors), outline.tied),
-            "storage_elements": decoded.storage_elements,
-            "notes": (*decoded.notes, *notes),
+            "stored_bits": found.bits,
+            "aliases": found.aliases,
+            "storage_elements": found.storage_elements,
+            "notes": (*decoded.notes, *found.notes),
         }
     )
     again = None if isinstance(model, nn.Module) else model
     traced, verification = traced_in_process(built, sent, classes, again)
     return _LiveStudent(
-        built, sent, classes, tensors, masks, facts, size, loss, traced=traced, verification=verification
+        built, sent, classes, found.tensors, masks, facts, size, loss, traced=traced, verification=verification
     )
+
+
+def _fitted(decoded: Decoded, built: Model, outline: Built) -> Fitted:
+    """The file's tensors under the module's names, as they are fitted when they are handed in."""
+
+    def adopt(versions: Mapping[str, int], tensors: Mapping[str, Tensor]) -> Answer[Adopted]:
+        try:
+            return Answer(Adopted(fits=True), built.adopt(tensors, versions))
+        except Unfitting as error:
+            return Answer(Adopted(fits=False, refused=error.reason), {})
+
+    told = {name: getattr(decoded, name) for name in replies.Decoded.model_fields}
+    return fitted(Answer(replies.Decoded(**told), dict(decoded.tensors)), outline, adopt)
 
 
 def _decoded(weights: str | Path | Mapping[str, Tensor], plugins: Plugins) -> tuple[Decoded, int]:
