@@ -24,6 +24,7 @@ from harness.vocabulary import SANDBOXES, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.board.record import ClassRecord
     from harness.grading.run import Run
     from harness.submission.hand_in import HandIn
     from harness.terminal.progress import GradeProgress
@@ -79,26 +80,29 @@ def command(
     if not submissions:
         raise UsageError("\n".join(found.left_out) or f"no submissions in {', '.join(map(str, paths))}")
     _say_what_is_a_download(submissions)
-    _list(found.left_out, "not graded")
+    _list(found.left_out, f"{len(found.left_out)} not graded")
     with closing(Store.open(store_url)) as store:
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
         interrupted = _graded(run, regrade=regrade)
         attempts = run.attempts()
-        board = class_record(store, assignment, BoardRequest(live=True)).board if attempts else None
+        record = class_record(store, assignment, BoardRequest(live=True)) if attempts else None
     results = tuple(attempt.result for attempt in attempts)
     report = Report(assignment=images.info(), environment=run.environment, results=results)
-    if board is not None:
-        console(stderr=json_to == "-").print(board_table(board.only({result.submission for result in results})))
+    if record is not None:
+        board = record.board.only({result.submission for result in results})
+        console(stderr=json_to == "-").print(board_table(board))
     write_json(json_to, report.to_json())
     if run.unchanged:
         click.echo(f"{len(run.unchanged)} unchanged since they were graded; --regrade grades them again.", err=True)
     if interrupted:
         _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", regrade=regrade)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
+    if record is not None:
+        _say_what_needs_a_decision(record, assignment.id)
     ours = [f"{each.submission}: {each.reason}" for each in results if each.status == "harness_error"]
-    _list(ours, "not graded, through no fault of the student")
+    _list(ours, f"{len(ours)} not graded, through no fault of the student")
     raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours or found.left_out else ExitCode.DONE)
 
 
@@ -106,6 +110,23 @@ def _say_what_is_a_download(submissions: Sequence[HandIn]) -> None:
     for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
         count = sum(each.path == path for each in submissions)
         click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
+
+
+def _say_what_needs_a_decision(record: ClassRecord, assignment_id: str) -> None:
+    from harness.points.rubric import undecided
+
+    pending = {row.submission for row in (*record.board.standings, *record.board.unranked) if row.pending}
+    waiting = [
+        f"{each.result.submission}: {check.name}: {check.reason}"
+        for each in record.attempts
+        if each.result.submission in pending
+        for check in undecided(record.rules, each.result.checks)
+    ]
+    count = f"{len(pending)} submission{'' if len(pending) == 1 else 's'}"
+    needs = "needs a decision" if len(pending) == 1 else "need a decision"
+    advice = f"harness override {assignment_id} SUBMISSION --check NAME=passed (or =failed) --reason WHY"
+    if waiting:
+        _list(waiting, f"{count} {needs}; points are pending until then ({advice})")
 
 
 def _list(sentences: Sequence[str], heading: str) -> None:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.values.base import Value
 from harness.values.measures import Figures, Metric
-from harness.values.results import AssignmentInfo, ScoreLine
+from harness.values.results import AssignmentInfo, ScoreLine, pending_of
 from harness.values.rules import RankKey
 from harness.vocabulary import Status, describe_status
 
@@ -84,6 +84,11 @@ class Entry(Value):
     """Days of lateness that count, 0 when in time; None where there is no due date or the time is unknown."""
     override: Overridden | None = None
     """For the instructor only."""
+
+    @property
+    def pending(self) -> float:
+        """Points withheld until a person decides."""
+        return pending_of(self.points)
 
 
 class Standing(Entry):
