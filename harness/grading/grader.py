@@ -228,6 +228,7 @@ class Grader:
             calibration=self.data.calibration(input_size),
             teacher=lambda: self.teachers.at(input_size),
             predictions=found.evaluation.predictions,
+            secret=self.image_seed,
         )
 
     def _input_size(self, submission: Submission) -> int:

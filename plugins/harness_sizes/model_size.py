@@ -27,6 +27,8 @@ SIZES: Mapping[Measure, MetricSpec] = {
     "zstd": MetricSpec("zstd_bytes", unit="bytes", higher_is_better=False, about="weights"),
 }
 MICRONET = MetricSpec("micronet_storage", unit="", higher_is_better=False, about="weights")
+_LEAST_OF_ZSTD = 0.5
+"""A file that is smaller than this share of a lossless coding of its own tensors does not hold them."""
 LIMIT = CheckSpec("weights_size", about="weights")
 
 
@@ -68,12 +70,26 @@ class ModelSize:
             "zstd": zstd_size(content),
         }
         metrics = {SIZES[name].name: SIZES[name].of(size) for name, size in sizes.items()}
+        decoy = sizes["stored"] < _LEAST_OF_ZSTD * sizes["zstd"]
+        if decoy:
+            del metrics[SIZES["stored"].name]
         if options.micronet_reference is not None:
             share = micronet_parameters(student) / options.micronet_reference
             metrics[MICRONET.name] = MICRONET.of(share)
+        if decoy and options.measure == "stored":
+            return Evaluation(metrics=metrics, checks=(_undecidable(sizes),))
         if options.limit_bytes is None:
             return Evaluation(metrics=metrics)
         return Evaluation(metrics=metrics, checks=(_check(sizes[options.measure], options, student),))
+
+
+def _undecidable(sizes: Mapping[Measure, int]) -> Check:
+    return Check.could_not_check(
+        LIMIT.name,
+        f"the weights file has {sizes['stored']:,} bytes, but what it holds needs {sizes['zstd']:,} even when it is "
+        "compressed without loss: the numbers come from somewhere else, or the file has a very good code of its own",
+        "hand in a file that holds the weights itself: torch.save(model.state_dict(), …)",
+    )
 
 
 def _check(size: int, options: SizeOptions, student: Student) -> Check:

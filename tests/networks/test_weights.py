@@ -95,3 +95,33 @@ def test_running_statistics_need_the_shape_of_running_statistics():
     assert stored_elements({"running_mean": torch.ones(50)}, ()) == 50
     assert stored_elements(norm | {"running_mean": torch.ones(900), "running_var": torch.ones(900)}, ()) == 12 + 1800
     assert stored_elements({"num_batches_tracked": torch.ones(7)}, ()) == 7
+
+
+def test_only_counters_of_normalising_layers_are_free():
+    norm = {f"bn.{name}": each for name, each in nn.BatchNorm2d(4).state_dict().items()}
+    assert stored_elements(norm, ()) == 8  # its weight and bias
+    hidden = {f"h{number}.num_batches_tracked": torch.tensor(2**60 - number) for number in range(50)}
+    assert stored_elements({**norm, **hidden}, ()) == 8 + 50
+    for value in (torch.tensor(-1), torch.tensor(2**41), torch.tensor(0.5), torch.tensor([1, 2])):
+        beside = {**norm, "bn.num_batches_tracked": value}
+        assert stored_elements(beside, ()) == 8 + value.numel()
+
+
+def test_a_counter_carries_nothing_into_the_network():
+    norm = nn.BatchNorm2d(4)
+    norm.num_batches_tracked.fill_(1234567)
+    sent = for_model(norm.state_dict(), norm.state_dict())
+    assert int(sent["num_batches_tracked"]) == 0
+    assert sent.keys() == norm.state_dict().keys()
+
+
+def test_tensors_that_are_equal_only_when_rounded_are_two():
+    whole = torch.arange(2**30, 2**30 + 64, dtype=torch.int32)
+    rounded = torch.full((64,), 2.0**30, dtype=torch.bfloat16)
+    assert bool((whole == rounded).all())  # as torch compares them
+    signed = torch.tensor([0.0, -0.0])
+    for one, other in ((whole, rounded), (signed, signed.abs()), (signed.double(), signed)):
+        assert stored_elements({"a": one, "b": other}, [("a", "b")]) == 2 * one.numel()
+    assert stored_elements({"a": whole, "b": whole.clone()}, [("a", "b")]) == 64
+    matrix = torch.randn(3, 5)
+    assert stored_elements({"a": matrix, "b": matrix.t().contiguous()}, [("a", "b")]) == 15
