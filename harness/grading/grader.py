@@ -153,7 +153,7 @@ class Grader:
                 # Evaluators go on without an answer that came too late; the submission does not.
                 box.seconds_left(self.assignment.rules.limits.total_seconds)
         except SubmissionError as error:
-            found.end(error.status, error.reason, error.hint)
+            found.end(error.status, error.said, error.hint)
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - our own failure is a result too, never a zero
