@@ -134,9 +134,7 @@ def _list(sentences: Sequence[str], heading: str) -> None:
     from harness.text import clean
 
     if sentences:
-        click.echo(
-            "\n".join([f"{len(sentences)} {heading}:", *(f"  {clean(each, 1000)}" for each in sentences)]), err=True
-        )
+        click.echo("\n".join([f"{heading}:", *(f"  {clean(each, 1000)}" for each in sentences)]), err=True)
 
 
 def _say_what_is_left(kept: str, *, regrade: bool) -> None:

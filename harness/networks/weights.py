@@ -37,6 +37,8 @@ def refuse_non_finite(decoded: Mapping[str, Tensor], parameters: Iterable[str] |
 
 
 _MOST_BATCHES = 1 << 40
+_INDEX_BYTES = 2
+"""Whole numbers that need no more are indices, steps and the like, or single weights."""
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -151,8 +153,21 @@ def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, .
 
 
 def stored_elements(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
-    """Elements of `stored_tensors`."""
-    return sum(each.numel() for each in stored_tensors(decoded, aliases).values())
+    """Numbers that `stored_tensors` carry: their elements, and more where one has room for several."""
+    return sum(each.numel() * carried(each) for each in stored_tensors(decoded, aliases).values())
+
+
+def carried(tensor: Tensor) -> int:
+    """Numbers that each element carries: two of a complex one; of whole numbers beyond any index one for each byte."""
+    import torch
+
+    if tensor.is_complex():
+        return 2
+    if tensor.is_floating_point() or not tensor.numel() or tensor.element_size() <= _INDEX_BYTES:
+        return 1
+    low, high = map(int, tensor.to(torch.int64).aminmax())
+    needed = -(-(max(-low, high).bit_length() + (low < 0)) // 8)
+    return needed if needed > _INDEX_BYTES else 1
 
 
 def nonzero_elements(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
@@ -163,7 +178,7 @@ def nonzero_elements(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str,
         kept = each != 0
         if name.removesuffix("_orig") in masks and name.endswith("_orig"):
             kept = kept & (masks[name.removesuffix("_orig")] != 0)
-        total += int(kept.sum())
+        total += int(kept.sum()) * carried(each)
     return total
 
 

@@ -156,7 +156,7 @@ def test_an_undecided_gate_withholds_points_everywhere_until_a_person_decides(
     rules = load(HW, Plugins.installed()).rules
     fake.outcomes["bob"] = outcome("could_not_check")
     run = harness("grade", HW, "class")
-    assert "1 submission needs a decision; points are pending until then (harness override" in run.stderr
+    assert "\n1 submission needs a decision; points are pending until then (harness override" in run.stderr
     assert "  bob: kd_loss: loss_fn_kd takes (path, epochs)" in run.stderr
     assert run.exit_code == 0
     row = board(harness, "--ids")["bob"]
