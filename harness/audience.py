@@ -37,12 +37,18 @@ def for_student(result: Result, rules: AssignmentFile, measures: Measures, *, pu
 
 
 def for_class(result: Result, rules: AssignmentFile, measures: Measures, *, published: bool = False) -> Result:
-    """The result as everyone may see it: without names, and without the reason why it could not be graded."""
+    """The result as everyone may see it: verdicts and numbers, and no word that a student may have put there.
+
+    Reasons and notes quote sources, names of files and of layers, and what code raised; in many courses those names are
+    the students' own.
+    """
     shown = for_student(result, rules, measures, published=published)
+    checks = tuple(Check(name=check.name, verdict=check.verdict, reason="") for check in shown.checks)
     # The reason of a graded result is what an instructor said of it.
     told = {"reason": None, "hint": None} if result.status == "graded" else _outcome(result, told=False)
     network = None if shown.network is None else _without_reason(shown.network)
-    return shown.model_copy(update={"members": (), "nickname": None, "network": network, **told})
+    nameless = {"members": (), "nickname": None, "network": network, "checks": checks, "notes": (), "layers": ()}
+    return shown.model_copy(update={**nameless, **told})
 
 
 def holds_private(rules: AssignmentFile) -> bool:

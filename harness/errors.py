@@ -108,13 +108,15 @@ class SubmissionError(HarnessError):
         status: how it failed; a closed vocabulary.
         reason: what happened and where, in words a student understands.
         hint: what to change, if we know.
+        said: the same in the words of the process that ran the submission, for the instructor; absent: `reason`.
     """
 
-    def __init__(self, status: FailureStatus, reason: str, hint: str | None = None) -> None:
+    def __init__(self, status: FailureStatus, reason: str, hint: str | None = None, *, said: str | None = None) -> None:
         super().__init__(reason)
         self.status: FailureStatus = status
         self.reason = reason
         self.hint = hint
+        self.said = reason if said is None else said
 
     @classmethod
     def rejected(cls, reason: str, hint: str | None = None) -> SubmissionError:

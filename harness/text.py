@@ -94,9 +94,10 @@ def interval_text(metric: Metric) -> str:
     return f"{metric.low:,.6g}–{metric.high:,.6g}"
 
 
-def score_text(score: float, max_score: float) -> str:
-    """'45 / 45', without trailing zeros; '–' where nothing gives automatic points."""
-    return f"{score:.6g} / {max_score:.6g}" if max_score else "–"
+def score_text(score: float, max_score: float, pending: float = 0) -> str:
+    """'45 / 45', without trailing zeros; '–' where nothing gives automatic points; '0 / 45 (45 pending)'."""
+    text = f"{score:.6g} / {max_score:.6g}" if max_score else "–"
+    return f"{text} ({pending:.6g} pending)" if pending else text
 
 
 def points_text(points: float, max_points: float) -> str:

@@ -52,7 +52,7 @@ class Markdown:
             symbols(row),
             *ranked,
             *(plain_number(row.metrics.get(name)) for name in board.briefly),
-            score_text(row.score, row.max_score),
+            score_text(row.score, row.max_score, row.pending),
             markdown_cell(", ".join(row.failed_checks)),
         ]
 
@@ -67,7 +67,16 @@ class Csv:
         ends = [f"{key.metric}{end}" for key in board.ranking for end in ("", "_low", "_high")]
         tests = ["p_value", "distinguishable", "pareto", "verified"]
         columns = ["rank", "tie", "name", "submission", "members", *ends, *board.further, *tests]
-        columns += ["score", "max_score", "failed_checks", "unchecked", "stand_in", "attempts", "submitted_at"]
+        columns += [
+            "score",
+            "max_score",
+            "pending",
+            "failed_checks",
+            "unchecked",
+            "stand_in",
+            "attempts",
+            "submitted_at",
+        ]
         columns += ["late_days", "late_unknown", "status", "reason", "unverified_because"]
         writer = csv.DictWriter(text, columns, lineterminator="\n", restval=None)
         writer.writeheader()
@@ -87,8 +96,8 @@ class Csv:
             cells |= {key.metric: metric.value, f"{key.metric}_low": metric.low, f"{key.metric}_high": metric.high}
         cells |= {name: row.metrics[name].value for name in board.further if name in row.metrics}
         checks = {"failed_checks": " ".join(row.failed_checks), "unchecked": " ".join(row.unchecked)}
-        plain = ("rank", "tie", "p_value", "distinguishable", "pareto", "verified", "score", "max_score", "stand_in")
-        return cells | checks | {name: getattr(row, name) for name in plain} | {"status": "graded"}
+        plain = ("rank", "tie", "p_value", "distinguishable", "pareto", "verified", "score", "max_score", "pending")
+        return cells | checks | {name: getattr(row, name) for name in (*plain, "stand_in")} | {"status": "graded"}
 
 
 class Json:

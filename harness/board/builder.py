@@ -17,10 +17,10 @@ from harness.board.times import HandInTimes
 from harness.points import rubric
 from harness.points.lateness import Lateness, lateness
 from harness.points.manual import GivenPoints
-from harness.points.scoring import Place, ScoreInputs, most, score_lines, total
+from harness.points.scoring import DECIDED, Place, ScoreInputs, most, score_lines, total
 from harness.values.board import Board, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
-from harness.values.measures import ACCURACY, Figures
+from harness.values.measures import ACCURACY, Check, Figures
 from harness.values.results import Attempt, Result
 from harness.values.rules import AssignmentFile, RankKey
 from harness.vocabulary import describe_status
@@ -170,7 +170,7 @@ class BoardBuilder:
         override = self.inputs.overrides.get(submission)
         late = lateness(rules.rubric.late, result, self.inputs.times.due_of(submission))
         lines = score_lines(rules, result, self._circumstances(submission, override, late))
-        before = [line for line in lines if line.kind != "override"]
+        before = score_lines(rules, self.found[submission], self._circumstances(submission, None, late))
         shown = [*(key.metric for key in self.rules.ranking), *self.further]
         return {
             "name": self.names[submission],
@@ -225,22 +225,34 @@ def _keys(assignment: Assignment, figures: Figures) -> tuple[RankKey, ...]:
 
 
 def overridden(attempt: Attempt, overrides: Mapping[str, Override], rules: AssignmentFile) -> Attempt:
-    """The attempt with the status an instructor gave it, and the automatic points that follow."""
+    """The attempt with the status and verdicts an instructor gave it, and the automatic points that follow."""
     override, result = overrides.get(attempt.result.submission), attempt.result
-    if override is None or override.status is None or override.status == result.status:
+    if override is None:
         return attempt
-    reason = f"{override.author} set the status to {override.status}: {override.reason}"
-    if override.status == "graded":
-        lines = rubric.points(rules, {check.name: check for check in result.checks}, result.metrics)
+    status = override.status or result.status
+    checks = tuple(_decided(check, override) for check in result.checks)
+    if (status, checks) == (result.status, result.checks):
+        return attempt
+    reason = f"{override.author} set the status to {status}: {override.reason}"
+    if status == "graded":
+        lines = rubric.points(rules, {check.name: check for check in checks}, result.metrics)
     else:
-        lines = rubric.nothing(rules, describe_status(override.status))
+        lines = rubric.nothing(rules, describe_status(status))
     changed = {
-        "status": override.status,
-        "reason": reason,
+        "status": status,
+        "reason": result.reason if status == result.status else reason,
+        "checks": checks,
         "points": lines,
         "score": sum(each.points for each in lines),
     }
     return attempt.model_copy(update={"result": result.model_copy(update=changed)})
+
+
+def _decided(check: Check, override: Override) -> Check:
+    verdict = override.checks.get(check.name)
+    if verdict is None or verdict == check.verdict:
+        return check
+    return Check(name=check.name, verdict=verdict, reason=DECIDED.format("verdict"))
 
 
 def _by_group(counts: Mapping[str, int], groups: Mapping[str, str]) -> Mapping[str, int]:

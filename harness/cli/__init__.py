@@ -32,7 +32,7 @@ COMMANDS = {
     "history": "Show every attempt of one submission.",
     "statistics": "Show a class in numbers.",
     "similarity": "Compare the submissions of a class with each other, for the instructor.",
-    "override": "Set the score or the status of a submission.",
+    "override": "Set the score, the status or a check's verdict of a submission.",
     "freeze": "Freeze the board.",
     "publish": "Publish what the private images decide.",
     "plugins": "List the installed plugins.",

@@ -130,7 +130,7 @@ def prediction(result: Result, assignment: Assignment) -> str:
     from harness.text import score_text
 
     expected = predict(assignment.rules, {check.name: check for check in result.checks}, result.metrics)
-    text = score_text(expected.score, result.max_score)
+    text = score_text(expected.score, result.max_score, result.pending)
     if assignment.rules.data["test"].public_fraction is None:
         return f"{text} (the same images are graded)"
     if expected.low == expected.high:

@@ -27,6 +27,7 @@ from harness.vocabulary import SANDBOXES, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.board.record import ClassRecord
     from harness.grading.run import Run
     from harness.submission.hand_in import HandIn
     from harness.terminal.progress import GradeProgress
@@ -88,7 +89,7 @@ def command(
     if not submissions:
         raise UsageError("\n".join(found.left_out) or f"no submissions in {', '.join(map(str, paths))}")
     _say_what_is_a_download(submissions)
-    _list(found.left_out, "not graded")
+    _list(found.left_out, f"{len(found.left_out)} not graded")
     with closing(Store.open(store_url)) as store:
         if times is not None:  # what is wrong with it is better known before a class is graded than afterwards
             known = {*store.submissions(assignment.id), *(each.id for each in submissions)}
@@ -100,22 +101,21 @@ def command(
         attempts = run.attempts("brief" if json_to is None else "everything")
         handed_in = frozenset(each.id for each in submissions)
         wanted = BoardRequest(live=True, roster=roster, times=times, handed_in=handed_in)
-        board = class_record(store, assignment, wanted).board if attempts else None
+        record = class_record(store, assignment, wanted) if attempts else None
     results = tuple(attempt.result for attempt in attempts)
     report = Report(assignment=run.info, environment=run.environment, results=results)
-    if board is not None:
-        console(stderr=json_to == "-").print(board_table(board.only({result.submission for result in results})))
+    if record is not None:
+        board = record.board.only({result.submission for result in results})
+        console(stderr=json_to == "-").print(board_table(board))
     write_json(json_to, report.to_json())
-    if run.reused:
-        measured, reused = (_listed(each) for each in (run.measured, run.reused))
-        click.echo(f"Measured: {measured or 'nothing'}; known from before: {reused}.", err=True)
-    if run.unchanged:
-        click.echo(f"{len(run.unchanged)} unchanged since they were graded; --fresh measures them again.", err=True)
+    _say_what_was_known(run)
     if interrupted:
         _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", fresh=fresh)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
+    if record is not None:
+        _say_what_needs_a_decision(record, assignment.id)
     ours = [f"{each.submission}: {each.reason}" for each in results if each.status == "harness_error"]
-    _list(ours, "not graded, through no fault of the student")
+    _list(ours, f"{len(ours)} not graded, through no fault of the student")
     raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours or found.left_out else ExitCode.DONE)
 
 
@@ -125,8 +125,33 @@ def _say_what_is_a_download(submissions: Sequence[HandIn]) -> None:
         click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
 
 
+def _say_what_was_known(run: Run) -> None:
+    if run.reused:
+        measured, reused = (_listed(each) for each in (run.measured, run.reused))
+        click.echo(f"Measured: {measured or 'nothing'}; known from before: {reused}.", err=True)
+    if run.unchanged:
+        click.echo(f"{len(run.unchanged)} unchanged since they were graded; --fresh measures them again.", err=True)
+
+
 def _listed(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
+
+
+def _say_what_needs_a_decision(record: ClassRecord, assignment_id: str) -> None:
+    from harness.points.rubric import undecided
+
+    pending = {row.submission for row in (*record.board.standings, *record.board.unranked) if row.pending}
+    waiting = [
+        f"{each.result.submission}: {check.name}: {check.reason}"
+        for each in record.attempts
+        if each.result.submission in pending
+        for check in undecided(record.rules, each.result.checks)
+    ]
+    count = f"{len(pending)} submission{'' if len(pending) == 1 else 's'}"
+    needs = "needs a decision" if len(pending) == 1 else "need a decision"
+    advice = f"harness override {assignment_id} SUBMISSION --check NAME=passed (or =failed) --reason WHY"
+    if waiting:
+        _list(waiting, f"{count} {needs}; points are pending until then ({advice})")
 
 
 def _list(sentences: Sequence[str], heading: str) -> None:
@@ -134,9 +159,7 @@ def _list(sentences: Sequence[str], heading: str) -> None:
     from harness.text import clean
 
     if sentences:
-        click.echo(
-            "\n".join([f"{len(sentences)} {heading}:", *(f"  {clean(each, 1000)}" for each in sentences)]), err=True
-        )
+        click.echo("\n".join([f"{heading}:", *(f"  {clean(each, 1000)}" for each in sentences)]), err=True)
 
 
 def _say_what_is_left(kept: str, *, fresh: bool) -> None:

@@ -61,7 +61,7 @@ def _table(attempts: tuple[Attempt, ...], assignment: Assignment) -> Table:
             digest,
             result.status,
             *(safe(figure) for figure in figures),
-            score_text(result.score, result.max_score),
+            score_text(result.score, result.max_score, result.pending),
         )
     return table
 

@@ -60,6 +60,9 @@ class Context(Generic[OptionsT_co]):
     teacher: Callable[[], Teacher | None] = _no_teacher
     """Measures `[teacher]` when it is first asked for; None where the assignment has none. Raises SubmissionError when
     it cannot be used."""
+    secret: str = ""
+    """Known to nobody but the store, and the same for a whole class: what is drawn from it cannot be foretold, and
+    repeats. Empty where there is no store."""
     predictions: tuple[int, ...] | None = None
     """The predicted class of each example, once an evaluator that ran before this one has told."""
 

@@ -57,6 +57,8 @@ class Evaluating:
     on_stage: Callable[[str, str], None]
     memory: Memory
     keys: Keys | None = None
+    secret: str = ""
+    """See `Context.secret`."""
 
     def run(self, name: str, subject: Subject, found: Findings) -> None:
         """Add what every evaluator finds, or has found before.
@@ -136,4 +138,5 @@ class Evaluating:
             calibration=self.data.calibration(input_size),
             teacher=lambda: self.teachers.at(input_size),
             predictions=found.evaluation.predictions,
+            secret=self.secret,
         )

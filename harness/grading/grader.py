@@ -72,7 +72,7 @@ class Grader:
         )
         judge = judge_of(self.assignment)
         evaluating = Evaluating(
-            self.assignment, judge, data, teachers, self.audience, self._say, self.memory, self.keys
+            self.assignment, judge, data, teachers, self.audience, self._say, self.memory, self.keys, self.image_seed
         )
         object.__setattr__(self, "evaluating", evaluating)
 
@@ -161,7 +161,7 @@ class Grader:
             else:
                 self._judge_network(submission, name, box, found)
         except SubmissionError as error:
-            found.end(error.status, error.reason, error.hint)
+            found.end(error.status, error.said, error.hint)
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - our own failure is a result too, never a zero

@@ -47,16 +47,16 @@ class RemoteNetwork:
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
         """See `harness.api.Network.logits`."""
         classes, count = self.rules.images.classes, len(images.pixels)
-        pixels, order = self.shared.of(images)
         output = space(count * classes * 4)
         try:
-            self.asked().ask(
-                Logits(images=batches_of(images, batch_size), classes=classes, variant=self.variant),
-                self.weights if weights is None else weights,
-                doing="running forward",
-                seconds=self.rules.limits.forward_seconds,
-                descriptors=(pixels, output),
-            )
+            with self.shared.opened(images) as (pixels, order):
+                self.asked().ask(
+                    Logits(images=batches_of(images, batch_size), classes=classes, variant=self.variant),
+                    self.weights if weights is None else weights,
+                    doing="running forward",
+                    seconds=self.rules.limits.forward_seconds,
+                    descriptors=(pixels, output),
+                )
             logits = torch.empty(count, classes)
             logits[torch.from_numpy(order)] = mapped(output, np.float32, (count, classes))
         finally:
@@ -67,10 +67,8 @@ class RemoteNetwork:
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:
         """See `harness.api.Network.recalibrated`."""
         sent = self.weights if weights is None else weights
-        pixels, _ = self.shared.of(images)
-        found = (
-            self.asked()
-            .ask(
+        with self.shared.opened(images) as (pixels, _):
+            answer = self.asked().ask(
                 Recalibrate(images=batches_of(images, CALIBRATION_BATCH), variant=self.variant),
                 sent,
                 doing="gathering BatchNorm statistics",
@@ -78,8 +76,7 @@ class RemoteNetwork:
                 max_reply_bytes=self.rules.limits.tensor_bytes,
                 descriptors=(pixels,),
             )
-            .tensors
-        )
+        found = answer.tensors
         _check_statistics(found, sent)
         if not found and any(name.endswith("running_mean") for name in sent):
             raise SubmissionError("rejected", "its BatchNorm layers cannot be found: is the network compiled?")
@@ -87,12 +84,14 @@ class RemoteNetwork:
 
     def macs(self) -> int:
         """See `harness.api.Network.macs`."""
+        self.session.without_images()
         request = CountMacs(variant=self.variant)
         seconds = self.rules.limits.build_seconds
         return self.asked().ask(request, doing="counting multiply-accumulates", seconds=seconds).said.macs
 
     def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
         """See `harness.api.Network.latency`."""
+        self.session.without_images()
         return (
             self.asked()
             .ask(

@@ -14,6 +14,8 @@ from pydantic import ValidationError
 
 from harness.errors import SubmissionError
 from harness.sandbox import Worker
+from harness.sandbox.process import Refusal
+from harness.vocabulary import describe_status
 from harness.worker.messages import ReplyT, Request
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ class WorkerSession:
         self._greeting = False
         self._holding: tuple[Worker | None, Held | None] = (None, None)
         self._printed = ""
+        self._has_seen_images = False
         self.notes: list[str] = []
         """What workers told the student, each once."""
 
@@ -83,21 +86,40 @@ class WorkerSession:
         """
         worker = self.greeted()
         facts = request.model_dump(mode="json")
-        reply = worker.ask(
-            request.kind,
-            facts,
-            tensors or {},
-            limit_seconds=seconds,
-            max_reply_bytes=max_reply_bytes,
-            doing=doing,
-            descriptors=descriptors,
-        )
+        self._has_seen_images |= bool(descriptors)
+        try:
+            reply = worker.ask(
+                request.kind,
+                facts,
+                tensors or {},
+                limit_seconds=seconds,
+                max_reply_bytes=max_reply_bytes,
+                doing=doing,
+                descriptors=descriptors,
+            )
+        except Refusal as refusal:
+            raise (self._private(refusal, doing) if self._has_seen_images else refusal) from None
         try:
             said = cast("ReplyT", request.reply.model_validate(reply.facts))
         except ValidationError as error:
             raise nonsense() from error
-        self.note(getattr(said, "notes", ()))
+        notes = getattr(said, "notes", ())
+        if self._has_seen_images:
+            self._printed += "".join(f"note: {each}\n" for each in notes)
+        else:
+            self.note(notes)
         return Answer(said, reply.tensors)
+
+    def without_images(self) -> None:
+        """Have the next request answered by a worker that has seen no image, so that its answer cannot tell of any."""
+        if self._has_seen_images:
+            self.close()
+
+    def _private(self, refusal: Refusal, doing: str) -> SubmissionError:
+        """The failure without the words of code that has seen graded images; those are kept with what it printed."""
+        self._printed += f"{refusal.reason}\n"
+        status = "crashed" if refusal.status == "rejected" else refusal.status
+        return SubmissionError(status, f"{describe_status(status)} while {doing}", said=refusal.reason)
 
     def holding(self, thing: Held) -> WorkerSession:
         """Itself, once its worker holds `thing`: made now unless it is what the worker holds already."""
@@ -131,6 +153,7 @@ class WorkerSession:
             self._worker.close()
             self._printed += self._worker.printed
             self._worker = None
+            self._has_seen_images = False
 
 
 def nonsense() -> SubmissionError:

@@ -36,6 +36,9 @@ def refuse_non_finite(decoded: Mapping[str, Tensor], parameters: Iterable[str] |
             )
 
 
+_MOST_BATCHES = 1 << 40
+_INDEX_BYTES = 2
+"""Whole numbers that need no more are indices, steps and the like, or single weights."""
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 
 
@@ -67,6 +70,9 @@ def for_model(decoded: Mapping[str, Tensor], state: Iterable[str]) -> dict[str, 
     plain |= {name: _masked(decoded[f"{name}_orig"], mask) for name, mask in masks.items()}
     tensors = {}
     for name in state:
+        if name.endswith("num_batches_tracked") and name in plain and is_statistic(name, decoded):
+            tensors[name] = plain[name].new_zeros(plain[name].shape)  # nothing needs it that is not trained
+            continue
         base = name.removesuffix("_orig").removesuffix("_mask")
         if name in plain:
             tensors[name] = plain[name]
@@ -147,8 +153,21 @@ def stored_tensors(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, .
 
 
 def stored_elements(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
-    """Elements of `stored_tensors`."""
-    return sum(each.numel() for each in stored_tensors(decoded, aliases).values())
+    """Numbers that `stored_tensors` carry: their elements, and more where one has room for several."""
+    return sum(each.numel() * carried(each) for each in stored_tensors(decoded, aliases).values())
+
+
+def carried(tensor: Tensor) -> int:
+    """Numbers that each element carries: two of a complex one; of whole numbers beyond any index one for each byte."""
+    import torch
+
+    if tensor.is_complex():
+        return 2
+    if tensor.is_floating_point() or not tensor.numel() or tensor.element_size() <= _INDEX_BYTES:
+        return 1
+    low, high = map(int, tensor.to(torch.int64).aminmax())
+    needed = -(-(max(-low, high).bit_length() + (low < 0)) // 8)
+    return needed if needed > _INDEX_BYTES else 1
 
 
 def nonzero_elements(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str, ...]]) -> int:
@@ -159,7 +178,7 @@ def nonzero_elements(decoded: Mapping[str, Tensor], aliases: Iterable[tuple[str,
         kept = each != 0
         if name.removesuffix("_orig") in masks and name.endswith("_orig"):
             kept = kept & (masks[name.removesuffix("_orig")] != 0)
-        total += int(kept.sum())
+        total += int(kept.sum()) * carried(each)
     return total
 
 
@@ -174,18 +193,30 @@ def is_statistic(name: str, decoded: Mapping[str, Tensor]) -> bool:
     prefix, _, last = name.rpartition(".")
     if last not in _STATISTICS:
         return False
-    if last == "num_batches_tracked":
-        return decoded[name].numel() == 1
     dot = "." if prefix else ""
     pair = [decoded.get(f"{prefix}{dot}{each}") for each in ("running_mean", "running_var")]
+    if last == "num_batches_tracked":
+        return None not in pair and _counts_batches(decoded[name])
     weight = decoded.get(f"{prefix}{dot}weight")
     return all(each is not None and each.dim() == 1 and each.shape == decoded[name].shape for each in pair) and (
         weight is None or weight.shape == decoded[name].shape
     )
 
 
+def _counts_batches(tensor: Tensor) -> bool:
+    return tensor.numel() == 1 and not tensor.is_floating_point() and 0 <= int(tensor) <= _MOST_BATCHES
+
+
 def _equal(one: Tensor, other: Tensor) -> bool:
-    if one.numel() != other.numel():
+    """To the bit: numbers that are only equal once one is rounded as the other is may differ in what they carry."""
+    if one.numel() != other.numel() or one.dtype != other.dtype:
         return False
-    transposed = one.dim() == 2 and one.shape == other.shape[::-1] and bool((one.t() == other).all())
-    return transposed or bool((one.reshape(-1) == other.reshape(-1)).all())
+    transposed = one.dim() == 2 and one.shape == other.shape[::-1] and _bits(one.t()) == _bits(other)
+    return transposed or _bits(one) == _bits(other)
+
+
+def _bits(tensor: Tensor) -> bytes:
+    import torch
+
+    data: bytes = tensor.detach().reshape(-1).contiguous().view(torch.uint8).numpy().tobytes()
+    return data

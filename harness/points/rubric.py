@@ -3,27 +3,58 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from harness.values.measures import ACCURACY, Check, Metric
 from harness.values.results import PointLine
 from harness.values.rules import AssignmentFile, PointRule
 from harness.vocabulary import Status
 
+LineT = TypeVar("LineT", bound=PointLine)
+
 
 def points(rules: AssignmentFile, checks: Mapping[str, Check], metrics: Mapping[str, Metric]) -> tuple[PointLine, ...]:
     """Apply `[[rubric.points]]`, then the gates.
 
-    A gate that *failed* takes every point away. One that could not be checked takes nothing: a person has to decide.
+    A gate that *failed* takes every point away. One that could not be checked withholds them until a person decides.
     """
-    lines = tuple(_line(rule, rules.baselines, checks, metrics) for rule in rules.rubric.points)
-    closed = closed_gates(rules, checks.values())
-    if not closed:
-        return lines
-    reason = f"0 because {' and '.join(closed)} failed"
-    return tuple(line.model_copy(update={"points": 0.0, "reason": reason}) for line in lines)
+    lines = [_line(rule, rules.baselines, checks, metrics) for rule in rules.rubric.points]
+    return tuple(gated(rules, checks.values(), lines))
+
+
+def gated(rules: AssignmentFile, checks: Iterable[Check], lines: Sequence[LineT]) -> list[LineT]:
+    """What the gates leave of points."""
+    known = tuple(checks)
+    if closed := closed_gates(rules, known):
+        nothing_left = {"points": 0.0, "pending": 0.0, "reason": f"0 because {' and '.join(closed)} failed"}
+        return [line.model_copy(update=nothing_left) if line.points or line.pending else line for line in lines]
+    undecided = [name for name in rules.rubric.gates if name in _undecided(known)]
+    if not undecided:
+        return list(lines)
+    reason = withheld_because(undecided)
+    return [
+        line.model_copy(update={"points": 0.0, "pending": line.pending + line.points, "reason": reason})
+        if line.points > 0
+        else line
+        for line in lines
+    ]
+
+
+def withheld_because(names: Sequence[str]) -> str:
+    """The reason of a line whose points are pending."""
+    return f"pending: {' and '.join(names)} could not be checked, a person has to decide"
+
+
+def undecided(rules: AssignmentFile, checks: Iterable[Check]) -> list[Check]:
+    """The checks that could not be made and decide about points."""
+    deciding = {*rules.rubric.gates, *(rule.check for rule in rules.rubric.points)}
+    return [check for check in checks if check.verdict == "could_not_check" and check.name in deciding]
+
+
+def _undecided(checks: Iterable[Check]) -> set[str]:
+    return {check.name for check in checks if check.verdict == "could_not_check"}
 
 
 def closed_gates(rules: AssignmentFile, checks: Iterable[Check]) -> list[str]:
@@ -60,7 +91,7 @@ class Prediction:
 
 
 def predict(rules: AssignmentFile, checks: Mapping[str, Check], metrics: Mapping[str, Metric]) -> Prediction:
-    """The score with its uncertainty.
+    """The score with its uncertainty; without what is pending.
 
     Without a public and private split the very images are graded that were checked, so nothing is uncertain. With one,
     private and overall figures are guessed from the public ones; the private images are another sample of (about) the
@@ -107,6 +138,9 @@ def _line(
     rule: PointRule, baselines: Mapping[str, float], checks: Mapping[str, Check], metrics: Mapping[str, Metric]
 ) -> PointLine:
     met, reason = _condition(rule, baselines, checks, metrics)
+    if rule.check is not None and rule.check in _undecided(checks.values()):
+        withheld = withheld_because([rule.check])
+        return PointLine(name=rule.name, points=0.0, pending=rule.points, max_points=rule.points, reason=withheld)
     return PointLine(name=rule.name, points=rule.points if met else 0.0, max_points=rule.points, reason=reason)
 
 

@@ -46,18 +46,20 @@ def score_lines(rules: AssignmentFile, result: Result, found: ScoreInputs) -> tu
     """Every line of the score; their sum is the score.
 
     Automatic points, points by rank and manual points add up to at most the cap; lateness takes its share of that; an
-    override replaces the sum. A failed gate leaves nothing of any of them.
+    override replaces the sum. A failed gate leaves nothing of any of them, and one that could not be checked withholds
+    them all until a person decides, by an override.
     """
     lines = [*_automatic(rules, result, found.measures), *_by_rank(rules, found), *_manual(rules, found)]
-    closed = rubric.closed_gates(rules, result.checks)
-    if closed and result.status == "graded":
-        why = f"0 because {' and '.join(closed)} failed"
-        lines = [line if not line.points else line.model_copy(update={"points": 0.0, "reason": why}) for line in lines]
+    if result.status == "graded":
+        lines = rubric.gated(rules, result.checks, lines)
     # One after the other: each goes by the sum of those before it.
     lines += _cap(rules, lines)
     lines += _late(rules, found.lateness, lines)
-    lines += _overriding(found.override, lines)
-    return tuple(lines)
+    overriding = _overriding(found.override, lines)
+    if overriding:
+        decided = {"pending": 0.0, "reason": DECIDED.format("score")}
+        lines = [line.model_copy(update=decided) if line.pending else line for line in lines]
+    return (*lines, *overriding)
 
 
 def total(lines: Sequence[PointLine]) -> float:

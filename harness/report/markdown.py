@@ -32,7 +32,7 @@ def markdown(view: ReportView) -> str:
     parts = [
         f"# {markdown_cell(view.name)}",
         f"{markdown_cell(view.title)} · attempt {view.attempt}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC",
-        f"**{score_text(view.score, view.max_score)} points** · {markdown_cell(outcome(result))}",
+        f"**{score_text(view.score, view.max_score, view.pending)} points** · {markdown_cell(outcome(result))}",
     ]
     if result.members:
         parts.append(f"by {markdown_cell(', '.join(result.members))}")

@@ -47,6 +47,10 @@ class Usage:
     """Of everything that is done with its submission, in however many workers."""
 
 
+class Refusal(SubmissionError):
+    """A failure in the words of the worker itself."""
+
+
 class Worker:
     """One worker process for one submission.
 
@@ -267,7 +271,7 @@ def _refusal(facts: Mapping[str, Any]) -> SubmissionError:
     """The worker's own account of a failure: it may say what it likes, it can only fail itself."""
     status = facts.get("status")
     hint = facts.get("hint")
-    return SubmissionError(
+    return Refusal(
         status if status in ("rejected", "crashed", "out_of_memory") else "crashed",
         str(facts.get("reason"))[:2000],
         str(hint)[:2000] if hint is not None else None,

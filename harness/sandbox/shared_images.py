@@ -10,6 +10,9 @@ import hashlib
 import os
 import threading
 import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -37,8 +40,21 @@ class SharedImages:
         self._shared: weakref.WeakKeyDictionary[Images, tuple[int, Order]] = weakref.WeakKeyDictionary()
         self._lock = threading.Lock()
 
-    def of(self, images: Images) -> tuple[int, Order]:
-        """A descriptor of the pixels, closed when `images` goes, and their order: row i there is image `order[i]`."""
+    @contextmanager
+    def opened(self, images: Images) -> Iterator[tuple[int, Order]]:
+        """A descriptor of the pixels, opened for one worker, and their order: row i there is image `order[i]`.
+
+        An open file has a position that all who have it can set and read: shared, it would carry messages.
+        """
+        shared, order = self._of(images)
+        link = Path(f"/proc/self/fd/{shared}")
+        descriptor = os.open(link, os.O_RDONLY | os.O_CLOEXEC) if link.exists() else os.dup(shared)
+        try:
+            yield descriptor, order
+        finally:
+            os.close(descriptor)
+
+    def _of(self, images: Images) -> tuple[int, Order]:
         with self._lock:
             if images not in self._shared:
                 order = self._order(len(images.pixels))

@@ -104,7 +104,7 @@ def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list
     ranked = [_metric_cell(metric_text(each), interval_text(each)) for each in metrics]
     others = [Text(plain_number(row.metrics.get(name))) for name in further]
     checks = Text("\n").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
-    score = score_text(row.score, row.max_score)
+    score = score_text(row.score, row.max_score, row.pending)
     return [str(row.rank), _name(row.name, row.submission), symbols(row), *ranked, *others, score, checks]
 
 

@@ -97,7 +97,7 @@ class GradeProgress:
 
 def finished_line(result: Result, number: int, total: int, left: float | None) -> str:
     """'[3/10] seed-003: graded, 45 / 45, 2.1 s · 20 s left'."""
-    score = f", {score_text(result.score, result.max_score)}" if result.status == "graded" else ""
+    score = f", {score_text(result.score, result.max_score, result.pending)}" if result.status == "graded" else ""
     rest = f" · {duration(left)} left" if left else ""
     name = clean(result.submission, 120)
     return f"[{number}/{total}] {name}: {result.status}{score}, {duration(result.seconds)}{rest}"

@@ -55,7 +55,7 @@ def report_view(view: ReportView, attempts: int) -> RenderableType:
         parts += [Text(), curve_view(curve)]
     if result.layers:
         parts += [Text(), _layers(result.layers)]
-    parts += [Text(), Text.assemble(("Score ", "bold"), score_text(view.score, view.max_score))]
+    parts += [Text(), Text.assemble(("Score ", "bold"), score_text(view.score, view.max_score, view.pending))]
     if view.override:
         parts.append(safe(view.override.said, "yellow"))
     graded = f"attempt {view.attempt} of {attempts}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC"

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from harness.values.base import Value
 from harness.values.measures import Figures, Metric
-from harness.values.results import AssignmentInfo, ScoreLine
+from harness.values.results import AssignmentInfo, ScoreLine, pending_of
 from harness.values.rules import RankKey
 from harness.vocabulary import Status, describe_status
 
@@ -87,6 +87,11 @@ class Entry(Value):
     """Late by an unknown amount, as its learning platform says; never on the class's board."""
     override: Overridden | None = None
     """For the instructor only."""
+
+    @property
+    def pending(self) -> float:
+        """Points withheld until a person decides."""
+        return pending_of(self.points)
 
 
 class Standing(Entry):

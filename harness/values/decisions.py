@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
-from pydantic import AwareDatetime, FiniteFloat
+from pydantic import AwareDatetime, Field, FiniteFloat
 
 from harness.values.base import Value
 from harness.vocabulary import Status
@@ -29,11 +29,13 @@ class Override(Value):
     """Instead of the status that was found."""
     score: FiniteFloat | None = None
     """Instead of the sum of all points."""
+    checks: Mapping[str, Literal["passed", "failed"]] = Field(default_factory=dict)
+    """Check -> the verdict instead of the one that was found."""
 
     @property
     def undoes(self) -> bool:
         """Whether it only takes earlier ones back."""
-        return self.status is None and self.score is None
+        return self.status is None and self.score is None and not self.checks
 
 
 class Event(Value):

@@ -10,7 +10,7 @@ from pydantic import FiniteFloat
 from harness.values.base import Audience, Value
 from harness.values.board import Overridden
 from harness.values.measures import Metric
-from harness.values.results import AssignmentInfo, Environment, PointLine, Report, Result
+from harness.values.results import AssignmentInfo, Environment, PointLine, Report, Result, pending_of
 
 _SLACK_SECONDS = 1
 """Between the end of grading and its time in the store."""
@@ -66,6 +66,11 @@ class ReportView(Value):
     """Checks that only the instructor sees."""
     withheld: tuple[str, ...]
     """What kinds of things only the instructor's version shows."""
+
+    @property
+    def pending(self) -> float:
+        """Points withheld until a person decides."""
+        return pending_of(self.points)
 
     @property
     def circumstances(self) -> tuple[tuple[str, str], ...]:

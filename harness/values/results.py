@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -62,10 +63,17 @@ class PointLine(Value):
     """What the points are for."""
     points: FiniteFloat
     """Points given."""
+    pending: FiniteFloat = 0
+    """Points withheld until a person decides about a check that could not be made."""
     max_points: FiniteFloat
     """Points there were."""
     reason: str
     """Why."""
+
+
+def pending_of(lines: Iterable[PointLine]) -> float:
+    """Points of these lines that are withheld until a person decides."""
+    return math.fsum(line.pending for line in lines)
 
 
 class Result(Value):
@@ -123,6 +131,11 @@ class Result(Value):
     """Wall-clock time it took to grade."""
     measured_at: Mapping[str, datetime] = Field(default_factory=dict)
     """When each evaluator measured it: what was measured before, and still holds, is not measured again."""
+
+    @property
+    def pending(self) -> float:
+        """Points withheld until a person decides."""
+        return pending_of(self.points)
 
     def to_json(self) -> str:
         """One compact JSON object, as it stands in `Report.to_json`."""

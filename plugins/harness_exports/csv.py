@@ -29,7 +29,7 @@ class CsvExport:
         lines = list(dict.fromkeys(line.name for row in rows for line in row.points))
         metrics = [*(key.metric for key in board.ranking), *board.further]
         points = {name: f"points: {name}" for name in lines}
-        columns = [*_WHO, *_WHAT, *points.values(), "score", "max_score", *metrics, *_WHEN, *_WHY]
+        columns = [*_WHO, *_WHAT, *points.values(), "score", "max_score", "pending", *metrics, *_WHEN, *_WHY]
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
         writer.writerow({name: csv_cell(name) for name in columns})
@@ -64,6 +64,7 @@ def _outcome(row: Standing | Unranked) -> dict[str, Any]:
         "rank": row.rank if isinstance(row, Standing) else None,
         "score": row.score,
         "max_score": row.max_score,
+        "pending": row.pending or None,
         **{name: metric.value for name, metric in row.metrics.items()},
         "submitted_at": submitted,
         "late_days": row.late_days,

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.api import Board, Exporter, Standing, Unranked, UsageError, hookimpl
-from harness.api.boards import lines_for_student, total
+from harness.api.boards import lines_for_student, pending_of, total
 from harness.api.text import clean, first_of
 
 _SUBMISSION = re.compile(r"submission_\d+")
@@ -84,10 +84,12 @@ def _results(row: Standing | Unranked, board: Board) -> dict[str, Any]:
     """One results.json, with what the student may see."""
     private = board.figures == "public"
     lines = lines_for_student(row.points, private=private)
+    pending = pending_of(lines)
+    waiting = f"\n{pending:.6g} points are pending until a person has decided." if pending else ""
     later = "\nWhat private images decide is not included yet." if private else ""
     return {
         "score": total(lines),
-        "output": clean(_outcome(row)) + later,
+        "output": clean(_outcome(row)) + waiting + later,
         "output_format": "text",
         "stdout_visibility": "hidden",
         "visibility": "visible",

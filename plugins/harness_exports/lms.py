@@ -6,6 +6,7 @@ Canvas   the gradebook: `Student,ID,…,SIS Login ID,Section,<title> (<assignmen
 Moodle   the grading worksheet: `Identifier` ("Participant 123"), `Grade`, `Maximum Grade`, `Last modified (grade)`, …
          Moodle wants the whole sheet back, and refuses a line whose time of grading it does not know.
 
+Points that are pending are no score: whoever has some is in neither sheet, but in pending.csv with the reason.
 Both find people by the ids of submissions, which in bulk downloads are those of the system, or by the roster's.
 """
 
@@ -18,7 +19,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from harness.api import Board, Exporter, UsageError, hookimpl
+from harness.api import Board, Exporter, Standing, Unranked, UsageError, hookimpl
 from harness.api.files import Problem, TableError, read_lines
 
 _CANVAS_PEOPLE = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
@@ -51,7 +52,7 @@ class Canvas:
                 found.add(identity)
                 written.append(_filled(cells, column, scores[identity]))
         chosen = [[cells[index] for index in kept] for cells in written]
-        return {"canvas.csv": _written(chosen, ",")} | _left_out(scores, found)
+        return {"canvas.csv": _written(chosen, ",")} | _left_out(scores, found) | _pending(board)
 
 
 class Moodle:
@@ -81,7 +82,7 @@ class Moodle:
                 problems.append(Problem(f"line {line}", what))
         if problems:
             raise TableError(str(path), problems)
-        return {"moodle.csv": _written(written, ",")} | _left_out(scores, found)
+        return {"moodle.csv": _written(written, ",")} | _left_out(scores, found) | _pending(board)
 
 
 def _needed(template: Path | None, what: str) -> Path:
@@ -117,10 +118,29 @@ def _canvas_column(header: Sequence[str], board: Board, path: Path) -> int:
 def _scores(board: Board) -> dict[str, float]:
     """Id -> score, by submission and by everyone of the roster it belongs to."""
     scores: dict[str, float] = {}
-    for row in (*board.standings, *board.unranked):
-        ids = [person.id for person in row.people] or [row.submission or ""]
-        scores |= dict.fromkeys(ids, row.score)
+    for row in _rows(board):
+        if not row.pending:
+            scores |= dict.fromkeys(_ids(row), row.score)
     return scores
+
+
+def _rows(board: Board) -> tuple[Standing | Unranked, ...]:
+    return (*board.standings, *board.unranked)
+
+
+def _ids(row: Standing | Unranked) -> list[str]:
+    return [person.id for person in row.people] or [row.submission or ""]
+
+
+def _pending(board: Board) -> dict[str, str]:
+    """Who waits for a decision, and for which; no file where that is nobody."""
+    rows = [
+        [identity, f"{row.pending:.10g}", "; ".join(dict.fromkeys(line.reason for line in row.points if line.pending))]
+        for row in _rows(board)
+        if row.pending
+        for identity in _ids(row)
+    ]
+    return {"pending.csv": _written([["id", "pending", "reason"], *sorted(rows)], ",")} if rows else {}
 
 
 def _left_out(scores: Mapping[str, float], found: set[str]) -> dict[str, str]:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _SPARE_SHARE = 0.01
 _SPARE_ELEMENTS = 64
 """Storage beyond the tensors up to these is not worth a line: profilers and counters leave a few numbers."""
+_INDEX_BITS, _FEW_INTEGERS = 16, 64
+"""Tables of more than a few whole numbers are indices, which need no more bits than this, or weights of 8 bits."""
 _MAX_STATISTICS_SHARE = 0.5
 """Running statistics per stored parameter. BatchNorm after each depthwise layer of nine weights gives a fifth."""
 _NOT_AFFINE = 0.1
@@ -65,16 +67,17 @@ def padding(student: Student) -> Iterator[str]:
 
 
 def _wide_integers(student: Student) -> Iterator[str]:
-    """Tables of whole numbers with more content than a 32-bit weight holds."""
+    """Tables of whole numbers with room for several weights in each: no index or step of a network is that large."""
     import torch
 
     for name, each in student.decoded.items():
         if each.is_floating_point() or each.numel() < 2:
             continue
         low, high = map(int, each.to(torch.int64).aminmax())
-        if max(-low, high) >= 1 << 32:
+        bits = max(-low, high).bit_length()
+        if bits > 32 or (bits > _INDEX_BITS and each.numel() > _FEW_INTEGERS):
             yield (
-                f"{_short(name)} holds {each.numel():,} whole numbers of more than 32 bits, each counted as one "
+                f"{_short(name)} holds {each.numel():,} whole numbers of up to {bits} bits, each counted as one "
                 "parameter but with room for several."
             )
 

@@ -7,6 +7,8 @@ probe does, what honest networks do, and what gets past it.
 
 from __future__ import annotations
 
+import hashlib
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Annotated
@@ -32,6 +34,8 @@ from harness_integrity.verified import NAME as VERIFIED
 from harness_integrity.verified import verified_check
 
 _FEWEST_IMAGES = 64
+_SLOW_FACTOR, _SLOW_SECONDS = 10, 10
+"""A probe that is so much slower than the images themselves, and takes at least so long, is a finding."""
 _TOLD = ("integrity_counts", "integrity_statistics")
 _RUNNING = (
     "integrity_scrub",
@@ -49,7 +53,8 @@ class IntegrityOptions(Options):
     images: Annotated[int, Field(ge=_FEWEST_IMAGES)] = 512
     """Images in the sample, spread evenly over the data; all of them where there are fewer."""
     seed: Annotated[int, Field(ge=0)] = 0
-    """Of the sample, the permutations and the noise: the same seed finds the same."""
+    """Of the sample, the permutations and the noise, together with the store's secret: the same store finds the same,
+    and nobody can tell beforehand which images are looked at."""
     weight_noise: Annotated[float, Field(gt=0, le=0.01)] = 1e-4
     """Relative size of the noise on the weights (one standard deviation)."""
     changed: Fraction = 0.01
@@ -79,17 +84,39 @@ class Integrity:
         told = (counts_check(student), statistics_check(student))
         if len(context.examples.labels) < _FEWEST_IMAGES:
             return Evaluation(checks=(*told, *_unchecked(_RUNNING, f"fewer than {_FEWEST_IMAGES} images")))
-        sample = take_sample(context.examples, options.images, options.seed)
+        seed = _seed(options.seed, context.secret)
+        sample = take_sample(context.examples, options.images, seed)
+        started = time.monotonic()
         try:
             reference = Reference.of(student, sample)
         except SubmissionError as error:
+            if error.status == "timed_out" and "accuracy" in context.measured:
+                usual = f"all {len(context.examples.labels):,} images were answered in time"
+                return Evaluation(
+                    checks=(*told, _slow("integrity_sample", usual, f"{len(sample)} of them: {error.reason}"))
+                )
             return Evaluation(checks=(*told, *_unchecked(_RUNNING, error.reason)))
-        return Evaluation(checks=(*_run(student, sample, reference, context), *told))
+        seconds = time.monotonic() - started
+        return Evaluation(checks=(*_run(student, sample, reference, context, seed=seed, usual_seconds=seconds), *told))
 
 
-def _run(student: Student, sample: Sample, reference: Reference, context: Context[IntegrityOptions]) -> Iterable[Check]:
+def _seed(seed: int, secret: str) -> int:
+    if not secret:
+        return seed
+    return int.from_bytes(hashlib.sha256(f"integrity {seed} {secret}".encode()).digest()[:4])
+
+
+def _run(
+    student: Student,
+    sample: Sample,
+    reference: Reference,
+    context: Context[IntegrityOptions],
+    *,
+    seed: int,
+    usual_seconds: float,
+) -> Iterable[Check]:
     options = context.options
-    changed, seed, same = options.changed, options.seed, options.same_logits
+    changed, same = options.changed, options.same_logits
     fresh = cache(lambda: second_process(student, sample, seed))
     probes: Mapping[str, Callable[[], Check]] = {
         "integrity_scrub": lambda: scrub_check(student, sample, reference, seed),
@@ -109,11 +136,29 @@ def _run(student: Student, sample: Sample, reference: Reference, context: Contex
             tolerance=same,
         ),
     }
+    usual = f"the network answers {len(sample)} images in {usual_seconds:.1f} s"
     for name, probe in probes.items():
+        started = time.monotonic()
         try:
-            yield probe()
+            found, failed = probe(), None
         except SubmissionError as error:
-            yield from _unchecked([name], error.reason)
+            found, failed = None, error.reason
+        seconds = time.monotonic() - started
+        if seconds > max(_SLOW_SECONDS, _SLOW_FACTOR * usual_seconds):
+            yield _slow(name, usual, failed or f"it took {seconds:.1f} s when it was probed")
+        elif found is None:
+            yield from _unchecked([name], failed or "")
+        else:
+            yield found
+
+
+def _slow(name: str, usual: str, then: str) -> Check:
+    return Check.failed(
+        name,
+        f"Probes take as long as ordinary images, but while {usual}, {then}. It does not say what the code waits for; "
+        "a machine that was busy just then looks the same.",
+        "grade it again; if it is slow again, read what the code does with its input",
+    )
 
 
 def _unchecked(names: Iterable[str], reason: str) -> Iterable[Check]:

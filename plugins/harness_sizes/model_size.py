@@ -29,6 +29,8 @@ SIZES: Mapping[Measure, MetricSpec] = {
     "zstd": MetricSpec("zstd_bytes", unit="bytes", higher_is_better=False, about="weights"),
 }
 MICRONET = MetricSpec("micronet_storage", unit="", higher_is_better=False, about="weights")
+_LEAST_OF_ZSTD = 0.5
+"""A file that is smaller than this share of a lossless coding of its own tensors does not hold them."""
 LIMIT = CheckSpec("weights_size", about="weights")
 
 
@@ -72,20 +74,34 @@ class ModelSize:
             "zstd": zstd_size(content),
         }
         metrics = {SIZES[name].name: SIZES[name].of(size) for name, size in sizes.items()}
+        if sizes["stored"] < _LEAST_OF_ZSTD * sizes["zstd"]:
+            del metrics[SIZES["stored"].name]
         if options.micronet_reference is not None:
             share = micronet_parameters(student) / options.micronet_reference
             metrics[MICRONET.name] = MICRONET.of(share)
         elements = sum(each.numel() for each in handed_in(student).values())
-        return Evaluation(metrics=metrics, evidence={"elements": elements})
+        return Evaluation(metrics=metrics, evidence={"elements": elements, "stored": sizes["stored"]})
 
     def judge(self, found: Evaluation, required: Requirements[SizeOptions]) -> tuple[Check, ...]:
         options = required.options
+        elements, stored = found.evidence["elements"], found.evidence["stored"]
+        assert isinstance(elements, int)
+        assert isinstance(stored, int)
+        size = found.metrics.get(SIZES[options.measure].name)
+        if size is None:
+            return (_undecidable(stored, int(found.metrics[SIZES["zstd"].name].value)),)
         if options.limit_bytes is None:
             return ()
-        size = int(found.metrics[SIZES[options.measure].name].value)
-        elements = found.evidence["elements"]
-        assert isinstance(elements, int)
-        return (_check(size, options.limit_bytes, options, elements),)
+        return (_check(int(size.value), options.limit_bytes, options, elements),)
+
+
+def _undecidable(stored: int, compressed: int) -> Check:
+    return Check.could_not_check(
+        LIMIT.name,
+        f"the weights file has {stored:,} bytes, but what it holds needs {compressed:,} even when it is "
+        "compressed without loss: the numbers come from somewhere else, or the file has a very good code of its own",
+        "hand in a file that holds the weights itself: torch.save(model.state_dict(), …)",
+    )
 
 
 def _check(size: int, limit: int, options: SizeOptions, elements: int) -> Check:

@@ -123,7 +123,7 @@ def test_an_overridden_status_moves_a_submission_off_the_board_and_back(store: S
     assert (out.status, out.score) == ("rejected", 0)
     assert out.reason == "Dr. Li set the status to rejected: copied from bob"
     assert out.override is not None
-    assert (out.override.old_status, out.override.old_score) == ("graded", 0)
+    assert (out.override.old_status, out.override.old_score) == ("graded", 3)
     assert "copied" not in for_class(board, MEASURES).model_dump_json()
     store.add_override("hw", "alice", override(reason="it was the other way round"))
     assert [row.name for row in board_of(store).standings] == ["alice", "bob"]

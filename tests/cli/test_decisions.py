@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +12,12 @@ import pytest
 from cli_fakes import HW, FakeGrading
 from click.testing import Result as Run
 from result_fakes import metric, result
+
+from harness.api import Check
+from harness.assignment.loading import load
+from harness.plugins import Plugins
+from harness.points import rubric
+from harness.values.results import Result
 
 Harness = Callable[..., Run]
 SPLIT = "ntu-ml2023-hw13"
@@ -51,12 +59,14 @@ def test_an_override_is_made_shown_and_undone(graded: Harness) -> None:
     ("arguments", "message"),
     [
         (("bbo", "--score", "1", "--reason", "x"), "did you mean 'bob'?"),
-        (("bob", "--reason", "x"), "either it, or --score or --status"),
-        (("bob", "--undo", "--score", "1", "--reason", "x"), "either it, or --score or --status"),
+        (("bob", "--reason", "x"), "either it, or --score, --status or --check"),
+        (("bob", "--undo", "--score", "1", "--reason", "x"), "either it, or --score, --status or --check"),
         (("bob", "--score", "nan", "--reason", "x"), "not a number of points"),
         (("bob", "--score", "1", "--reason", "  "), "say why"),
         (("bob", "--score", "1"), "Missing option '--reason'"),
         (("bob", "--status", "great", "--reason", "x"), "is not one of"),
+        (("bob", "--check", "kd_los=passed", "--reason", "x"), "did you mean 'kd_loss'?"),
+        (("bob", "--check", "kd_loss=fine", "--reason", "x"), "write kd_loss=passed or kd_loss=failed"),
     ],
 )
 def test_an_override_that_says_too_little_is_refused(graded: Harness, arguments: tuple[str, ...], message: str) -> None:
@@ -133,3 +143,47 @@ def test_statistics_for_people_and_programs(graded: Harness) -> None:
     document = json.loads(graded("statistics", HW, "--json").stdout)
     assert document["statuses"] == [["graded", 2], ["crashed", 1]]
     assert sum(each["count"] for each in document["histogram"]) == 3
+
+
+def test_an_undecided_gate_withholds_points_everywhere_until_a_person_decides(
+    harness: Harness, fake: FakeGrading, tmp_path: Path
+) -> None:
+    def outcome(verdict: str) -> Result:
+        checks = (Check(name="kd_loss", verdict=verdict, reason="loss_fn_kd takes (path, epochs)"),)  # type: ignore[arg-type]
+        lines = rubric.points(rules, {each.name: each for each in checks}, {"accuracy": metric(0.9)})
+        return result("bob", 0.9, checks=checks, points=lines, score=sum(each.points for each in lines))
+
+    rules = load(HW, Plugins.installed()).rules
+    fake.outcomes["bob"] = outcome("could_not_check")
+    run = harness("grade", HW, "class")
+    assert "\n1 submission needs a decision; points are pending until then (harness override" in run.stderr
+    assert "  bob: kd_loss: loss_fn_kd takes (path, epochs)" in run.stderr
+    assert run.exit_code == 0
+    row = board(harness, "--ids")["bob"]
+    # 45 for the baseline and what its rank is worth.
+    assert row["score"] == 0
+    assert [line["pending"] for line in row["points"] if line["pending"]] == [45, 30]  # type: ignore[attr-defined]
+    for command in (
+        ("leaderboard", HW),
+        ("leaderboard", HW, "--format", "markdown"),
+        ("leaderboard", HW, "--format", "csv"),
+    ):
+        assert "pending" in harness(*command).stdout, command
+    for kind in ("terminal", "markdown", "html"):
+        for audience in ("student", "instructor"):
+            text = harness("report", HW, "bob", "--format", kind, "--audience", audience).stdout
+            assert "75 pending" in text
+            assert "kd_loss could not be checked, a person has to decide" in " ".join(text.replace("\\_", "_").split())
+    points = harness("export", HW, "--to", "csv").stdout
+    (line,) = [each for each in csv.DictReader(io.StringIO(points)) if each["submission"] == "bob"]
+    assert (line["score"], line["pending"]) == ("0.0", "75.0")
+    for verdict, score in (("passed", 75), ("failed", 0)):
+        harness("override", HW, "bob", "--check", f"kd_loss={verdict}", "--reason", "read it")
+        row = board(harness, "--ids")["bob"]
+        assert row["score"] == score
+        assert not any(line["pending"] for line in row["points"])  # type: ignore[attr-defined]
+        assert "needs a decision" not in harness("grade", HW, "class").stderr
+    assert "failed kd_loss" in harness("leaderboard", HW).stdout
+    harness("override", HW, "bob", "--score", "33", "--reason", "half of it")
+    assert "pending" not in harness("report", HW, "bob").stdout
+    assert board(harness, "--ids")["bob"]["score"] == 33

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn.utils import prune
 from torch.overrides import TorchFunctionMode
 
-from harness.networks.weights import for_model, live_masks, nonzero_elements, stored_elements
+from harness.networks.weights import for_model, live_masks, nonzero_elements, stored_elements, twins
 from harness.torchvision_import import import_torchvision
 
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -95,3 +95,44 @@ def test_running_statistics_need_the_shape_of_running_statistics():
     assert stored_elements({"running_mean": torch.ones(50)}, ()) == 50
     assert stored_elements(norm | {"running_mean": torch.ones(900), "running_var": torch.ones(900)}, ()) == 12 + 1800
     assert stored_elements({"num_batches_tracked": torch.ones(7)}, ()) == 7
+
+
+def test_only_counters_of_normalising_layers_are_free():
+    norm = {f"bn.{name}": each for name, each in nn.BatchNorm2d(4).state_dict().items()}
+    assert stored_elements(norm, ()) == 8  # its weight and bias
+    hidden = {f"h{number}.num_batches_tracked": torch.tensor(7000 - number) for number in range(50)}
+    assert stored_elements({**norm, **hidden}, ()) == 8 + 50
+    for value in (torch.tensor(-1), torch.tensor(2**41), torch.tensor(0.5), torch.tensor([1, 2])):
+        assert stored_elements({**norm, "bn.num_batches_tracked": value}, ()) > 8
+
+
+def test_whole_and_complex_numbers_count_as_what_they_carry():
+    # Four 8-bit numbers in each of 100, eight in each of 100, and what is honest: indices, masks, 8 bits, steps.
+    packed = torch.randint(0, 256, (100, 4), dtype=torch.uint8).index_fill(1, torch.tensor([3]), 127).view(torch.int32)
+    wide = torch.randint(0, 256, (100, 8), dtype=torch.uint8).index_fill(1, torch.tensor([7]), 127).view(torch.int64)
+    for tensor, each in (
+        (packed, 4), (wide, 8), (torch.arange(60_000), 1), (torch.ones(9, dtype=torch.bool), 1),
+        (torch.randint(-128, 128, (50,)).to(torch.int8), 1), (torch.randn(7, dtype=torch.complex64), 2),
+        (torch.zeros(0, dtype=torch.int64), 1), (torch.randn(5), 1),
+    ):  # fmt: skip
+        assert stored_elements({"a": tensor}, ()) == each * tensor.numel()
+
+
+def test_a_counter_carries_nothing_into_the_network():
+    norm = nn.BatchNorm2d(4)
+    norm.num_batches_tracked.fill_(1234567)
+    sent = for_model(norm.state_dict(), norm.state_dict())
+    assert int(sent["num_batches_tracked"]) == 0
+    assert sent.keys() == norm.state_dict().keys()
+
+
+def test_tensors_that_are_equal_only_when_rounded_are_two():
+    whole = torch.arange(2**30, 2**30 + 64, dtype=torch.int32)
+    rounded = torch.full((64,), 2.0**30, dtype=torch.bfloat16)
+    assert bool((whole == rounded).all())  # as torch compares them
+    signed = torch.tensor([0.0, -0.0])
+    for one, other in ((whole, rounded), (signed, signed.abs()), (signed.double(), signed)):
+        assert twins({"a": one, "b": other}, [("a", "b")]) == {}
+    assert twins({"a": whole, "b": whole.clone()}, [("a", "b")]) == {"b": "a"}
+    matrix = torch.randn(3, 5)
+    assert stored_elements({"a": matrix, "b": matrix.t().contiguous()}, [("a", "b")]) == 15

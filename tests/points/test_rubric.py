@@ -49,11 +49,22 @@ def test_what_was_not_measured_earns_nothing_and_says_so() -> None:
     assert lines[0].reason == "accuracy was not measured"
 
 
-@pytest.mark.parametrize(("verdict", "total"), [("passed", 4), ("failed", 0), ("could_not_check", 4)])
-def test_only_a_failed_gate_takes_the_points(verdict: Any, total: float) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "total", "pending"), [("passed", 4, 0), ("failed", 0, 0), ("could_not_check", 0, 4)]
+)
+def test_a_failed_gate_takes_the_points_and_an_undecided_one_withholds_them(
+    verdict: Any, total: float, pending: float
+) -> None:
     gate = Check(name="parameter_limit", verdict=verdict, reason="x")
     lines = rubric.points(graded(TIERS, "parameter_limit"), {**LOSS, "parameter_limit": gate}, {})
     assert sum(line.points for line in lines) == total
+    assert sum(line.pending for line in lines) == pending
+
+
+def test_the_points_of_a_check_that_could_not_be_made_are_pending() -> None:
+    lines = rubric.points(graded(TIERS), {"kd_loss": Check.could_not_check("kd_loss", "no file")}, {})
+    assert [(line.points, line.pending) for line in lines] == [(0, 0), (0, 0), (0, 0), (0, 4)]
+    assert "kd_loss could not be checked" in lines[3].reason
 
 
 def test_totals() -> None:

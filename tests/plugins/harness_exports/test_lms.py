@@ -10,6 +10,7 @@ import pytest
 from harness_exports import lms as harness_lms_export
 from result_fakes import assignment, attempts, result
 
+from harness.api import Check
 from harness.board.builder import BoardInputs, standings
 from harness.board.roster import Roster
 from harness.errors import TableError, UsageError
@@ -120,3 +121,17 @@ def test_other_sheets_are_refused(tmp_path: Path, name: str, text: str, message:
 def test_a_sheet_must_be_named(name: str) -> None:
     with pytest.raises(UsageError, match="--template: name the"):
         EXPORTERS[name].export(board_of("1"), None)
+
+
+def test_pending_points_are_in_no_sheet(gradebook: Path, worksheet: Path) -> None:
+    """An undecided score is neither a zero nor the whole: whoever has one is listed beside the sheet."""
+    undecided = Check.could_not_check("parameter_limit", "the counts differ")
+    board = standings(attempts(result("101", checks=(undecided,)), result("102")), assignment())
+    for name, sheet in (("canvas", gradebook), ("moodle", worksheet)):
+        files = exported(name, board, sheet)
+        (waiting,) = files["pending.csv"]
+        assert (waiting["id"], waiting["pending"]) == ("101", "3")
+        assert "parameter_limit could not be checked" in waiting["reason"]
+        grades = [each.get("Grade", each.get("Homework (12)")) for each in files[f"{name}.csv"]]
+        assert "3" in grades
+        assert "0" not in grades

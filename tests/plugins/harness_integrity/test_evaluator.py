@@ -392,3 +392,66 @@ def test_two_classes_that_are_as_good_as_equal_are_one_answer(tmp_path):
         given = context(IntegrityOptions(), examples=data, measured=metrics, predictions=predictions)
         (check,) = [each for each in Integrity().evaluate(student, given).checks if each.name == "integrity_sample"]
         assert check.verdict == verdict, check
+
+
+class Sleeping:
+    """Answers at once, but not when it is probed."""
+
+    def __init__(self, student, clock):
+        self._student, self._clock, self.asked = student, clock, 0
+
+    def __getattr__(self, name):
+        return getattr(self._student, name)
+
+    def logits(self, images, weights=None, *, batch_size=64):
+        self.asked += 1
+        if self.asked > 1 or self.from_the_start:
+            self._clock[0] += 300
+            raise SubmissionError("timed_out", "stopped after 300 s while running forward")
+        self._clock[0] += 1
+        return self._student.logits(images, weights, batch_size=batch_size)
+
+
+@pytest.mark.parametrize("from_the_start", [False, True])
+def test_sleeping_through_the_probes_is_a_finding(from_the_start, tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr("harness_integrity.evaluator.time.monotonic", lambda: clock[0])
+    student = Sleeping(running(trained(Net(), 30), tmp_path), clock)
+    student.from_the_start = from_the_start
+    measured = Accuracy().evaluate(student._student, context(examples=fashion())).metrics
+    given = context(IntegrityOptions(), examples=fashion(), measured=measured)
+    found = {check.name: check for check in Integrity().evaluate(student, given).checks}
+    slow = {name for name, check in found.items() if check.verdict == "failed"}
+    assert slow == (
+        {"integrity_sample"}
+        if from_the_start
+        else {"integrity_scrub", "integrity_noise", "integrity_image_noise"}
+        | (slow & {"integrity_batch", "integrity_sample"})
+    )
+    assert all("busy" in found[name].reason for name in slow)
+
+
+def test_the_sample_cannot_be_foretold_without_the_store_s_secret(tmp_path):
+    def sample(secret: str) -> torch.Tensor:
+        student = running(trained(Net(), 30), tmp_path)
+        seen, original = [], student.logits
+        student.logits = lambda images, *rest, **more: (seen.append(images.pixels), original(images, *rest, **more))[1]
+        Integrity().evaluate(student, context(IntegrityOptions(images=64), examples=fashion(), secret=secret))
+        return seen[0]
+
+    assert torch.equal(sample("a"), sample("a"))
+    assert not torch.equal(sample("a"), sample("b"))
+    assert not torch.equal(sample("a"), sample(""))
+
+
+@pytest.mark.parametrize(("bits", "found"), [(8, False), (15, False), (31, True), (40, True)])
+def test_whole_numbers_with_room_for_several_weights_are_named(bits, found, tmp_path):
+    class Packed(Net):
+        def __init__(self):
+            super().__init__()
+            self.register_buffer(
+                "table", torch.randint(0, 2**bits, (500,)).index_fill(0, torch.tensor([0]), 2**bits - 1)
+            )
+
+    checks = evaluated(running(Packed(), tmp_path), images=64)
+    assert ("whole numbers of up to" in checks["integrity_counts"].reason) == found

@@ -196,3 +196,33 @@ def test_micronet_score_of_a_published_entry():
     """github.com/mhariat/MicroNet: 0.3445 million parameters on CIFAR-100, storage 0.3445 / 36.5 of the score 0.0467."""
     parameters = 2 * 344_500  # at the free 16 bits
     assert micronet({"w": torch.ones(parameters)}, reference=36_500_000) == pytest.approx(0.3445 / 36.5)
+
+
+@pytest.mark.parametrize("limit", [None, 300_000])
+def test_a_file_that_cannot_hold_what_it_decodes_to_has_no_size(limit):
+    torch.manual_seed(0)
+    weights = torch.randn(100_000)  # incompressible: 4 bytes each, less the little that exponents have in common
+    given = student({"weight": weights}, size=1_261)
+    found = student_fakes.evaluated(ModelSize(), given, context(SizeOptions(limit_bytes=limit)))
+    (check,) = found.checks
+    assert (check.name, check.verdict) == ("weights_size", "could_not_check")
+    assert "1,261 bytes" in check.reason
+    assert "stored_bytes" not in found.metrics
+    assert found.metrics["zstd_bytes"].value > 300_000
+    canonical_limit = context(SizeOptions(limit_bytes=300_000, measure="canonical"))
+    assert student_fakes.evaluated(ModelSize(), given, canonical_limit).checks[0].verdict == "failed"
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_honest_files_hold_what_they_decode_to(seed, tmp_path):
+    """Compressed with deflate, at 8 bits by a min-max quantiser, and pruned to a tenth."""
+    torch.manual_seed(seed)
+    weights = torch.randn(20_000)
+    levels = ((weights - weights.min()) / (weights.max() - weights.min()) * 255).round()
+    pruned = weights * (weights.abs() > 1.6)
+    for number, (tensor, bits) in enumerate([(weights, 32), (weights.half().float(), 16), (levels, 8), (pruned, 32)]):
+        path = tmp_path / f"{number}.npz"
+        kept = {8: np.uint8, 16: np.float16, 32: np.float32}[bits]
+        np.savez_compressed(path, weight=tensor.numpy().astype(kept))
+        given = student({"weight": tensor}, {"weight": bits}, size=path.stat().st_size)
+        assert "stored_bytes" in ModelSize().evaluate(given, context(SizeOptions())).metrics
