@@ -95,7 +95,9 @@ def test_an_overall_figure_holds_what_is_certain_of_the_public_images() -> None:
     edge = norm.ppf(0.975) * spread
     for level, low in ((right - 1.01 * edge, 1), (right - 0.99 * edge, 0)):
         file = graded([{"name": "A", "metric": "accuracy", "at_least": level, "points": 1}], split=True)
-        file = file.model_copy(update={"data": {"test": file.data["test"].model_copy(update={"public_fraction": 0.75})}})
+        file = file.model_copy(
+            update={"data": {"test": file.data["test"].model_copy(update={"public_fraction": 0.75})}}
+        )
         found = rubric.predict(file, {}, {"accuracy": seen, "accuracy_public": seen})
         assert (found.low, found.score) == (low, 1)
 
