@@ -317,7 +317,12 @@ def test_the_hook_is_found_and_its_options_are_validated():
 def grey(seed: int, deep: bool) -> dict[str, np.ndarray]:
     """Weights of a network for images of one channel: 32 filters of [1, 3, 3] first, then perhaps a layer per channel."""
     rng = np.random.default_rng(seed)
-    layers = {"first": (32, 1, 3, 3), **({"deep": (32, 1, 3, 3)} if deep else {}), "second": (16, 32, 3, 3), "fc": (10, 16)}
+    layers = {
+        "first": (32, 1, 3, 3),
+        **({"deep": (32, 1, 3, 3)} if deep else {}),
+        "second": (16, 32, 3, 3),
+        "fc": (10, 16),
+    }
     return {name: rng.normal(size=shape).astype(np.float32) for name, shape in layers.items()}
 
 
@@ -332,7 +337,7 @@ def test_the_filters_of_a_grey_image_are_no_layer_per_channel(seed, deep):
     last = "deep" if deep else "first"
     copy[last] = copy[last] * scale
     copy["second"] = copy["second"] / scale.reshape(1, 32, 1, 1)
-    names = [name for name in original]
+    names = list(original)
     networks = [network(name, {each: state[each] for each in names}) for name, state in (("a", original), ("b", copy))]
     stranger = network("c", grey(seed + 10, deep))
     places = [(place, place) for place in range(len(names))]
