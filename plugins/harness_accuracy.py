@@ -33,6 +33,7 @@ ACCURACY = MetricSpec("accuracy", unit="fraction", higher_is_better=True, split=
 # Where data is split, it goes by the public part.
 BASELINE = CheckSpec("accuracy_baseline", about="public_images")
 _MAX_CLASSES = 100
+_ON_STAND_IN = "these images only stand in for the real ones: measured on them an accuracy says nothing"
 
 
 class AccuracyOptions(Options):
@@ -69,7 +70,7 @@ def _evaluation(predictions: Classes, context: Context[AccuracyOptions]) -> Eval
             metrics["accuracy_private"] = accuracy(correct[~context.public])
     # Students read the check's reason: where data is split, it must not tell them of the private images.
     judged = metrics["accuracy_public" if context.split else "accuracy"]
-    checks = (_baseline_check(judged, context.baselines),) if context.baselines else ()
+    checks = (_baseline_check(judged, context.baselines, stand_in=context.stand_in),) if context.baselines else ()
     return Evaluation(
         metrics=metrics,
         checks=checks,
@@ -123,14 +124,15 @@ def accuracy(correct: Bits) -> Metric:
     return ACCURACY.of(hits / len(correct), float(interval.low), float(interval.high))
 
 
-def _baseline_check(measured: Metric, baselines: Mapping[str, float]) -> Check:
+def _baseline_check(measured: Metric, baselines: Mapping[str, float], *, stand_in: bool) -> Check:
     """Passed when the lowest baseline is reached; the reason names the next one."""
     tiers = sorted(baselines.items(), key=lambda tier: tier[1])
     reached = [f"{name} ({value:.4f})" for name, value in tiers if measured.value >= value]
     missed = [f"{name} ({value:.4f})" for name, value in tiers if measured.value < value]
     found = f"accuracy {measured.value:.4f}"
     if not reached:
-        return Check.failed(BASELINE.name, f"{found} is below {missed[0]}", _doubt(measured, tiers[0][1]))
+        hint = _ON_STAND_IN if stand_in else _doubt(measured, tiers[0][1])
+        return Check.failed(BASELINE.name, f"{found} is below {missed[0]}", hint)
     ahead = f"; next is {missed[0]}" if missed else ""
     return Check.passed(BASELINE.name, f"{found} reaches {', '.join(reached)}{ahead}")
 

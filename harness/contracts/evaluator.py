@@ -56,6 +56,8 @@ class Context(Generic[OptionsT_co]):
     teacher: Callable[[], Teacher | None] = _no_teacher
     """Measures `[teacher]` when it is first asked for; None where the assignment has none. Raises SubmissionError when
     it cannot be used."""
+    stand_in: bool = False
+    """Whether the graded data is synthetic, so that accuracies say nothing."""
     predictions: tuple[int, ...] | None = None
     """The predicted class of each example, once an evaluator that ran before this one has told."""
 

@@ -216,6 +216,7 @@ class Grader:
             curves=found.evaluation.curves,
             calibration=self.data.calibration(input_size),
             teacher=lambda: self.teachers.at(input_size),
+            stand_in=rules.data["test"].stand_in,
             predictions=found.evaluation.predictions,
         )
 
