@@ -47,17 +47,19 @@ def _advice(error: BaseException, input_shape: tuple[int, ...] | None) -> str | 
     if isinstance(error, PermissionError):
         return "while it is graded, code may read its own files only: no writing, no network, no other programs"
     if found := _CHANNELS.search(text):
-        shape, got, takes = tuple(map(int, found["shape"].split(","))), found["got"], found["takes"]
-        if shape[-3:] == input_shape and len(shape) in {3, 4}:
-            first = f"images come with {got} channels: the first layer must take {got}, not {takes}"
-            as_many = (
-                f"a layer takes {takes} channels and gets {got}, as many as images have: is it the first, or what "
-            )
-            return first if _met_the_images(error) else f"{as_many}comes before it too narrow?"
-        return f"two layers do not fit: one takes {takes} channels, and what comes before it gives {got}"
+        return _advice_on_channels(error, found, input_shape)
     if "shapes cannot be multiplied" in text:
         return "a linear layer expects another number of inputs: was the network made for another image size?"
     return None
+
+
+def _advice_on_channels(error: BaseException, found: re.Match[str], input_shape: tuple[int, ...] | None) -> str:
+    shape, got, takes = tuple(map(int, found["shape"].split(","))), found["got"], found["takes"]
+    if shape[-3:] != input_shape or len(shape) not in {3, 4}:
+        return f"two layers do not fit: one takes {takes} channels, and what comes before it gives {got}"
+    if _met_the_images(error):
+        return f"images come with {got} channels: the first layer must take {got}, not {takes}"
+    return f"a layer takes {takes} channels and gets {got}, which is also how many channels images have"
 
 
 def _met_the_images(error: BaseException) -> bool:

@@ -69,6 +69,8 @@ class Counts:
     """Numbers that do not count, and may have been learned if there is a doubt."""
     statistics: int = 0
     """Running statistics of a verified network."""
+    unregistered: bool = False
+    """Whether learned numbers lie where torchinfo does not look, in buffers and constants."""
 
     @property
     def trustworthy(self) -> bool:
@@ -121,7 +123,18 @@ def _by_graph(student: Student, traced: TracedNetwork) -> Counts:
     if hidden:
         where = f"{hidden:,} learned numbers lie in buffers and constants"
         suspicious = (f"{where}, which torchinfo does not see ({_named(found.hidden)})",)
-    return Counts(reported, corrected, found.stored, found.nonzero, benign, suspicious, doubt, made, found.statistics)
+    return Counts(
+        reported,
+        corrected,
+        found.stored,
+        found.nonzero,
+        benign,
+        suspicious,
+        doubt,
+        made,
+        found.statistics,
+        bool(hidden),
+    )
 
 
 def _without_strays(counts: Counts, student: Student, traced: TracedNetwork, context: Context[LimitOptions]) -> Counts:
@@ -161,9 +174,10 @@ def _by_file(student: Student) -> Counts:
         return Counts(None, None, stored, nonzero, suspicious=(reason,))
     if facts.torchinfo == stored:
         return Counts(stored, stored, stored, nonzero)
-    benign = _benign_causes(student, facts.torchinfo - stored)
-    suspicious = () if benign else _suspicious_causes(student, facts.torchinfo, stored)
-    return Counts(facts.torchinfo, facts.torchinfo, stored, nonzero, benign, suspicious)
+    if benign := _benign_causes(student, facts.torchinfo - stored):
+        return Counts(facts.torchinfo, facts.torchinfo, stored, nonzero, benign)
+    suspicious, unregistered = _suspicious_causes(student, facts.torchinfo, stored)
+    return Counts(facts.torchinfo, facts.torchinfo, stored, nonzero, (), suspicious, unregistered=unregistered)
 
 
 def _benign_causes(student: Student, difference: int) -> tuple[str, ...]:
@@ -186,17 +200,19 @@ def _tied_elements(student: Student) -> int:
     return every - stored_elements(student.decoded, student.facts.aliases)
 
 
-def _suspicious_causes(student: Student, reported: int, stored: int) -> tuple[str, ...]:
+def _suspicious_causes(student: Student, reported: int, stored: int) -> tuple[tuple[str, ...], bool]:
+    """What may explain the difference, and whether it is that numbers are registered as buffers."""
     facts = student.facts
     counted = stored_tensors(student.decoded, facts.aliases)
     buffers = {name: each.numel() for name, each in counted.items() if name not in facts.parameters}
     causes = []
-    if buffers and stored - reported == sum(buffers.values()):
+    explained = bool(buffers) and stored - reported == sum(buffers.values())
+    if explained:
         listed = ", ".join(list(buffers)[:3])
         causes.append(f"{sum(buffers.values()):,} numbers lie in buffers, which torchinfo does not see ({listed})")
     if facts.scripted_or_quantised:
         causes.append("scripted or quantised modules, whose weights torchinfo counts as 0 or twice")
-    return tuple(causes) or (f"nothing known explains the difference of {abs(stored - reported):,}",)
+    return tuple(causes) or (f"nothing known explains the difference of {abs(stored - reported):,}",), explained
 
 
 def _judged(counts: Counts, which: str) -> int:
@@ -220,7 +236,7 @@ def _check(counts: Counts, judged: int, options: LimitOptions, student: Student)
             name,
             f"{counts.corrected:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of "
             f"{limit:,}{explained}",
-            "a person has to look: register every weight as an nn.Parameter of an ordinary module",
+            "a person has to look" + (": register every weight as an nn.Parameter" if counts.unregistered else ""),
         )
     if counts.doubt is not None and judged <= limit < judged + counts.made:
         return Check.could_not_check(
