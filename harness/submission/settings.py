@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, ConfigDict, Field, FiniteFloat, ValidationError
 
 from harness.errors import SubmissionError
-from harness.text import suggestion
+from harness.text import encoding_of, suggestion
 from harness.values.base import PositiveInt, Value
 from harness.values.networks import Checkpoint
 
@@ -85,7 +85,8 @@ def parse_settings(data: bytes) -> Settings:
     try:
         table = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
-        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not UTF-8 text", "save it as UTF-8") from error
+        seems = f": it seems to be {name}" if (name := encoding_of(data)) else ""
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not UTF-8 text{seems}", "save it as UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise SubmissionError.rejected(f"{SETTINGS_FILE} is not valid TOML: {error}") from error
     try:
