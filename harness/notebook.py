@@ -7,7 +7,6 @@ from matching the weights to judging the loss, is what `harness check` and `harn
 from __future__ import annotations
 
 import ast
-import copy
 import inspect
 import io
 import tempfile
@@ -35,7 +34,9 @@ from harness.terminal.console import console
 from harness.terminal.report import check_view
 from harness.values.networks import Checkpoint, ModelFacts, Reply, Verification
 from harness.worker.building import build
+from harness.worker.copies import copied
 from harness.worker.decoding import Decoded, decode_weights
+from harness.worker.model import Model
 from harness.worker.sources.definitions import Located
 from harness.worker.sources.named import Definition, Kind
 
@@ -121,7 +122,7 @@ class _LiveStudent(LiveNetwork):
     def again(self) -> Iterator[_LiveStudent]:
         """See `harness.api.Student.again`."""
         try:
-            model = copy.deepcopy(self.model)
+            model = Model(copied(self.model.module), self.model.input_shape)
         except Exception:  # noqa: BLE001 - a module that cannot be copied, such as one with a generator, is asked itself
             model = self.model
         yield replace(self, model=model)
@@ -164,7 +165,7 @@ def _live(
     classes: int,
     plugins: Plugins,
 ) -> _LiveStudent:
-    made = copy.deepcopy(model).cpu() if isinstance(model, nn.Module) else model
+    made = copied(model).cpu() if isinstance(model, nn.Module) else model
     built = build(Located(made, _name(model), _CELL, 1, ()), {}, shape)
     state = nn.Module.state_dict(built.module) if weights is None else weights
     decoded, size = _decoded(state, plugins)

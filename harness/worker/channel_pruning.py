@@ -6,7 +6,6 @@ make the output keep theirs.
 
 from __future__ import annotations
 
-import copy
 import math
 import warnings
 from collections.abc import Mapping
@@ -18,6 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
 
 from harness.errors import SubmissionError
+from harness.worker.copies import copied
 from harness.worker.failures import describe, is_out_of_memory
 from harness.worker.model import Model, modules_of
 
@@ -58,7 +58,7 @@ def _copied(module: nn.Module) -> nn.Module:
     if len(set(tensors)) < len(tensors):
         raise _refused("some of its weights are tied, and would be cut apart")
     try:
-        return copy.deepcopy(module)
+        return copied(module)
     except Exception as error:
         if is_out_of_memory(error):
             raise
