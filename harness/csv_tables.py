@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness.errors import Problem, TableError, UsageError
-from harness.text import suggestion
+from harness.text import encoding_of, suggestion
 
 _LIMIT_BYTES = 32 << 20
 
@@ -87,7 +87,8 @@ def read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise TableError(str(path), [Problem("", "not UTF-8 text: save it as 'CSV UTF-8'")]) from error
+        seems = f" (it seems to be {name})" if (name := encoding_of(content)) else ""
+        raise TableError(str(path), [Problem("", f"not UTF-8 text{seems}: save it as 'CSV UTF-8'")]) from error
     if "\0" in text:
         raise TableError(str(path), [Problem("", "not text: save the spreadsheet as CSV")])
     head = text.lstrip("\r\n").partition("\n")[0]

@@ -6,7 +6,6 @@ from matching the weights to judging the loss, is what `harness check` and `harn
 
 from __future__ import annotations
 
-import copy
 import io
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -34,6 +33,7 @@ from harness.terminal.report import check_view
 from harness.values.networks import Checkpoint, ModelFacts, Reply, Verification
 from harness.worker import replies
 from harness.worker.building import build
+from harness.worker.copies import copied
 from harness.worker.decoding import Decoded, decode_weights
 from harness.worker.model import Model, Unfitting
 from harness.worker.replies import Adopted, Built
@@ -120,7 +120,7 @@ class _LiveStudent(LiveNetwork):
     def again(self) -> Iterator[_LiveStudent]:
         """See `harness.api.Student.again`."""
         try:
-            model = copy.deepcopy(self.model)
+            model = Model(copied(self.model.module), self.model.input_shape)
         except Exception:  # noqa: BLE001 - a module that cannot be copied, such as one with a generator, is asked itself
             model = self.model
         yield replace(self, model=model)
@@ -146,7 +146,7 @@ def _live(
     classes: int,
     plugins: Plugins,
 ) -> _LiveStudent:
-    made = copy.deepcopy(model).cpu() if isinstance(model, nn.Module) else model
+    made = copied(model).cpu() if isinstance(model, nn.Module) else model
     built = build(Located(made, name_of(model), CELL, 1, ()), {}, shape)
     state = nn.Module.state_dict(built.module) if weights is None else weights
     decoded, size = _decoded(state, plugins)

@@ -37,6 +37,9 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 _CELL_CHARACTERS = 30_000
 _MARKDOWN = re.compile(r"[\\`*_\[\]|<>&~#]")
 # Entities for what HTML would take, also in renderers that know no backslash before it.
+_CHINESE = re.compile(r"[\u4e00-\u9fff]{2}")
+_UNUSUAL = re.compile(r"[\ue000-\uf8ff]")
+"""What cp950 has for private use: other encodings come out as that."""
 _ENTITIES = {"<": "&lt;", ">": "&gt;", "&": "&amp;"}
 
 
@@ -150,3 +153,18 @@ def _visible(character: str) -> str:
 def first_of(names: Sequence[str], at_most: int) -> str:
     """Join the first names with commas; an ellipsis stands for what is left out."""
     return ", ".join(names[:at_most]) + (", …" if len(names) > at_most else "")
+
+
+def encoding_of(data: bytes) -> str | None:
+    """What text that is not UTF-8 seems to be: `UTF-16`, `Big5`, or None where nothing speaks for either.
+
+    Big5 is believed where everything decodes and Chinese characters stand side by side, as accented letters of Western
+    encodings do not.
+    """
+    if data[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(data) > 3 and data.count(0) * 3 > len(data)):
+        return "UTF-16"
+    try:
+        text = data.decode("cp950")
+    except UnicodeDecodeError:
+        return None
+    return "Big5" if _CHINESE.search(text) and not _UNUSUAL.search(text) else None

@@ -35,6 +35,7 @@ ACCURACY = MetricSpec("accuracy", unit="fraction", higher_is_better=True, split=
 # Where data is split, it goes by the public part.
 BASELINE = CheckSpec("accuracy_baseline", about="public_images")
 _MAX_CLASSES = 100
+_ON_STAND_IN = "these images only stand in for the real ones: measured on them an accuracy says nothing"
 
 
 class AccuracyOptions(Options):
@@ -66,7 +67,7 @@ class Accuracy:
     def judge(self, found: Evaluation, required: Requirements[AccuracyOptions]) -> tuple[Check, ...]:
         # Students read the check's reason: where data is split, it must not tell them of the private images.
         judged = found.metrics["accuracy_public" if required.split else "accuracy"]
-        return (_baseline_check(judged, required.baselines),) if required.baselines else ()
+        return (_baseline_check(judged, required.baselines, stand_in=required.stand_in),) if required.baselines else ()
 
 
 def _evaluation(predictions: Classes, context: Context[AccuracyOptions]) -> Evaluation:
@@ -128,14 +129,15 @@ def accuracy(correct: Bits) -> Metric:
     return ACCURACY.of(hits / len(correct), float(interval.low), float(interval.high))
 
 
-def _baseline_check(measured: Metric, baselines: Mapping[str, float]) -> Check:
+def _baseline_check(measured: Metric, baselines: Mapping[str, float], *, stand_in: bool) -> Check:
     """Passed when the lowest baseline is reached; the reason names the next one."""
     tiers = sorted(baselines.items(), key=lambda tier: tier[1])
     reached = [f"{name} ({value:.4f})" for name, value in tiers if measured.value >= value]
     missed = [f"{name} ({value:.4f})" for name, value in tiers if measured.value < value]
     found = f"accuracy {measured.value:.4f}"
     if not reached:
-        return Check.failed(BASELINE.name, f"{found} is below {missed[0]}", _doubt(measured, tiers[0][1]))
+        hint = _ON_STAND_IN if stand_in else _doubt(measured, tiers[0][1])
+        return Check.failed(BASELINE.name, f"{found} is below {missed[0]}", hint)
     ahead = f"; next is {missed[0]}" if missed else ""
     return Check.passed(BASELINE.name, f"{found} reaches {', '.join(reached)}{ahead}")
 

@@ -93,7 +93,7 @@ def test_what_is_wrong_is_said(hw2):
     result = harness.check(model=Tiny, kd_loss=no_kl, assignment=hw2, show=False)
     reasons = {check.name: check.reason for check in result.checks}
     assert "soft" in reasons["kd_loss"]
-    assert verdicts(harness.check(model=Tiny, assignment=hw2, show=False))["kd_loss"] == "failed"
+    assert "kd_loss" not in verdicts(harness.check(model=Tiny, assignment=hw2, show=False))  # the course asked for none
     scaled = lambda s, y, t, alpha, T: kd(s, y, t, alpha, T) * 1.0  # noqa: E731 - a lambda is the point
     lambdas = harness.check(model=Tiny, assignment=hw2, show=False, kd_loss=scaled)
     assert verdicts(lambdas)["kd_loss"] == "passed"

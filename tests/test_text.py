@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from result_fakes import count, metric
 
 import harness.text
-from harness.text import clean, clean_lines, interval_text, markdown_cell, metric_text, score_text
+from harness.text import clean, clean_lines, encoding_of, interval_text, markdown_cell, metric_text, score_text
 
 
 @given(st.text(st.characters(), max_size=60))
@@ -69,3 +69,22 @@ def test_numbers_for_people() -> None:
     assert interval_text(count(95386)) == ""
     assert score_text(45.0, 45.0) == "45 / 45"
     assert score_text(0.0, 0.0) == "–"
+
+
+@pytest.mark.parametrize(
+    ("text", "codec", "expected"),
+    [
+        ("id,名次\n王小明,3\n", "cp950", "Big5"),
+        ("作業.py", "cp950", "Big5"),
+        ("功課,許功蓋", "big5", "Big5"),  # whose second bytes are backslashes
+        ("id,pred\n1,2\n", "utf-16", "UTF-16"),
+        ("id,pred\n1,2\n", "utf-16-le", "UTF-16"),
+        ("Jérôme,Señorita,Müller", "latin-1", None),
+        ("Jérôme,Señorita,Müller", "cp437", None),
+        ("Zoë übte España", "cp1252", None),
+        ("こんにちは、世界", "shift-jis", None),
+        ("Привет, мир", "cp1251", None),
+    ],
+)
+def test_the_encoding_that_a_text_seems_to_have(text: str, codec: str, expected: str | None) -> None:
+    assert encoding_of(text.encode(codec)) == expected

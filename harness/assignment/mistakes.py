@@ -17,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import Problem
 from harness.plugins import Plugins
 from harness.text import suggestion
-from harness.values.measures import ACCURACY
+from harness.values.measures import ACCURACY, Measures
 
 Model = TypeVar("Model", bound=BaseModel)
 Kind = Literal["check", "metric"]
@@ -46,7 +46,7 @@ def references(document: Mapping[str, Any], plugins: Plugins) -> list[Problem]:
         if name not in kinds[kind]
     ]
     baselines = tables(document, "baselines")
-    return [*missing, *_doubled(used, plugins)] + [
+    return [*missing, *_doubled(used, plugins), *_out_of_reach(document, provided)] + [
         unknown(f"{where}.baseline", "baseline", row["baseline"], baselines)
         for where, row in _rows(document, "rubric", "points")
         if isinstance(row.get("baseline"), str) and row["baseline"] not in baselines
@@ -65,6 +65,20 @@ def _doubled(used: Iterable[str], plugins: Plugins) -> Iterator[Problem]:
                 f"evaluators.{evaluator}", f"provides {', '.join(doubled)}, as {others} does: use one of them"
             )
         providers |= dict.fromkeys(names, evaluator)
+
+
+def _out_of_reach(document: Mapping[str, Any], provided: Measures) -> Iterator[Problem]:
+    """Levels that a metric cannot have by its unit: 90 for a fraction, an accuracy for a number of parameters."""
+    for where, row in _rows(document, "rubric", "points"):
+        name = row.get("metric", ACCURACY)
+        unit = provided.metrics[name].unit if isinstance(name, str) and name in provided.metrics else None
+        for key in ("at_least", "at_most"):
+            level = row.get(key)
+            if unit == "fraction" and isinstance(level, int | float) and abs(level) > 1:
+                percent = f": {level:g} % is {level / 100:g}" if 0 < level <= 100 else ""
+                yield Problem(f"{where}.{key}", f"{name} is a fraction, at most 1{percent} (got {level:g})")
+        if unit not in (None, "fraction") and "baseline" in row:
+            yield Problem(f"{where}.baseline", f"[baselines] are accuracies; {name} needs at_least or at_most")
 
 
 def missing_data(

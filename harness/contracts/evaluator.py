@@ -115,6 +115,8 @@ class Requirements(Generic[OptionsT_co]):
     """Named accuracies of the assignment."""
     split: bool
     """Whether the assignment splits its data into public and private."""
+    stand_in: bool = False
+    """Whether the graded data is synthetic, so that accuracies say nothing."""
 
 
 @runtime_checkable

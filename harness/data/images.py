@@ -126,10 +126,10 @@ def _decode(raw: RawExamples, rules: ImageRules, size: int, where: str) -> Tenso
     stored = np.empty((len(raw.labels), rules.channels, size, size), dtype=np.uint8)
     for index in range(len(raw.labels)):
         try:
-            # Pillow repeats a grey value three times, which is what "greyscale to 3 channels" means everywhere.
-            picture = transform(raw.images[index].convert("RGB" if rules.channels == 3 else "L"))
-        except OSError as error:
-            raise UsageError(f"{where}: {raw.names[index]} cannot be decoded: {error}") from error
+            picture = transform(_with_channels(raw.images[index], rules.channels))
+        except Exception as error:  # Pillow raises whatever comes to it: OSError, ValueError, SyntaxError, its own
+            advice = "save it anew as RGB or greyscale, or leave it out"
+            raise UsageError(f"{where}: {raw.names[index]} cannot be decoded: {error}; {advice}") from error
         if picture.size != (size, size):
             width, height = picture.size
             raise UsageError(
@@ -139,14 +139,21 @@ def _decode(raw: RawExamples, rules: ImageRules, size: int, where: str) -> Tenso
     return torch.from_numpy(stored)
 
 
+def _with_channels(image: Image.Image, channels: int) -> Image.Image:
+    if channels == 3:
+        # Pillow repeats a grey value three times, which is what "greyscale to 3 channels" means everywhere.
+        return image.convert("RGB")
+    try:
+        return image.convert("L")
+    except ValueError:  # LAB, for one, has no direct way to grey
+        return image.convert("RGB").convert("L")
+
+
 def _transform(rules: ImageRules, size: int) -> Callable[[Image.Image], Image.Image]:
     if rules.resize == "none":
         return lambda image: image
     transforms = import_torchvision().transforms
-    if rules.resize == "stretch":
-        stretch: Callable[[Image.Image], Image.Image] = transforms.Resize((size, size))
-        return stretch
-    crop: Callable[[Image.Image], Image.Image] = transforms.Compose(
-        [transforms.Resize(size), transforms.CenterCrop(size)]
-    )
+    whole = rules.crop_from or size
+    resize = transforms.Resize((whole, whole) if rules.resize == "stretch" else whole)
+    crop: Callable[[Image.Image], Image.Image] = transforms.Compose([resize, transforms.CenterCrop(size)])
     return crop

@@ -24,6 +24,8 @@ from harness.graph.signatures import wrong_arguments
 from harness.values.graph import INPUT, Graph, Node, Result
 
 _STANDARD = Limits()
+SQUEEZED = "squeeze() without a dimension drops that of the batch as well; squeeze(-1) or flatten(1) keeps it"
+"""What to say where a batch of one image loses its first dimension."""
 
 
 def accepted(
@@ -111,6 +113,8 @@ def check_shapes(graph: Graph, batch: int, limits: Limits = _STANDARD) -> None:
     """
     for images in {1, batch} if graph.input.batch is None else {graph.input.batch}:
         done = measure(graph, images, limits)
+        if images == 1 and done.output == (graph.classes,):
+            raise GraphRefused(f"a batch of one image gets [{graph.classes}], not [1, {graph.classes}]: {SQUEEZED}")
         if done.output != (images, graph.classes) or not done.output_dtype.is_floating_point:
             raise GraphRefused(
                 f"the output for {images} images is {list(done.output)} of {done.output_dtype}, "

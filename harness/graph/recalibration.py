@@ -1,4 +1,4 @@
-"""Recalibrate BatchNorm: the running statistics that a network's changed weights really produce on training images."""
+"""Recalibrate normalisation: the running statistics that changed weights really produce on training images."""
 
 from __future__ import annotations
 
@@ -14,14 +14,17 @@ from harness.graph.program import Compiler, Program, Step
 from harness.graph.replay import run
 from harness.values.graph import Graph, Stored
 
-_OPERATOR = "aten._native_batch_norm_legit_no_training.default"
-_MEAN, _VARIANCE = 3, 4  # positions of the running statistics among its arguments
+_BATCH_NORM = "aten._native_batch_norm_legit_no_training.default"
+_INSTANCE_NORM = "aten.instance_norm.default"
+_MEAN, _VARIANCE = 3, 4  # positions of the running statistics among the arguments of either
 
 
 def recalibrated(
     graph: Graph, weights: Mapping[str, Tensor], batches: Iterable[Tensor], device: torch.device | str = "cpu"
 ) -> dict[str, Tensor]:
-    """The statistics that BatchNorm operators gather over `batches` from nothing, with these weights.
+    """The statistics that normalisation gathers over `batches` from nothing, with these weights.
+
+    BatchNorm, and InstanceNorm where it keeps any.
 
     The cumulative average of all batches, as torch's BatchNorm with `momentum=None` keeps it and Izmailov et al. 2018,
     arXiv:1803.05407, section 3.2 describe; each layer normalises with the statistics of the batch meanwhile, everything
@@ -33,7 +36,7 @@ def recalibrated(
             same; of exactly the graph's batch where it has a fixed one.
 
     Returns:
-        `running_mean` and `running_var` of every layer by the tensor's name; empty without BatchNorm.
+        `running_mean` and `running_var` of every layer by the tensor's name; empty without such layers.
     """
     program = Compiler(graph, torch.device(device)).program()
     gathering = _Statistics()
@@ -47,9 +50,11 @@ def recalibrated(
 
 
 def gathers(step: Step) -> bool:
-    """Whether a step is a BatchNorm whose statistics are tensors of the graph."""
+    """Whether a step normalises by statistics that are tensors of the graph."""
     arguments = step.node.arguments
-    return step.node.operator == _OPERATOR and all(isinstance(arguments[at], Stored) for at in (_MEAN, _VARIANCE))
+    return step.node.operator in {_BATCH_NORM, _INSTANCE_NORM} and all(
+        isinstance(arguments[at], Stored) for at in (_MEAN, _VARIANCE)
+    )
 
 
 class _Statistics:
@@ -66,14 +71,23 @@ class _Statistics:
         names = (mean.tensor, variance.tensor)
         self.names |= set(names)
 
-        def function(images: Tensor, weight: Tensor | None, bias: Tensor | None, *rest: Any) -> tuple[Tensor]:
-            old_mean, old_variance, _, epsilon = rest
+        def kept(mean: Tensor, variance: Tensor) -> dict[str, Any]:
             self._uses[names[0]] = uses = self._uses.get(names[0], 0) + 1
-            running_mean = self.found.setdefault(names[0], torch.zeros_like(old_mean))
-            running_variance = self.found.setdefault(names[1], torch.ones_like(old_variance))
-            normalised = functional.batch_norm(
-                images, running_mean, running_variance, weight, bias, training=True, momentum=1 / uses, eps=epsilon
-            )
-            return (normalised,)
+            return {
+                "running_mean": self.found.setdefault(names[0], torch.zeros_like(mean)),
+                "running_var": self.found.setdefault(names[1], torch.ones_like(variance)),
+                "momentum": 1 / uses,
+            }
 
+        def batch(images: Tensor, weight: Tensor | None, bias: Tensor | None, *rest: Any) -> tuple[Tensor]:
+            mean, variance, _, epsilon = rest
+            options = kept(mean, variance) | {"weight": weight, "bias": bias, "eps": epsilon}
+            return (functional.batch_norm(images, training=True, **options),)
+
+        def instance(images: Tensor, weight: Tensor | None, bias: Tensor | None, *rest: Any) -> Tensor:
+            mean, variance, _, _, epsilon, *_ = rest
+            options = kept(mean, variance) | {"weight": weight, "bias": bias, "eps": epsilon}
+            return functional.instance_norm(images, use_input_stats=True, **options)
+
+        function = batch if step.node.operator == _BATCH_NORM else instance
         return replace(step, function=function)

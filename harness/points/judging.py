@@ -75,7 +75,7 @@ class Judge:
         if not isinstance(evaluator, Judges) or not (found.metrics or found.evidence):
             return found.checks
         split = self.rules.data["test"].public_fraction is not None
-        required = Requirements(self.options[name], self.rules.baselines, split)
+        required = Requirements(self.options[name], self.rules.baselines, split, self.info.data.stand_in)
         try:
             return (*found.checks, *evaluator.judge(found, required))
         except Exception as error:  # noqa: BLE001 - a plugin's, and no reason for a class to have no board

@@ -94,13 +94,15 @@ def predict(rules: AssignmentFile, checks: Mapping[str, Check], metrics: Mapping
     """The score with its uncertainty; without what is pending.
 
     Without a public and private split the very images are graded that were checked, so nothing is uncertain. With one,
-    private and overall figures are guessed from the public ones; the private images are another sample of (about) the
-    same size, so the difference of the two has an interval wider by √2.
+    the figures of the public images are certain as well; private and overall ones are guessed from them. With a share f
+    of the images public, the private ones are (1 - f) / f times as many, so the difference of the two has an interval
+    wider than the public one's by √(1 / (1 - f)); and in the overall figure private images have the weight 1 - f.
     """
-    if all(data.public_fraction is None for data in rules.data.values()):
+    public = rules.data["test"].public_fraction
+    if public is None:
         score = _total(points(rules, checks, metrics))
         return Prediction(score, score, score)
-    guessed = {**_guesses(metrics), **metrics}
+    guessed = {**metrics, **_guesses(metrics, public)}
     low, score, high = (
         _total(points(rules, checks, {name: _at(metric, end) for name, metric in guessed.items()}))
         for end in ("worse", "value", "better")
@@ -108,19 +110,22 @@ def predict(rules: AssignmentFile, checks: Mapping[str, Check], metrics: Mapping
     return Prediction(score, low, high)
 
 
-def _guesses(metrics: Mapping[str, Metric]) -> dict[str, Metric]:
+def _guesses(metrics: Mapping[str, Metric], public: float) -> dict[str, Metric]:
     guesses = {}
     for name, metric in metrics.items():
         stem = name.removesuffix("_public")
         if stem != name:
-            guesses[stem] = guesses[f"{stem}_private"] = _widened(metric)
+            guesses[name] = _within(metric, 0)
+            guesses[stem] = _within(metric, math.sqrt(1 - public))
+            guesses[f"{stem}_private"] = _within(metric, 1 / math.sqrt(1 - public))
     return guesses
 
 
-def _widened(metric: Metric) -> Metric:
+def _within(metric: Metric, times: float) -> Metric:
+    """The metric with an interval so many times as wide."""
     if metric.low is None or metric.high is None:
         return metric
-    low, high = (metric.value + math.sqrt(2) * (end - metric.value) for end in (metric.low, metric.high))
+    low, high = (metric.value + times * (end - metric.value) for end in (metric.low, metric.high))
     return metric.model_copy(update={"low": low, "high": high})
 
 

@@ -7,6 +7,7 @@ that really come out are counted by whoever reads them.
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
 import stat
@@ -31,6 +32,7 @@ from harness.submission.entries import (
     require_regular,
     shown,
 )
+from harness.text import encoding_of
 
 ARCHIVE_SUFFIXES = (".tar.gz", ".tgz", ".tar", ".zip")
 UNREADABLE_SUFFIXES = (".tar.bz2", ".tar.xz", ".tbz2", ".txz", ".rar", ".7z")
@@ -142,11 +144,11 @@ def _zip_entries(file: BinaryIO, wanted: Callable[[tuple[str, ...]], bool] = lam
 def _zip_name(info: zipfile.ZipInfo) -> str:
     name = info.filename
     if not info.flag_bits & 0x800:
-        # macOS writes UTF-8 without the flag that says so.
-        try:
-            name = name.encode("cp437").decode("utf-8")
-        except UnicodeError:
-            name = info.filename
+        # macOS writes UTF-8 without the flag that says so, and Windows in Taiwan Big5.
+        with contextlib.suppress(UnicodeError):
+            data = name.encode("cp437")
+            name = data.decode("cp950") if encoding_of(data) == "Big5" else name
+            name = data.decode("utf-8")
     return name.replace("\\", "/")
 
 

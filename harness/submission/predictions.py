@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from harness.errors import SubmissionError
-from harness.text import first_of
+from harness.text import encoding_of, first_of
 
 if TYPE_CHECKING:
     from harness.values.images import Examples
@@ -141,9 +141,10 @@ def _rows(path: Path, shown: str) -> Iterator[tuple[int, list[str]]]:
     if path.stat().st_size > _LIMIT_BYTES:
         raise SubmissionError.rejected(f"{shown} is larger than {_LIMIT_BYTES:,} bytes", _HINT)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = (data := path.read_bytes()).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SubmissionError.rejected(f"{shown} is not UTF-8 text", "save it as a plain CSV file") from error
+        seems = f": it seems to be {name}" if (name := encoding_of(data)) else ""
+        raise SubmissionError.rejected(f"{shown} is not UTF-8 text{seems}", "save it as 'CSV UTF-8'") from error
     first = next((line for line in text.splitlines() if line.strip()), "")
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(first))
     header = False

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, AwareDatetime, ConfigDict, Field, FiniteFloat, ValidationError
 
 from harness.errors import SubmissionError
-from harness.text import suggestion
+from harness.text import encoding_of, suggestion
 from harness.values.base import PositiveInt, Value, believable
 from harness.values.networks import Checkpoint
 
@@ -93,7 +93,8 @@ def parse_settings(data: bytes) -> Settings:
     try:
         table = tomllib.loads(data.decode("utf-8-sig").replace("\r\n", "\n"))
     except UnicodeDecodeError as error:
-        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not UTF-8 text", "save it as UTF-8") from error
+        seems = f": it seems to be {name}" if (name := encoding_of(data)) else ""
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not UTF-8 text{seems}", "save it as UTF-8") from error
     except (ValueError, RecursionError) as error:
         raise SubmissionError.rejected(f"{SETTINGS_FILE} is not valid TOML: {error}") from error
     mistakes = [f"{where}: {what}" for where, what in _no_json({**table, "submitted_at": None})]

@@ -129,13 +129,21 @@ def _packed(folder: Path) -> tuple[list[Path], list[Path]]:
 
 
 def _bounded(entries: Iterable[ArchiveEntry], allowed: int, limits: ReadLimits) -> Iterator[ArchiveEntry]:
-    declared = 0
+    declared, sizes = 0, dict[str, int]()
     for entry in entries:
+        sizes["/".join(entry.parts)] = entry.bytes_declared
         declared += entry.bytes_declared
         if declared > allowed:
             reason = f"the archive unpacks to more than {allowed:,} bytes, {limits.ratio} times its own size"
-            raise SubmissionError.rejected(reason, _SMALLER)
+            raise SubmissionError.rejected(f"{reason}; {largest(sizes)}", _SMALLER)
         yield entry
+
+
+def largest(sizes: Mapping[str, int]) -> str:
+    """The three largest files by name, with their bytes."""
+    three = sorted(sizes, key=lambda name: -sizes[name])[:3]
+    listed = ", ".join(f"{escape(name)} ({sizes[name]:,} bytes)" for name in three)
+    return f"the largest {'file is' if len(three) == 1 else 'files are'} {listed}"
 
 
 def _weights_beside(source: Path, formats: Mapping[str, WeightFormat]) -> Path | None:
@@ -163,6 +171,7 @@ class _Staging:
         folder.chmod(0o755)
         self.folder, self._limits = folder, limits
         self._bytes = self._files = 0
+        self._sizes: dict[str, int] = {}
 
     def take(self, entries: Iterable[ArchiveEntry]) -> datetime | None:
         """Copy all; returns the newest time."""
@@ -195,11 +204,12 @@ class _Staging:
             while chunk := source.read(_CHUNK_BYTES):
                 size += len(chunk)
                 self._bytes += len(chunk)
+                self._sizes[name] = max(size, entry.bytes_declared)
                 if size > self._limits.file_bytes:
                     raise _too_large(name, self._limits.file_bytes)
                 if self._bytes > self._limits.total_bytes:
                     reason = f"the submission holds more than {self._limits.total_bytes:,} bytes"
-                    raise SubmissionError.rejected(reason, _SMALLER)
+                    raise SubmissionError.rejected(f"{reason}; {largest(self._sizes)}", _SMALLER)
                 copy.write(chunk)
         if entry.modified:
             os.utime(target, (entry.modified.timestamp(),) * 2)

@@ -58,9 +58,14 @@ class ImageRules(Value):
     class_names: tuple[str, ...] = ()
     """For reports, in the order of the labels; absent: their numbers."""
     channels: Literal[1, 3] = 3
-    """Greyscale images are repeated to this many channels."""
+    """Greyscale images are repeated to three channels; colours become grey before they are resized. A camera's note to
+    turn the picture (EXIF) is not followed, as `Image.open` does not."""
     resize: Literal["stretch", "center_crop", "none"]
-    """`stretch` to SxS; `center_crop`: shorter side to S, then the middle; `none`: images must be SxS already."""
+    """`stretch` to SxS, as torchvision's `Resize((S, S))`; `center_crop`: shorter side to S, then the middle, as
+    `Resize(S)` and `CenterCrop(S)`; `none`: images must be SxS already."""
+    crop_from: PositiveInt | None = None
+    """Resize to this many pixels instead of S, then cut out the middle SxS: with `center_crop` and 256 as `Resize(256)`
+    and `CenterCrop(S)`, with `stretch` and 142 as `Resize((142, 142))` and `CenterCrop(S)`; absent: S."""
     mean: tuple[FiniteFloat, ...]
     """Subtracted after scaling to 0…1, one number per channel."""
     std: tuple[Annotated[float, Field(gt=0)], ...]
@@ -71,6 +76,12 @@ class ImageRules(Value):
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) != self.channels:
                 raise ValueError(f"{name} has {len(numbers)} numbers for {self.channels} channels")
+        return self
+
+    @model_validator(mode="after")
+    def _something_to_crop(self) -> Self:
+        if self.crop_from is not None and self.resize == "none":
+            raise ValueError("crop_from needs resize = 'stretch' or 'center_crop'")
         return self
 
     @model_validator(mode="after")
@@ -314,4 +325,11 @@ class AssignmentFile(Value):
     def _has_test_data(self) -> Self:
         if "test" not in self.data:
             raise ValueError("[data.test] is missing: the data set that is graded")
+        return self
+
+    @model_validator(mode="after")
+    def _crops_fit(self) -> Self:
+        largest, whole = max(self.submission.input_sizes), self.images.crop_from
+        if whole is not None and whole < largest:
+            raise ValueError(f"images.crop_from = {whole} is too small to cut {largest}x{largest} pixels out of")
         return self

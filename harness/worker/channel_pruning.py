@@ -6,15 +6,18 @@ make the output keep theirs.
 
 from __future__ import annotations
 
-import copy
+import math
 import warnings
+from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 from harness.errors import SubmissionError
+from harness.worker.copies import copied
 from harness.worker.failures import describe, is_out_of_memory
 from harness.worker.model import Model, modules_of
 
@@ -55,7 +58,7 @@ def _copied(module: nn.Module) -> nn.Module:
     if len(set(tensors)) < len(tensors):
         raise _refused("some of its weights are tied, and would be cut apart")
     try:
-        return copy.deepcopy(module)
+        return copied(module)
     except Exception as error:
         if is_out_of_memory(error):
             raise
@@ -63,56 +66,72 @@ def _copied(module: nn.Module) -> nn.Module:
 
 
 def _prune(model: Model, module: nn.Module, method: str, keep: float, classes: int) -> int:
-    """Groups that lost channels."""
+    """Groups of coupled layers that lost channels."""
     import torch_pruning
 
     for each in nn.Module.parameters(module):
         each.requires_grad_(each.is_floating_point())  # the graph is read from autograd's
-    example = torch.zeros(1, *model.input_shape)
+    image = _the_image(model.input_shape[0])
 
     def logits(output: Any) -> Tensor:
         found = model.candidates(output)
         return next((each for each in found if tuple(each.shape) == (1, classes)), found[0])
 
-    graph = torch_pruning.DependencyGraph().build_dependency(module, example, output_transform=logits)
-    importance: Any = torch_pruning.importance.MagnitudeImportance(p=1) if method == "l1" else signed_gamma
-    pruner = torch_pruning.pruner.BasePruner(
-        module,
-        example,
-        importance,
-        pruning_ratio=1 - keep,
-        ignored_layers=_last(graph),
-        output_transform=logits,
-        # Its own defaults are dicts that all pruners of a process share.
-        in_channel_groups={},
-        out_channel_groups={},
-        num_heads={},
+    graph = torch_pruning.DependencyGraph().build_dependency(
+        nn.Sequential(image, module), torch.zeros(1, *model.input_shape), output_transform=logits
     )
-    groups = 0
-    for group in pruner.step(interactive=True):
-        group.prune()
-        groups += 1
-    return groups + _keep_one(pruner, keep)
+    importance: Any = torch_pruning.importance.MagnitudeImportance(p=1) if method == "l1" else signed_gamma
+    names = {id(each): name for name, each in nn.Module.named_modules(module)}
+    # All are chosen before the first goes, which changes the weights of others.
+    cuts = [
+        (group[0].dep, going)
+        for group in graph.get_all_groups(ignored_layers=[image, *_last(graph)])
+        if (going := _going(group, importance(group), keep, names))
+    ]
+    for root, going in cuts:
+        graph.get_pruning_group(root.target.module, root.handler, going).prune()
+    return len(cuts)
 
 
-def _keep_one(pruner: Any, keep: float) -> int:
-    """Cut to one channel the groups of which none would be left: Torch-Pruning leaves those as they are.
+def _the_image(channels: int) -> nn.Module:
+    """A layer before the network that changes nothing: what is coupled with its channels belongs to the image."""
+    layer = nn.Conv2d(channels, channels, 1, bias=False)
+    nn.init.dirac_(layer.weight)
+    return layer
 
-    Without that a network would grow again where `keep` gets too small for its narrow layers.
+
+def _going(group: Any, scores: Tensor | None, keep: float, names: Mapping[int, str]) -> list[int]:
+    """The channels of a group that matter least: all but int(keep · C) of them, and all but one at least.
+
+    Where they are used in parts of equal size, as grouped convolutions do, every part loses the same ones, those that
+    matter least on average over the parts, as in Torch-Pruning.
+
+    Args:
+        scores: float [C]; None: the method does not judge this group, and it stays.
     """
-    graph, groups = pruner.DG, 0
-    whole = [group[0] for group in graph.get_all_groups(ignored_layers=pruner.ignored_layers)]
-    for layer, root in ((item.dep.target.module, item.dep.handler) for item in whole):
-        count = graph.get_out_channels(layer)
-        untouched = count == pruner.layer_init_out_ch.get(layer) and int(count * keep) == 0 and count > 1
-        full = graph.get_pruning_group(layer, root, list(range(count)))
-        if not untouched or pruner._get_channel_groups(full) > 1:  # noqa: SLF001 - there is no public way to ask
-            continue
-        scores = pruner.estimate_importance(full)
-        if scores is not None:
-            graph.get_pruning_group(layer, root, scores.argsort()[:-1].tolist()).prune()
-            groups += 1
-    return groups
+    if scores is None:
+        return []
+    count = len(group[0].idxs)
+    staying = max(1, int(count * keep))
+    used = [(_parts(item.dep.target.module), item.dep.target.module) for item in group]
+    parts = math.lcm(*(each for each, _ in used))
+    if staying % parts:
+        most, layer = max(used, key=lambda each: each[0])
+        name = names.get(id(layer), type(layer).__name__)
+        left = f"{staying} of {count} channels would stay"
+        raise _refused(f"{left}, which cannot be parted into the {most} groups of {name}")
+    size = count // parts
+    order = scores.cpu().view(parts, size).mean(0).argsort(stable=True)[: size - staying // parts]
+    return [int(each) + part * size for part in range(parts) for each in order]
+
+
+def _parts(layer: nn.Module) -> int:
+    """In how many parts of equal size a layer uses its channels; 1 where each goes its own way."""
+    if isinstance(layer, nn.GroupNorm):
+        return layer.num_groups
+    if isinstance(layer, _ConvNd) and layer.groups != layer.out_channels:
+        return layer.groups
+    return 1
 
 
 def signed_gamma(group: Any) -> Tensor | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from harness.errors import SubmissionError
 from harness.values.networks import Latency
+from harness.worker.copies import copied
 from harness.worker.failures import describe, is_out_of_memory
 from harness.worker.model import Model, evaluating
 
@@ -62,7 +62,7 @@ def _on_meta(model: Model) -> nn.Module:
     for each in (*nn.Module.parameters(model.module), *nn.Module.buffers(model.module)):
         empty: Tensor = torch.empty_like(each, device="meta")
         memo[id(each)] = nn.Parameter(empty, each.requires_grad) if isinstance(each, nn.Parameter) else empty
-    module: nn.Module = copy.deepcopy(model.module, memo)
+    module = copied(model.module, memo)
     evaluating(module)
     return module
 

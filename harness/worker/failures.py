@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.errors import SubmissionError
 
 _MESSAGE_CHARACTERS = 500
+_NO_MEMORY = ("not enough memory", "alloc_cpu", "Cannot allocate memory")
 _CHANNELS = re.compile(
     r"expected input\[(?P<shape>[\d, ]+)\] to have (?P<takes>\d+) channels, but got (?P<got>\d+) channels"
 )
@@ -46,22 +47,40 @@ def _advice(error: BaseException, input_shape: tuple[int, ...] | None) -> str | 
     if isinstance(error, PermissionError):
         return "while it is graded, code may read its own files only: no writing, no network, no other programs"
     if found := _CHANNELS.search(text):
-        shape, got, takes = tuple(map(int, found["shape"].split(","))), found["got"], found["takes"]
-        if shape[-3:] == input_shape and len(shape) in {3, 4}:
-            return f"images come with {got} channels: the first layer must take {got}, not {takes}"
-        return f"two layers do not fit: one takes {takes} channels, and what comes before it gives {got}"
+        return _advice_on_channels(error, found, input_shape)
     if "shapes cannot be multiplied" in text:
         return "a linear layer expects another number of inputs: was the network made for another image size?"
     return None
 
 
+def _advice_on_channels(error: BaseException, found: re.Match[str], input_shape: tuple[int, ...] | None) -> str:
+    shape, got, takes = tuple(map(int, found["shape"].split(","))), found["got"], found["takes"]
+    if shape[-3:] != input_shape or len(shape) not in {3, 4}:
+        return f"two layers do not fit: one takes {takes} channels, and what comes before it gives {got}"
+    if _met_the_images(error):
+        return f"images come with {got} channels: the first layer must take {got}, not {takes}"
+    return f"a layer takes {takes} channels and gets {got}, which is also how many channels images have"
+
+
+def _met_the_images(error: BaseException) -> bool:
+    """Whether the layer that failed was given the very tensor that the network was given."""
+    frames = [frame.f_locals for frame, _ in traceback.walk_tb(error.__traceback__)]
+    calls = [each["args"][0] for each in frames if isinstance(each.get("args"), tuple) and each["args"]]
+    networks = [each for each in calls if hasattr(each, "shape")]
+    layers = [each["input"] for each in frames if "input" in each]
+    return bool(networks and layers) and networks[0] is layers[-1]
+
+
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an allocation failed; torch says so in a RuntimeError, mmap in an OSError."""
-    if isinstance(error, OSError) and error.errno == errno.ENOMEM:
+    """Whether an allocation failed; torch says so in a RuntimeError, mmap in an OSError.
+
+    Also when the student's code raised something else because of it (`raise … from error`).
+    """
+    if error.__cause__ is not None and is_out_of_memory(error.__cause__):
         return True
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and ("not enough memory" in _text(error) or "alloc_cpu" in _text(error))
-    )
+    if isinstance(error, MemoryError) or (isinstance(error, OSError) and error.errno == errno.ENOMEM):
+        return True
+    return isinstance(error, RuntimeError) and any(said in _text(error) for said in _NO_MEMORY)
 
 
 def _text(error: BaseException) -> str:

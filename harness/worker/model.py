@@ -17,8 +17,9 @@ from torch.nn.parameter import UninitializedBuffer, UninitializedParameter
 from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
+from harness.graph.limits import SQUEEZED
 from harness.worker.decoding import aliases_of
-from harness.worker.failures import describe, is_out_of_memory
+from harness.worker.failures import describe, failure, is_out_of_memory
 from harness.worker.messages import Batches
 from harness.worker.replies import Built, Described
 from harness.worker.state_dicts import versions_of
@@ -131,7 +132,12 @@ class Model:
         evaluating(self.module)
         start, classes = 0, logits.shape[1]
         for batch in self.batches(torch.split(pixels, images.batch_size), images):
-            logits[start : start + len(batch)] = self.rows(self.run(batch), len(batch), classes)
+            try:
+                logits[start : start + len(batch)] = self.rows(self.run(batch), len(batch), classes)
+            except Exception as error:
+                if start and len(batch) == 1 and not is_out_of_memory(error):
+                    raise _on_one_image(error) from error
+                raise
             start += len(batch)
 
     def batches(self, parts: Iterable[Tensor], images: Batches) -> Iterator[Tensor]:
@@ -162,6 +168,10 @@ class Model:
                         f"forward returned a {type(output).__name__}; its first [N, {classes}] tensor was taken"
                     )
                 return candidate.detach().to(torch.float32)
+        alone = [each for each in candidates if rows == 1 and tuple(each.shape) == (classes,)]
+        if alone:
+            self.notes.add(f"forward returned [{classes}] for a batch of one image, read as [1, {classes}]: {SQUEEZED}")
+            return alone[0].detach().to(torch.float32)[None]
         got = " and ".join(str(list(each.shape)) for each in candidates) or type(output).__name__
         raise SubmissionError(
             "rejected",
@@ -210,6 +220,13 @@ class Model:
                 raise
             return torch.contiguous_format
         return torch.channels_last
+
+
+def _on_one_image(error: Exception) -> SubmissionError:
+    """What a batch of one image met, after larger ones had gone through."""
+    found = failure(error)
+    reason = f"{found.reason} (on a batch of one image; larger ones went through)"
+    return SubmissionError(found.status, reason, f"if there is a squeeze(): {SQUEEZED}")
 
 
 class Unfitting(Exception):

@@ -161,7 +161,7 @@ class _Measured:
                 for each, points in lines.items():
                     points.append(self._point(shrunk, each))
             except SubmissionError as error:
-                self._trouble(f"{run.label}: at {share:.3g} pruned", error)
+                self._trouble(f"{run.label} from {share:.3g} on", error)
                 break
         if not self.lines:
             self.complete = len(lines[""]) == 1 + len(run.shares)
@@ -170,7 +170,7 @@ class _Measured:
     @property
     def problems(self) -> list[str]:
         """What could not be measured, and why; one reason once."""
-        return [", ".join((*places, reason)) for reason, places in self._problems.items()]
+        return [f"{reason} ({', '.join(places)})" for reason, places in self._problems.items()]
 
     def _trouble(self, where: str, error: SubmissionError) -> None:
         self._problems.setdefault(error.reason, []).append(where)

@@ -56,7 +56,7 @@ class Matcher:
 
     stop_below: float
     """Networks whose first layers resemble each other less than this are not looked at further."""
-    _chance: dict[tuple[tuple[int, ...], tuple[int, ...]], float] = field(default_factory=dict)
+    _chance: dict[tuple[tuple[int, ...], tuple[int, ...], bool], float] = field(default_factory=dict)
 
     def match(self, one: Network, other: Network, places: Sequence[tuple[int, int]]) -> Match:
         """Match the channels of one layer after the other.
@@ -72,20 +72,22 @@ class Matcher:
         resemblances: list[float] = []
         for first, second in places:
             few, many = one.layers[first], other.layers[second]
-            cosine, order = _best(few, many, found)
-            chance = self._by_chance(few, many)
+            deep = _is_depthwise(few, many, found)
+            cosine, order = _best(few, many, found, depthwise=deep)
+            chance = self._by_chance(few, many, depthwise=deep)
             resemblances.append((cosine - chance) / (1 - chance))
             if sum(resemblances) < self.stop_below * len(resemblances):
                 break
             found.append(_Outputs(order, len(many)))
         return Match(tuple(resemblances), _moved(found[: len(places) - 1]))
 
-    def _by_chance(self, few: Floats, many: Floats) -> float:
+    def _by_chance(self, few: Floats, many: Floats, *, depthwise: bool) -> float:
         """The mean |cosine| after matching with the same numbers in random order: more rows, more luck."""
-        key = few.shape, many.shape
+        key = few.shape, many.shape, depthwise
         if key not in self._chance:
             shuffled = np.random.default_rng(0).permutation(many.reshape(-1)).reshape(many.shape)
-            cosine, _ = _best(few, _unit(shuffled.reshape(len(many), -1)).reshape(many.shape), [])
+            others = _unit(shuffled.reshape(len(many), -1)).reshape(many.shape)
+            cosine, _ = _best(few, others, [], depthwise=depthwise)
             # One row of one number is equal by chance: such a layer tells nothing, and counts as unlike.
             self._chance[key] = min(cosine, 0.99)
         return self._chance[key]
@@ -101,18 +103,24 @@ def in_place(ones: Sequence[Network], others: Sequence[Network], places: Sequenc
     return np.divide(total, len(places), dtype=np.float32)
 
 
-def _best(few: Floats, many: Floats, found: Sequence[_Outputs]) -> tuple[float, Order]:
+def _best(few: Floats, many: Floats, found: Sequence[_Outputs], *, depthwise: bool) -> tuple[float, Order]:
     """Mean |cosine| of the rows in their best order, and that order."""
     if len(many) > _MAX_ROWS:
         rows = np.arange(len(few))
         return float(np.abs((few * many[rows][:, : few.shape[1]]).sum(axis=(1, 2))).mean()), rows
-    if few.shape[1] == 1 and few.shape[2] > 1:
+    if depthwise:
         return _depthwise(few, many, found)
     from scipy.optimize import linear_sum_assignment
 
     cosines = max((_cosines(few, many[:, order]) for order in _orders(few, many, found)), key=_promise)
     rows, order = linear_sum_assignment(cosines, maximize=True)
     return float(cosines[rows, order].mean()), order
+
+
+def _is_depthwise(few: Floats, many: Floats, found: Sequence[_Outputs]) -> bool:
+    """Whether each output reads one channel of its own: not where there is only one to read, as in grey images."""
+    one_each = few.shape[1] == 1 and few.shape[2] > 1
+    return one_each and len(found[-1].order if found else ()) > 1 and bool(_earlier(len(few), len(many), found))
 
 
 def _depthwise(few: Floats, many: Floats, found: Sequence[_Outputs]) -> tuple[float, Order]:

@@ -5,9 +5,8 @@ are the network's, not the weights'. A tensor is either all its values, or, wher
 value (1: not zero, the first value in the highest bit) and then the values that are not zero. Masks, and values
 narrower than a byte, are padded to whole bytes.
 
-Values of 16 bits and more are little-endian floats (or integers, where the file held integers); of narrower ones their
-rank among the tensor's distinct values is written. The table of those values, two numbers for a min-max quantiser, is
-not counted.
+Values of 16 bits and more are little-endian floats (or integers, where the file held integers); narrower ones are whole
+numbers, after what turns them back into values (`harness_sizes.levels`): two numbers per range of a quantiser.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harness.api import ModelFacts
 from harness.api.weights import live_masks, twins
+from harness_sizes.levels import levels
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -91,36 +91,61 @@ def tensor_bytes(tensor: Tensor, bits: int) -> bytes:
 
     flat = tensor.reshape(-1)
     kept = (flat.double() if flat.is_floating_point() else flat) != 0
-    # Behind a mask zero needs no level: an 8-bit tensor of 256 values stays one when some of it is pruned.
-    sparse = np.packbits(kept.numpy()).tobytes() + _encoded(flat[kept], bits)
-    return min(_encoded(flat, bits), sparse, key=len)
+    mask = np.packbits(kept.numpy()).tobytes()
+    written = [_at_width(flat, bits), mask + _at_width(flat[kept], bits)]
+    if _is_narrow(tensor, bits):
+        # Behind a mask zero needs no level: an 8-bit tensor of 256 values stays one when some of it is pruned.
+        dense, sparse = levels(tensor, bits), levels(tensor, bits, without_zeros=True)
+        written += [dense.data(bits)] if dense else []
+        written += [mask + sparse.data(bits)] if sparse else []
+    return min(written, key=len)
+
+
+def _is_narrow(tensor: Tensor, bits: int) -> bool:
+    return bits <= 8 and bits < own_bits(tensor)
 
 
 def micronet_parameters(student: Stored) -> float:
     """Storage as the MicroNet challenge counts it: values of 32 bits, narrower ones as the fraction of one they are.
 
-    Pruned tensors are their values that are not zero and a bitmask; step counters are not needed for inference. Where
-    nothing is quantised below 16 bits, everything counts as if it had 16
+    Pruned tensors are their values that are not zero and a bitmask, quantised ones hold their ranges too; step counters
+    are not needed for inference. Where nothing is quantised below 16 bits, everything counts as if it had 16
     (https://micronet-challenge.github.io/scoring_and_submission, "Parameter Storage").
     """
     said = stored_bits(student)
     tensors = {name: each for name, each in handed_in(student).items() if not name.endswith("num_batches_tracked")}
-    widths = {name: _true_bits(each, said.get(name, own_bits(each))) for name, each in tensors.items()}
-    free = min(widths.values(), default=16) >= 16
+    sizes = {name: _narrow_bits(each, said.get(name, own_bits(each))) for name, each in tensors.items()}
+    free = all(size is None or _is_flags(tensors[name]) for name, size in sizes.items())
     bits = 0
     for name, each in tensors.items():
-        width, kept = 16 if free else widths[name], int((each != 0).sum())
-        bits += min(each.numel() * width, each.numel() + kept * width)
+        narrow, said_width = sizes[name], said.get(name, own_bits(each))
+        width = said_width if said_width >= 16 else own_bits(each)
+        bits += _sparse_bits(each, 16 if free else width) if narrow is None else narrow
     return bits / 32
 
 
-def _true_bits(tensor: Tensor, claimed: int) -> int:
-    """The claimed width if all values that are not zero fit it."""
-    import torch
+def _sparse_bits(tensor: Tensor, width: int) -> int:
+    """All values, or a bit for each and those that are not zero."""
+    count, kept = tensor.numel(), int((tensor.double() != 0).sum())
+    return min(count * width, count + kept * width)
 
-    if claimed < 16 and len(torch.unique(tensor[tensor != 0])) > 2**claimed:
-        return own_bits(tensor)
-    return claimed
+
+def _narrow_bits(tensor: Tensor, claimed: int) -> int | None:
+    """What a tensor of fewer than 16 bits per value takes; None for a wider one, or if the values do not fit."""
+    count = tensor.numel()
+    if _is_flags(tensor):
+        return count
+    if not _is_narrow(tensor, claimed):
+        return _sparse_bits(tensor, own_bits(tensor)) if own_bits(tensor) < 16 else None
+    dense, sparse = levels(tensor, claimed), levels(tensor, claimed, without_zeros=True)
+    sizes = [dense.size_bits(claimed)] if dense else []
+    sizes += [count + sparse.size_bits(claimed)] if sparse else []
+    return min(sizes, default=None)
+
+
+def _is_flags(tensor: Tensor) -> bool:
+    """Whether it holds yes and no, a bit each: a bool tensor, which files are read into whole numbers for."""
+    return not tensor.is_floating_point() and own_bits(tensor) == 8 and bool(((tensor == 0) | (tensor == 1)).all())
 
 
 def own_bits(tensor: Tensor) -> int:
@@ -128,14 +153,10 @@ def own_bits(tensor: Tensor) -> int:
     return 8 * tensor.element_size()
 
 
-def _encoded(flat: Tensor, bits: int) -> bytes:
-    """The values one after the other: the width is a claim of the worker, so it has to hold for every value."""
+def _at_width(flat: Tensor, bits: int) -> bytes:
+    """The values one after the other at 16, 32 or 64 bits, if every one fits, else as they lie in memory."""
     import torch
 
-    if bits <= 8 and bits < own_bits(flat):
-        levels = torch.unique(flat)
-        if len(levels) <= 2**bits:
-            return _packed(torch.searchsorted(levels, flat), bits)
     if flat.is_floating_point() and bits != own_bits(flat):
         widths = {16: (torch.float16, torch.bfloat16), 32: (torch.float32,), 64: (torch.float64,)}
         for dtype in widths.get(bits, ()):
@@ -150,14 +171,6 @@ def _raw(values: Tensor) -> bytes:
 
     data: bytes = values.contiguous().view(torch.uint8).numpy().tobytes()
     return data
-
-
-def _packed(levels: Tensor, bits: int) -> bytes:
-    """Numbers below 2^bits, highest bit first, without gaps between them."""
-    import numpy as np
-
-    eight = np.unpackbits(levels.numpy().astype(np.uint8).reshape(-1, 1), axis=1)
-    return np.packbits(eight[:, 8 - bits :]).tobytes()
 
 
 def zstd_size(data: bytes) -> int:

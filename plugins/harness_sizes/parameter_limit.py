@@ -74,6 +74,8 @@ class Counts(Value):
     """Of these, such as are far from what the images give."""
     largest: tuple[str, ...] = ()
     """The largest tensors, with shapes and sizes."""
+    unregistered: bool = False
+    """Whether learned numbers lie where torchinfo does not look, in buffers and constants."""
 
     @property
     def trustworthy(self) -> bool:
@@ -144,6 +146,7 @@ def _by_graph(student: Student, traced: TracedNetwork) -> Counts:
         doubt=doubt,
         made=made,
         statistics=found.statistics,
+        unregistered=bool(hidden),
     )
 
 
@@ -185,9 +188,10 @@ def _by_file(student: Student) -> Counts:
         return counts.model_copy(update={"suspicious": (reason,)})
     if told == stored:
         return counts
-    benign = _benign_causes(student, told - stored)
-    suspicious = () if benign else _suspicious_causes(student, told, stored)
-    return counts.model_copy(update={"benign": benign, "suspicious": suspicious})
+    if benign := _benign_causes(student, told - stored):
+        return counts.model_copy(update={"benign": benign})
+    suspicious, unregistered = _suspicious_causes(student, told, stored)
+    return counts.model_copy(update={"suspicious": suspicious, "unregistered": unregistered})
 
 
 def _benign_causes(student: Student, difference: int) -> tuple[str, ...]:
@@ -210,17 +214,19 @@ def _tied_elements(student: Student) -> int:
     return every - stored_elements(student.decoded, student.facts.aliases)
 
 
-def _suspicious_causes(student: Student, reported: int, stored: int) -> tuple[str, ...]:
+def _suspicious_causes(student: Student, reported: int, stored: int) -> tuple[tuple[str, ...], bool]:
+    """What may explain the difference, and whether it is that numbers are registered as buffers."""
     facts = student.facts
     counted = stored_tensors(student.decoded, facts.aliases)
     buffers = {name: each.numel() for name, each in counted.items() if name not in facts.parameters}
     causes = []
-    if buffers and stored - reported == sum(buffers.values()):
+    explained = bool(buffers) and stored - reported == sum(buffers.values())
+    if explained:
         listed = ", ".join(list(buffers)[:3])
         causes.append(f"{sum(buffers.values()):,} numbers lie in buffers, which torchinfo does not see ({listed})")
     if facts.scripted_or_quantised:
         causes.append("scripted or quantised modules, whose weights torchinfo counts as 0 or twice")
-    return tuple(causes) or (f"nothing known explains the difference of {abs(stored - reported):,}",)
+    return tuple(causes) or (f"nothing known explains the difference of {abs(stored - reported):,}",), explained
 
 
 def _judged(counts: Counts, which: str) -> int:
@@ -242,7 +248,7 @@ def _check(counts: Counts, judged: int, limit: int, which: str) -> Check:
             name,
             f"{counts.corrected:,} by the judged count and {counts.stored:,} stored, on both sides of the limit of "
             f"{limit:,}{explained}",
-            "a person has to look: register every weight as an nn.Parameter of an ordinary module",
+            "a person has to look" + (": register every weight as an nn.Parameter" if counts.unregistered else ""),
         )
     if counts.doubt is not None and judged <= limit < judged + counts.made:
         return Check.could_not_check(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,10 @@ class Accuracy:
 
     name = "accuracy"
     Options = AccuracyOptions
-    metrics = (MetricSpec("accuracy", unit="fraction", higher_is_better=True, split=True),)
+    metrics = (
+        MetricSpec("accuracy", unit="fraction", higher_is_better=True, split=True),
+        MetricSpec("bytes", unit="bytes", higher_is_better=False),
+    )
     checks = (CheckSpec("accuracy_baseline"),)
 
     def evaluate(self, student: Any, context: Any) -> Evaluation:
@@ -164,6 +168,7 @@ def test_all_mistakes_are_told_at_once(folder: Path) -> None:
         ("evaluators.accuracy.limit", "3", "valid integer"),
         ("evaluators.accuracy", 3, "should be a table"),
         ("rubric.points.0.check", "accuracy_baseline", "exactly one of"),
+        ("images.crop_from", 32, "crop_from needs resize"),
         ("rubric.points.0.points", -1, "greater than or equal to 0"),
         ("rubric.points.0.points", float("nan"), "finite"),
         ("rubric.points", "all", "valid array"),
@@ -186,6 +191,38 @@ def test_one_mistake_is_named(folder: Path, path: str, value: Any, message: str)
     ((where, what),) = found.items()
     assert path.startswith(where) or where.startswith(path)
     assert message in what
+
+
+def test_nothing_larger_is_cut_out_of_something_smaller(folder: Path) -> None:
+    document = copy.deepcopy(GOOD)
+    document["images"] |= {"resize": "center_crop", "crop_from": 27}
+    with pytest.raises(AssignmentError, match=r"crop_from = 27 is too small to cut 28x28"):
+        read(folder, document)
+
+
+@pytest.mark.parametrize(
+    ("condition", "message"),
+    [
+        ({"at_least": 90}, "a fraction, at most 1: 90 % is 0.9 (got 90)"),
+        ({"at_most": 1.5}, "1.5 % is 0.015 (got 1.5)"),
+        ({"metric": "accuracy_public", "at_least": -3}, "accuracy_public is a fraction, at most 1 (got -3)"),
+        ({"metric": "bytes", "baseline": "simple"}, "[baselines] are accuracies; bytes needs at_least or at_most"),
+    ],
+)
+def test_a_level_that_a_metric_cannot_have_is_a_mistake(folder: Path, condition: dict[str, Any], message: str) -> None:
+    document = copy.deepcopy(GOOD)
+    document["rubric"]["points"] = [{"name": "A", "metric": "accuracy", "points": 1, **condition}]
+    with pytest.raises(AssignmentError, match=re.escape(message)):
+        read(folder, document)
+
+
+@pytest.mark.parametrize(
+    "condition", [{"at_least": 0.9}, {"at_most": 1}, {"metric": "bytes", "at_most": 90}, {"baseline": "simple"}]
+)
+def test_levels_that_a_metric_can_have_are_no_mistake(folder: Path, condition: dict[str, Any]) -> None:
+    document = copy.deepcopy(GOOD)
+    document["rubric"]["points"] = [{"name": "A", "metric": "accuracy", "points": 1, **condition}]
+    read(folder, document)
 
 
 def test_no_test_data_is_a_mistake(folder: Path) -> None:

@@ -59,7 +59,7 @@ def test_the_prediction_on_a_split_has_its_uncertainty(harness: Harness, fake: F
         "alice", checks=FINE, max_score=4, metrics={"accuracy_public": metric(0.69, low=0.68, high=0.70)}
     )
     run = harness("check", "ntu-ml2023-hw13", "class/alice", "--data", "test=class")
-    assert "Predicted score  2 / 4, probably between 1 and 2 (95 %" in run.stdout
+    assert "Predicted score  2 / 4, probably between 1.5 and 2 (95 %" in run.stdout
 
 
 def test_without_a_sandbox_it_says_so(harness: Harness, fake: FakeGrading) -> None:

@@ -11,7 +11,7 @@ import pytest
 import result_fakes
 import torch
 from harness_datasets import image_folder as harness_image_folder
-from PIL import Image
+from PIL import Image, ImageCms
 from torch import nn
 
 from harness.api import Images
@@ -76,6 +76,15 @@ def test_center_crops_are_those_of_torchvision_bit_by_bit(folder):
     assert torch.equal(seen_by_the_network(found.images, 24), by_torchvision(folder, "RGB", *steps))
 
 
+@pytest.mark.parametrize(("size", "whole"), [(24, 31), (20, 64), (23, 40), (28, 28)])
+@pytest.mark.parametrize("resize", ["stretch", "center_crop"])
+def test_images_cut_out_of_larger_ones_are_those_of_torchvision_bit_by_bit(folder, resize, size, whole):
+    found = load_examples(assignment(folder, resize=resize, crop_from=whole), "test", size, DATASETS)
+    first = T.Resize(whole) if resize == "center_crop" else T.Resize((whole, whole))
+    steps = (first, T.CenterCrop(size), T.ToTensor(), T.Normalize(MEAN, STD))
+    assert torch.equal(seen_by_the_network(found.images, size), by_torchvision(folder, "RGB", *steps))
+
+
 def test_grey_networks_get_torchvisions_grey(folder):
     found = load_examples(assignment(folder, channels=1, mean=[0.5], std=[0.25]), "test", 16, DATASETS)
     expected = by_torchvision(folder, "L", T.Resize((16, 16)), T.ToTensor(), T.Normalize((0.5,), (0.25,)))
@@ -113,6 +122,45 @@ def test_a_broken_image_is_named(folder, damage):
     victim.write_bytes(data[: len(data) // 2] if damage == "truncated" else b"not an image at all")
     with pytest.raises(UsageError, match=r"1_1\.jpg cannot be decoded"):
         load_examples(assignment(folder), "test", 8, DATASETS)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_pictures_in_other_colour_spaces_are_read_by_way_of_rgb(folder, channels):
+    for path in folder.iterdir():
+        path.unlink()
+    spaces = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
+    red = Image.new("RGB", (8, 8), (200, 10, 10))
+    ImageCms.profileToProfile(red, *spaces, outputMode="LAB").save(folder / "0_0.tif")
+    rules = assignment(folder, channels=channels, mean=MEAN[:channels], std=STD[:channels])
+    found = load_examples(rules, "test", 8, DATASETS).images.pixels
+    # ITU-R 601-2: L = (299 R + 587 G + 114 B) / 1000; LAB has 8 bits too, so a few levels are lost.
+    expected = [200, 10, 10] if channels == 3 else [(299 * 200 + 587 * 10 + 114 * 10) / 1000]
+    assert found[0, :, 4, 4].tolist() == pytest.approx(expected, abs=5)
+
+
+@pytest.mark.parametrize("error", [SyntaxError("bad header"), Image.DecompressionBombError("too large"), KeyError(7)])
+def test_whatever_pillow_raises_names_the_image(folder, error, monkeypatch):
+    def broken(*_):
+        raise error
+
+    monkeypatch.setattr(Image.Image, "convert", broken)
+    with pytest.raises(UsageError, match=r"0_0\.jpg cannot be decoded"):
+        load_examples(assignment(folder), "test", 8, DATASETS)
+
+
+def test_grey_comes_before_resizing_and_exif_is_not_followed(folder):
+    """A picture on its side stays there, as `Image.open` leaves it."""
+    for path in folder.iterdir():
+        path.unlink()
+    generator = np.random.default_rng(1)
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    picture = Image.fromarray(generator.integers(0, 256, (30, 50, 3), dtype=np.uint8))
+    picture.save(folder / "0_0.png", exif=turned)
+    found = load_examples(assignment(folder, channels=1, mean=[0], std=[1]), "test", 9, DATASETS).images.pixels
+    before, after = picture.convert("L").resize((9, 9), 2), picture.resize((9, 9), 2).convert("L")
+    assert np.array_equal(found[0, 0], before)
+    assert not np.array_equal(before, after)
 
 
 NAMES = tuple(f"{index % 11}_{index}.jpg" for index in range(660))

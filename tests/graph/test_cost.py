@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
-from graph_networks import CLASSES, NETWORKS, SHAPE, example, images, traced
+from graph_networks import CLASSES, NETWORKS, SHAPE, Of, example, images, traced
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -29,6 +30,37 @@ def test_by_hand() -> None:
     conv, pool = 8 * 6 * 6 * 4, 8 * 3 * 3 * 4
     assert found.live_bytes == 2 * conv  # convolution and normalisation; the activation runs in place or beside it
     assert found.activation_bytes >= 3 * conv + 2 * pool
+
+
+def bilinear() -> nn.Module:
+    network = Of(lambda self, x: self.pairs(x[:, 0].flatten(1), x[:, 1].flatten(1)))
+    network.pairs = nn.Bilinear(64, 64, 10)
+    return network
+
+
+def times_a_vector() -> nn.Module:
+    network = Of(lambda self, x: self.fc(torch.mv(x.flatten(1), self.vector)[:, None]))
+    network.vector, network.fc = nn.Parameter(torch.rand(192)), nn.Linear(1, 10)
+    return network
+
+
+def views_of_parameters() -> nn.Module:
+    network = Of(lambda self, x: self.fc(self.conv(x).mean((2, 3)) + self.mix(self.rows.expand(len(x), -1, -1)).sum(1)))
+    network.rows, network.mix = nn.Parameter(torch.rand(4, 8)), nn.Linear(8, 8)
+    network.conv, network.fc = nn.Conv2d(3, 8, 3), nn.Linear(8, 10)
+    return network
+
+
+@pytest.mark.parametrize(
+    ("made", "macs"),
+    [
+        (bilinear, 10 * 64 * 64),  # every output, every pair
+        (times_a_vector, 192 + 10),
+        (views_of_parameters, 36 * 8 * 27 + 4 * 8 * 8 + 80),
+    ],
+)
+def test_what_torch_does_not_count_by_hand(made: Callable[[], nn.Module], macs: int) -> None:
+    assert cost(traced(made().eval()).graph).macs == macs
 
 
 def test_the_layer_table() -> None:

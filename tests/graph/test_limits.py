@@ -47,6 +47,12 @@ def judge(value: Any, **options: Any) -> Any:
     return accepted(text, SHAPE, CLASSES, batch=4, **options)
 
 
+def test_a_squeezed_batch_of_one_image_is_said() -> None:
+    squeezed = graph(node("x", "aten.squeeze.default", {"node": "logits"}))
+    with pytest.raises(GraphRefused, match=r"a batch of one image gets \[2\], not \[1, 2\]: squeeze\(\) without"):
+        judge(squeezed)
+
+
 LOGITS = {"node": "logits"}
 BIG = 2**39
 HOSTILE: dict[str, tuple[Any, str]] = {

@@ -11,7 +11,7 @@ from harness_efficiency import Efficiency, EfficiencyOptions
 from student_fakes import context
 from torch import nn
 
-from harness.api import Metric
+from harness.api import Latency, Metric
 from harness.assignment.loading import shipped
 from harness.errors import SubmissionError
 
@@ -66,6 +66,31 @@ def test_structured_and_unstructured_side_by_side(tmp_path):
     assert [each["parameters"].value for each in cells] == [weights + 38, weights // 2 + 38, 27 * 8 + 72 * 6 + 60 + 24]
     assert {"speedup_unstructured", "speedup_structured"} < set(found.metrics)
     assert all(isinstance(each["accuracy"], Metric) and each["accuracy"].low is not None for each in cells)
+
+
+class Drifting(Networked):
+    """Every pass takes a tenth longer than the one before: on a machine that slows down, all do alike."""
+
+    passes = 0
+
+    def latency(self, weights=None, *, batch_size, seconds=0.01):
+        type(self).passes += 1
+        return Latency(median=1.1**self.passes, iqr=0)
+
+
+def test_a_machine_that_slows_down_makes_no_network_faster(tmp_path):
+    flat = nn.Sequential(nn.Flatten(), nn.Linear(48, 10))
+    found = evaluated(networked(flat, tmp_path, Drifting), compare_pruning=0.5)
+    speedup = found.metrics["speedup_unstructured"]
+    # Two sizes each in turn: the other network always comes two passes later. Measured one after the other it would be 12.
+    assert speedup.value == pytest.approx(1.1**-2)
+    assert (speedup.low, speedup.high) == (pytest.approx(1.1**-2), pytest.approx(1.1**-2))
+    assert Drifting.passes == 2 * 2 * 6
+
+
+def test_a_speedup_has_an_interval(tmp_path):
+    speedup = evaluated(networked(network(), tmp_path), compare_pruning=0.5, seconds=0.01).metrics["speedup_structured"]
+    assert speedup.low <= speedup.value <= speedup.high
 
 
 class Untimed(Networked):

@@ -80,11 +80,11 @@ PRIVATE = [*PUBLIC, {"name": "private", "metric": "accuracy_private", "baseline"
 @pytest.mark.parametrize(
     ("public", "expected"),
     [
-        # Half-widths of 0.02 become 0.0283 for the private images and stay for the public ones.
+        # Half-widths of 0.02 become 0.0283 for the private images; the public ones are those that are graded.
         (metric(0.90, low=0.88, high=0.92), (2, 2, 2)),
         (metric(0.83, low=0.81, high=0.85), (2, 2, 2)),
         (metric(0.825, low=0.805, high=0.845), (1, 2, 2)),
-        (metric(0.81, low=0.79, high=0.83), (0, 2, 2)),
+        (metric(0.81, low=0.79, high=0.83), (1, 2, 2)),
         (metric(0.77, low=0.75, high=0.79), (0, 0, 0)),
         (metric(0.775, low=0.755, high=0.795), (0, 0, 1)),
     ],
@@ -92,6 +92,34 @@ PRIVATE = [*PUBLIC, {"name": "private", "metric": "accuracy_private", "baseline"
 def test_private_points_are_guessed_from_the_public_images(public: Metric, expected: tuple[float, ...]) -> None:
     found = rubric.predict(graded(PRIVATE, split=True), {}, {"accuracy_public": public})
     assert (found.low, found.score, found.high) == expected
+
+
+def test_an_overall_figure_holds_what_is_certain_of_the_public_images() -> None:
+    """Against SciPy: with 3 of 4 images public, draws of the private quarter around the public accuracy."""
+    from scipy.stats import binom, norm
+
+    public, private, right = 3000, 1000, 0.8
+    half = norm.ppf(0.975) * (right * (1 - right) / public) ** 0.5
+    seen = metric(right, low=right - half, high=right + half)
+    # The spread of the whole is that of two samples: of the 1,000 to come, and of what 3,000 tell of their mean.
+    spread = (binom.var(private, right) / (public + private) ** 2 * (1 + private / public)) ** 0.5
+    edge = norm.ppf(0.975) * spread
+    for level, low in ((right - 1.01 * edge, 1), (right - 0.99 * edge, 0)):
+        file = graded([{"name": "A", "metric": "accuracy", "at_least": level, "points": 1}], split=True)
+        file = file.model_copy(
+            update={"data": {"test": file.data["test"].model_copy(update={"public_fraction": 0.75})}}
+        )
+        found = rubric.predict(file, {}, {"accuracy": seen, "accuracy_public": seen})
+        assert (found.low, found.score) == (low, 1)
+
+
+def test_public_points_are_certain_and_private_ones_a_range() -> None:
+    rows = [
+        {"name": "public", "metric": "accuracy_public", "baseline": "simple", "points": 3},
+        {"name": "private", "metric": "accuracy_private", "baseline": "simple", "points": 4},
+    ]
+    found = rubric.predict(graded(rows, split=True), {}, {"accuracy_public": metric(0.801, low=0.78, high=0.82)})
+    assert (found.low, found.score, found.high) == (3, 7, 7)
 
 
 def test_without_a_split_nothing_is_uncertain() -> None:

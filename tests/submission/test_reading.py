@@ -497,3 +497,29 @@ def test_recognising_any_bytes_never_fails(content: bytes, head: bytes) -> None:
     file: BinaryIO = io.BytesIO(head + content)
     for each in FORMATS.values():
         assert each.recognises(file) in {True, False}
+
+
+def test_what_is_too_large_names_the_largest_files(read, tmp_path):
+    path = alice(tmp_path / "alice", data_dot_bin=b"x" * 199_000, more_dot_bin=b"x" * 150_000)
+    with pytest.raises(
+        SubmissionError, match=r"300,000 bytes; the largest files are data\.bin \(199,000 bytes\), more\.bin"
+    ):
+        read(path)
+
+
+def test_names_in_big5_are_read_as_such(read, tmp_path):
+    """As Windows in Taiwan packs them; the second byte of 功 is a backslash."""
+    members = {"作業/功課模型.py": b"x = 1\n", "作業/權重檔.pkl": WEIGHTS}
+    as_stored = {name.encode("cp950").decode("cp437"): data for name, data in members.items()}
+    assert all("\\" not in name or "功" in name.encode("cp437").decode("cp950") for name in as_stored)
+    path = tmp_path / "bob.zip"
+    zipped(
+        path, {f"{number}" * len(name.encode("cp437")): data for number, (name, data) in enumerate(as_stored.items())}
+    )
+    content = path.read_bytes()
+    for number, name in enumerate(as_stored):  # zipfile would write UTF-8
+        stored = name.encode("cp437")
+        content = content.replace(f"{number}".encode() * len(stored), stored)
+    path.write_bytes(content)
+    submission = read(path)
+    assert {each.name for each in submission.folder.rglob("*") if each.is_file()} >= {"功課模型.py", "權重檔.pkl"}

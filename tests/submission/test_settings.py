@@ -31,3 +31,9 @@ def test_other_settings_are_refused(line):
 def test_a_misspelt_key_of_a_table_is_named():
     with pytest.raises(SubmissionError, match=r"teacher.files: unknown key; did you mean 'file'"):
         parse_settings(b"teacher = { files = 'x' }")
+
+
+@pytest.mark.parametrize(("codec", "name"), [("cp950", "Big5"), ("utf-16", "UTF-16")])
+def test_another_encoding_is_named(codec, name):
+    with pytest.raises(SubmissionError, match=f"submission.toml is not UTF-8 text: it seems to be {name}"):
+        parse_settings('nickname = "王小明同學"\n'.encode(codec))

@@ -99,21 +99,19 @@ def context(options: Options | None = None, **changes: Any) -> Context:
 
 
 def evaluated(
-    evaluator: Any, student: Any, given: Context, *, baselines: Mapping[str, float] | None = None
+    evaluator: Any,
+    student: Any,
+    given: Context,
+    *,
+    baselines: Mapping[str, float] | None = None,
+    stand_in: bool = False,
 ) -> Evaluation:
-    """What it finds, with the checks that it judges by that."""
+    """What it finds, with the checks that it judges by that, as it is kept."""
     found = evaluator.evaluate(student, given)
-    return judged(evaluator, found, given, baselines=baselines)
-
-
-def judged(
-    evaluator: Any, found: Evaluation, given: Context, *, baselines: Mapping[str, float] | None = None
-) -> Evaluation:
-    """What was found, with the checks that follow; as kept, so that they follow from what is kept."""
     if not isinstance(evaluator, Judges):
         return found
     kept = Evaluation.model_validate_json(found.model_dump_json())
-    required = Requirements(given.options, baselines or {}, given.split)
+    required = Requirements(given.options, baselines or {}, given.split, stand_in)
     return found.model_copy(update={"checks": (*found.checks, *evaluator.judge(kept, required))})
 
 

@@ -91,6 +91,83 @@ def test_a_network_that_ends_in_pooling_keeps_its_classes():
     assert (pruned[0].out_channels, pruned[2].out_channels) == (4, 4)
 
 
+def grouped(channels: int, groups: int) -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, channels, 1), nn.ReLU(), nn.Conv2d(channels, channels, 1, groups=groups), nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(), nn.Linear(channels, 4),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("channels", "groups", "keep"), [(16, 4, 0.75), (16, 4, 0.25), (12, 3, 0.5), (8, 8, 0.4)])
+def test_grouped_layers_keep_as_many_of_every_group(channels, groups, keep):
+    pruned = without_channels(Model(grouped(channels, groups), (3, 8, 8)), "l1", keep, 4).module
+    left = int(channels * keep)
+    assert (pruned[0].out_channels, pruned[2].out_channels, pruned[5].in_features) == (left, left, left)
+    # By hand: 3 inputs, groups of left / groups inputs each (depthwise layers have fewer groups then), biases.
+    taps = 1 if groups == channels else left // groups
+    assert elements(pruned) == (3 * left + left) + (taps * left + left) + (4 * left + 4)
+
+
+@pytest.mark.parametrize("normed", [False, True])
+def test_what_does_not_divide_into_the_groups_is_no_cut(normed):
+    """Torch-Pruning rounds, or leaves such layers whole: a curve would grow again."""
+    if normed:
+        module = grouped(16, 1)
+        module[1] = nn.GroupNorm(4, 16)
+    else:
+        module = grouped(16, 4)
+    for keep, left in ((0.9, 14), (0.1, 1)):
+        with pytest.raises(
+            SubmissionError, match=rf"{left} of 16 channels .* into the 4 groups of {1 if normed else 2}$"
+        ):
+            without_channels(Model(module, (3, 8, 8)), "l1", keep, 4)
+
+
+class AddsTheImage(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(3, 8, 3, padding=1), nn.Conv2d(8, 3, 3, padding=1)
+        self.fc = nn.Linear(3, 4)
+
+    def forward(self, x):
+        return self.fc((x + self.two(self.one(x))).mean((2, 3)))
+
+
+class WeighsTheImage(AddsTheImage):
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Conv2d(3, 3, 1)
+
+    def forward(self, x):
+        return super().forward(x * self.gate(x.mean((2, 3), keepdim=True)).sigmoid())
+
+
+def depthwise_first() -> nn.Module:
+    return nn.Sequential(
+        nn.Conv2d(3, 3, 3, groups=3),
+        nn.BatchNorm2d(3),
+        nn.Conv2d(3, 8, 1),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(8, 4),
+    )
+
+
+@pytest.mark.parametrize(
+    ("made", "left"),
+    [
+        # By hand, with 2 of 8 channels: depthwise 27 + 3, BatchNorm 6, 3·2 + 2, 2·4 + 4.
+        (depthwise_first, 27 + 3 + 6 + 8 + 12),
+        (AddsTheImage, (27 * 2 + 2) + (18 * 3 + 3) + (3 * 4 + 4)),
+        (WeighsTheImage, (27 * 2 + 2) + (18 * 3 + 3) + (3 * 4 + 4) + 12),
+    ],
+)
+def test_the_channels_of_the_image_stay(made, left):
+    pruned = without_channels(Model(made(), (3, 8, 8)), "l1", 0.25, 4).module
+    assert elements(pruned) == left
+    assert pruned(torch.zeros(2, 3, 8, 8)).shape == (2, 4)
+
+
 class Block(nn.Module):
     def __init__(self, forward, **layers):
         super().__init__()

@@ -76,6 +76,43 @@ def test_the_first_fitting_tensor_of_a_collection_is_taken(wrap, kind):
     assert model.notes == {f"forward returned a {kind}; its first [N, 10] tensor was taken"}
 
 
+class Squeezes(nn.Module):
+    """Drops the dimension of the batch where it is 1."""
+
+    def __init__(self, last):
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(IMAGE[0], 10, IMAGE[1]), last
+
+    def forward(self, x):
+        return self.last(self.conv(x).squeeze())
+
+
+def on_parts(model, images, at_once):
+    generator = torch.Generator().manual_seed(0)
+    pixels = torch.randint(256, (images, *IMAGE), dtype=torch.uint8, generator=generator)
+    logits = torch.empty(images, 10)
+    model.forward(
+        pixels, logits, Batches(pixels=pixels.shape, batch_size=at_once, mean=(0.0,) * IMAGE[0], std=(1.0,) * IMAGE[0])
+    )
+    return logits
+
+
+def test_a_batch_of_one_image_that_was_squeezed_is_read_and_said():
+    model = Model(Squeezes(lambda x: x), IMAGE)
+    assert torch.allclose(on_parts(model, 5, 2), on_parts(Model(model.module, IMAGE), 5, 5), atol=1e-5)
+    (note,) = model.notes
+    assert note.startswith("forward returned [10] for a batch of one image, read as [1, 10]: squeeze()")
+
+
+def test_what_only_a_batch_of_one_image_breaks_is_said():
+    model = Model(Squeezes(lambda x: x.log_softmax(dim=1)), IMAGE)
+    with pytest.raises(SubmissionError, match=r"on a batch of one image; larger ones went through") as error:
+        on_parts(model, 5, 2)
+    assert error.value.status == "crashed"
+    assert "squeeze(-1)" in error.value.hint
+    on_parts(model, 4, 2)
+
+
 def test_a_plain_tensor_needs_no_note():
     model = Model(Net(), IMAGE)
     logits_of(model)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from copy import deepcopy
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -44,6 +45,15 @@ def test_statistics_are_those_of_update_bn(count):
         torch.testing.assert_close(each, reference.state_dict()[name], rtol=1e-4, atol=1e-5)
 
 
+def test_instance_norm_that_keeps_statistics_is_recalibrated_as_by_numpy():
+    module = nn.Sequential(nn.InstanceNorm2d(3, track_running_stats=True), nn.Flatten(), nn.Linear(192, 5)).eval()
+    found = recalibrated(Model(module, (3, 8, 8)), pixels(48), IMAGES)
+    every = (np.float64(pixels(48).flatten(2)) / 255 - 0.5) / 0.25
+    np.testing.assert_allclose(found["0.running_mean"], every.mean(2).mean(0), atol=1e-5)
+    np.testing.assert_allclose(found["0.running_var"], every.var(2, ddof=1).mean(0), rtol=1e-5)
+    assert (module[0].momentum, module[0].training, dict(module[0]._forward_pre_hooks)) == (0.1, False, {})
+
+
 def test_the_model_keeps_what_it_had():
     module = network()
     before, momentum = deepcopy(module.state_dict()), module[1].momentum
@@ -73,7 +83,7 @@ def test_a_failing_forward_leaves_it_as_it_was_too():
 
 
 def test_without_batchnorm_there_is_nothing_to_gather():
-    module = nn.Sequential(nn.InstanceNorm2d(3, track_running_stats=True), nn.Flatten(), nn.Linear(192, 5))
+    module = nn.Sequential(nn.InstanceNorm2d(3), nn.GroupNorm(3, 3), nn.Flatten(), nn.Linear(192, 5))
     assert recalibrated(Model(module, (3, 8, 8)), pixels(4), IMAGES) == {}
 
 

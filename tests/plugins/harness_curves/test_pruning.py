@@ -207,7 +207,7 @@ def test_a_network_that_cannot_stand_zeros_is_told_so_and_keeps_its_points(tmp_p
     assert found.metrics == {}
     (check,) = found.checks
     assert (check.name, check.verdict) == ("pruning_curve", "could_not_check")
-    assert check.reason == "global L1: at 0.9 pruned, forward returned NaN"
+    assert check.reason == "forward returned NaN (global L1 from 0.9 on)"
 
 
 def test_without_matrices_there_is_nothing_to_prune(tmp_path):
@@ -372,7 +372,7 @@ def test_networks_that_cannot_be_cut_say_so_once(tmp_path):
     (check,) = found.checks
     assert check.verdict == "could_not_check"
     assert check.reason.count("channels cannot be removed") == 2  # gamma would need BatchNorm, L1 any channels
-    assert "channels by gamma, rate 0.9: at 0.1 pruned, channels by gamma, rate 0.8: at 0.2 pruned" in check.reason
+    assert "(channels by gamma, rate 0.9 from 0.1 on, channels by gamma, rate 0.8 from 0.2 on)" in check.reason
     assert "pruning_auc" in found.metrics
 
 

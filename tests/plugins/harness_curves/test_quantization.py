@@ -12,7 +12,7 @@ from curve_fakes import Networked, images_of, networked
 from harness_curves.quantization import QuantizationCurve, QuantizationOptions, min_max, min_max_bytes
 from harness_formats import containers as harness_formats
 from harness_formats import hw7_pickles as harness_hw7_pickles
-from harness_sizes.canonical import canonical
+from harness_sizes.canonical import canonical, tensor_bytes
 from student_fakes import context
 from torch import nn
 
@@ -80,6 +80,14 @@ def test_bytes_by_hand():
     assert min_max_bytes(tensor, 3, "per_tensor") == 34 + 8  # 270 bits
     assert min_max_bytes(tensor, 3, "per_channel") == 34 + 80
     assert min_max_bytes(torch.zeros(10), 3, "per_channel") == 4 + 8
+
+
+@pytest.mark.parametrize("scheme", ["per_tensor", "per_channel"])
+@pytest.mark.parametrize("bits", [8, 6, 4])
+def test_a_size_is_the_same_handed_in_as_on_the_curve(scheme, bits):
+    tensor = torch.randn(12, 7, 5, 5, generator=torch.Generator().manual_seed(bits))
+    rounded = min_max(tensor, bits, scheme)
+    assert len(tensor_bytes(rounded, bits)) == min_max_bytes(tensor, bits, scheme)
 
 
 class Net(nn.Module):

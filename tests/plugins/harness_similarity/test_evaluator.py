@@ -312,3 +312,34 @@ def test_the_hook_is_found_and_its_options_are_validated():
     assert found.Options().resemblance == 0.3
     with pytest.raises(ValueError, match=r"greater than or equal to 0\.2"):
         found.Options(resemblance=0.1)
+
+
+def grey(seed: int, deep: bool) -> dict[str, np.ndarray]:
+    """Weights of a network for images of one channel: 32 filters of [1, 3, 3] first, then perhaps a layer per channel."""
+    rng = np.random.default_rng(seed)
+    layers = {
+        "first": (32, 1, 3, 3),
+        **({"deep": (32, 1, 3, 3)} if deep else {}),
+        "second": (16, 32, 3, 3),
+        "fc": (10, 16),
+    }
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in layers.items()}
+
+
+@pytest.mark.parametrize("deep", [False, True])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_filters_of_a_grey_image_are_no_layer_per_channel(seed, deep):
+    original, rng = grey(seed, deep), np.random.default_rng(seed + 100)
+    one, two = rng.permutation(32), rng.permutation(16)
+    copy = {name: each[one] for name, each in original.items() if name in ("first", "deep")}
+    copy |= {"second": original["second"][two][:, one], "fc": original["fc"][:, two]}
+    scale = rng.uniform(0.5, 2, size=(32, 1, 1, 1)).astype(np.float32)
+    last = "deep" if deep else "first"
+    copy[last] = copy[last] * scale
+    copy["second"] = copy["second"] / scale.reshape(1, 32, 1, 1)
+    names = list(original)
+    networks = [network(name, {each: state[each] for each in names}) for name, state in (("a", original), ("b", copy))]
+    stranger = network("c", grey(seed + 10, deep))
+    places = [(place, place) for place in range(len(names))]
+    assert Matcher(0.0).match(*networks, places).resemblance > 0.95
+    assert abs(Matcher(0.0).match(networks[0], stranger, places).resemblance) < 0.2

@@ -102,16 +102,22 @@ def test_values_are_written_at_their_own_width():
     assert tensor_bytes(torch.zeros(0), 32) == b""
 
 
-def test_narrow_values_are_written_as_ranks_among_the_distinct_ones():
-    values = torch.tensor([0.5, -1.0, 2.0, 0.5, 0.75])  # ranks 1 0 3 1 2
-    assert tensor_bytes(values, 8) == bytes([1, 0, 3, 1, 2])
-    assert tensor_bytes(values, 2) == bytes([0b01_00_11_01, 0b10_000000])
-    assert tensor_bytes(values, 3) == bytes([0b001_000_01, 0b1_001_010_0])
+def test_narrow_values_are_written_as_multiples_of_a_step_after_the_least_and_the_step():
+    values = torch.tensor([0.5, -1.0, 2.0, 0.5, 0.75])  # -1 and steps of 0.25: 6 0 12 6 7
+    assert tensor_bytes(values, 8) == struct.pack("<2f", -1, 0.25) + bytes([6, 0, 12, 6, 7])
+    assert tensor_bytes(values, 4) == struct.pack("<2f", -1, 0.25) + bytes([0x60, 0xC6, 0x70])
+    # Twelve steps are too many for three bits: four values in a table, and 2 bits or 3 for each of 50.
+    assert tensor_bytes(values.repeat(10), 3)[:16] == struct.pack("<4f", -1, 0.5, 0.75, 2)
+    assert len(tensor_bytes(values.repeat(10), 3)) == 16 + 19
+    assert len(tensor_bytes(values.repeat(10), 2)) == 16 + 13
+    # A constant has no step; and what is shorter as it is stays so.
+    assert tensor_bytes(torch.full((9,), 3.0), 2) == struct.pack("<2f", 3, 0) + bytes(3)
+    assert tensor_bytes(torch.tensor([3.0]), 8) == struct.pack("<f", 3)
 
 
 def test_a_width_that_cannot_hold_the_values_is_not_believed():
     distinct = torch.linspace(1, 2, 257)
-    assert len(tensor_bytes(distinct[:256], 8)) == 256
+    assert len(tensor_bytes(distinct[:256], 8)) == 256 + 8
     assert len(tensor_bytes(distinct, 8)) == 257 * 4
     assert len(tensor_bytes(torch.tensor([0.1, 0.2]), 16)) == 8
     assert len(tensor_bytes(torch.tensor([0.1, 0.2]), 12)) == 8
@@ -162,7 +168,7 @@ def test_an_hw7_file_needs_a_byte_per_value(tmp_path, prefix):
     renamed = {name.removeprefix(prefix): each for name, each in read.tensors.items()}
     given = student(renamed, read.bits)
     assert stored_bits(given) == {"conv.weight": 8, "bn.weight": 8, "bn.num_batches_tracked": 64}
-    assert len(canonical(given)) == 8 * 27 + 8 + 8
+    assert len(canonical(given)) == 8 * 27 + 8 + 2 * (4 + 4) + 8  # and two ranges of two float32
 
 
 def test_names_the_network_wraps_are_found_too():
@@ -181,8 +187,8 @@ def test_micronet_counts_fractions_of_32_bit_values():
     levels = torch.arange(256.0).repeat(2)
     # 512 values of 8 bits are 128 parameters; beside something narrow, 32 bits stay 32: 10 more; the counter is not needed
     tensors = {"w": levels, "b": torch.rand(10), "bn.num_batches_tracked": torch.tensor(3)}
-    # one of the levels is zero, so a mask does not pay: 512 + 510 · 8 > 512 · 8
-    assert micronet(tensors, {"w": 8}) == 128 + 10
+    # one of the levels is zero, so a mask does not pay: 512 + 510 · 8 > 512 · 8; the range is two numbers
+    assert micronet(tensors, {"w": 8}) == 128 + 2 + 10
     # nothing narrow: all may be counted as 16 bits
     assert micronet(tensors) == (512 + 10) / 2
     # the claim of 8 bits does not hold, so 16 it is
@@ -190,6 +196,53 @@ def test_micronet_counts_fractions_of_32_bit_values():
     # pruned: a bit each, and 10 values of 16 bits
     pruned = torch.cat([torch.zeros(990), torch.rand(10) + 1])
     assert micronet({"w": pruned}) == (1000 + 160) / 32
+
+
+def test_a_bool_buffer_does_not_cost_the_free_16_bits():
+    tensors = {"w": torch.rand(64), "mask": torch.tensor([1, 0] * 32, dtype=torch.uint8)}
+    assert micronet(tensors, {"mask": 8}) == 64 / 2 + 64 / 32
+    # Whole numbers of 8 bits are something narrow.
+    tensors["mask"] = torch.arange(64, dtype=torch.uint8)
+    assert micronet(tensors, {"mask": 8}) == 64 + min(64 * 8, 64 + 63 * 8) / 32
+
+
+TORCH_QUANTISES = pytest.mark.filterwarnings("ignore:torch.quantize_per_tensor")
+
+
+def by_torch(axis, shape):
+    """A tensor quantised by torch itself with one scale per slice along `axis`, read back."""
+    torch.manual_seed(1)
+    values = torch.randn(shape)
+    others = [each for each in range(len(shape)) if each != axis]
+    scales = values.abs().amax(others).double() / 127
+    quantised = torch.quantize_per_channel(
+        values, scales, torch.zeros(shape[axis], dtype=torch.long), axis, torch.qint8
+    )
+    return quantised.dequantize()
+
+
+@TORCH_QUANTISES
+@pytest.mark.parametrize(
+    ("shape", "axis", "ranges"), [((16, 3, 3, 3), 0, 16), ((8, 40), 0, 8), ((12, 30, 2, 2), 1, 30)]
+)
+def test_int8_per_channel_is_recognised_with_a_range_per_channel(shape, axis, ranges):
+    tensor = by_torch(axis, shape)
+    count = tensor.numel()
+    assert count <= len(canonical(student({"w": tensor}, {"w": 8}))) == count + 8 * ranges
+    assert micronet({"w": tensor}, {"w": 8}) == (8 * count + 64 * ranges) / 32
+    # What torch cannot have made with so many ranges is not believed.
+    assert len(canonical(student({"w": tensor + torch.rand(shape) / 1000}, {"w": 8}))) == 4 * count
+
+
+@TORCH_QUANTISES
+def test_int8_per_tensor_has_one_range_also_when_some_of_it_is_pruned():
+    torch.manual_seed(2)
+    values = torch.randn(20, 30)
+    tensor = torch.quantize_per_tensor(values, 4 / 255, 100, torch.quint8).dequantize()
+    assert len(canonical(student({"w": tensor}, {"w": 8}))) == 600 + 8
+    tensor[:, :15] = 0
+    kept = int((tensor != 0).sum())
+    assert len(canonical(student({"w": tensor}, {"w": 8}))) == 75 + kept + 8
 
 
 def test_micronet_score_of_a_published_entry():
