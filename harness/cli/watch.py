@@ -94,7 +94,7 @@ def command(
         publish = _publisher(site, store, assignment, plugins, BoardRequest(roster=roster, times=times))
         arrivals = Arrivals(folder, timedelta(seconds=quiet))
         watch = Watch(arrivals, run_of, publish, lambda: datetime.now(UTC), assignment.rules.zone)
-        with suppress(KeyboardInterrupt):
+        with suppress(KeyboardInterrupt):  # so is the signal with which services are stopped
             _say(watch, f"watching {folder} for {info.id}, by the clocks of {watch.zone}; Ctrl-C ends it")
             _watch(watch, every)
         _say(watch, "stopped; the same command goes on")

@@ -27,11 +27,8 @@ class LimitedRun(Run):
     """Submission -> digests that are being graded."""
     _deciding: threading.Lock = field(default_factory=threading.Lock)
 
-    def skip(self, submission: str, digest: str) -> bool:
-        """Also what the quota does not allow now."""
-        return super().skip(submission, digest) or self._holds(submission, digest)
-
-    def _holds(self, submission: str, digest: str) -> bool:
+    def waits(self, submission: str, digest: str) -> bool:
+        """Whether the quota does not allow it now."""
         per_day = self.assignment.rules.submission.attempts_per_day
         if per_day is None:
             return False

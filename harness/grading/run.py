@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections import Counter
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing, suppress
@@ -25,11 +26,14 @@ from harness.grading.events import GradingEvents, Progress
 from harness.grading.keys import ENDS, Keys
 from harness.plugins import Plugins
 from harness.sandbox import Sandbox
+from harness.store.claims import Claims
 from harness.store.store import Depth, Store
 from harness.store.tables import Basis
 from harness.submission.hand_in import HandIn
 from harness.values.measured import Measured, parts_to_json
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
+
+_PAUSE_SECONDS = 0.5
 
 
 @dataclass
@@ -63,6 +67,10 @@ class Run(GradingEvents):
     """Of submissions whose result has not come yet."""
     _parts: dict[str, Mapping[str, Measured]] = field(default_factory=dict)
     """Likewise."""
+    _elsewhere: set[str] = field(default_factory=set)
+    """Submissions that another grader works on."""
+    _newest: int = 0
+    """The store's last attempt when the run began."""
 
     def grade(self, watcher: GradingEvents | None = None, *, fresh: bool = False) -> Generator[Result]:
         """Grade what needs it, yielding each result once it is kept; closing the generator stops what is running.
@@ -78,20 +86,39 @@ class Run(GradingEvents):
         new = {each.id for each in self.submissions} - set(self.store.submissions(self.assignment.id))
         if new or fresh:
             self.sandbox.warm()  # torch is imported there while images are decoded here
-        left = self.submissions if fresh else self._changed()
+        self._newest = self.store.newest()
+        left = list(self.submissions) if fresh else self._changed()
         if not left:
             return
-        hand_ins = {each.id: each for each in left}
-        with closing(self._results(left, fresh=fresh)) as results:
+        with self._claims.kept():
+            while left:
+                yield from self._graded(left, fresh=fresh)
+                left = self._left_by_others()
+
+    def _graded(self, submissions: Sequence[HandIn], *, fresh: bool) -> Generator[Result]:
+        hand_ins = {each.id: each for each in submissions}
+        with closing(self._results(submissions, fresh=fresh)) as results:
             for result in results:
                 kept = self._keep(result, hand_ins[result.submission])
+                self._claims.release(kept.submission)
                 self.graded.add(kept.submission)
                 yield kept
 
+    def _left_by_others(self) -> list[HandIn]:
+        """Submissions that another grader had, once it is done with one of them, or dead."""
+        while self._elsewhere:
+            free = {name for name in self._elsewhere if not self._claims.is_held(name)}
+            if free:
+                self._elsewhere -= free
+                return [each for each in self.submissions if each.id in free]
+            for name in self._elsewhere:
+                self.on_progress(Progress(name, "waiting for another grader"))
+            time.sleep(_PAUSE_SECONDS)
+        return []
+
     def _changed(self) -> list[HandIn]:
         """Submissions that have to be read; of the others the earlier result holds."""
-        conditions = {self.keys.conditions(each) for each in ENDS}
-        known = self.store.graded(self.assignment.id, conditions)
+        known = self.store.graded(self.assignment.id, self._conditions_now)
         self._graded_before = {name: digest for name, (digest, _) in known.items()}
         left = []
         for each in self.submissions:
@@ -117,6 +144,14 @@ class Run(GradingEvents):
         ours = self.graded | self.unchanged
         kept = self.store.latest(self.assignment.id, depth=depth)
         return tuple(self.keys.judge.judged(each) for each in kept if each.result.submission in ours)
+
+    @cached_property
+    def _conditions_now(self) -> frozenset[str]:
+        return frozenset(self.keys.conditions(each) for each in ENDS)
+
+    @cached_property
+    def _claims(self) -> Claims:
+        return self.store.claims(self.assignment.id)
 
     @cached_property
     def info(self) -> AssignmentInfo:
@@ -168,8 +203,17 @@ class Run(GradingEvents):
         """Whether the store has a result of these very files, under these rules and on these images, and the learning
         platform says nothing else of them.
         """
-        if self._graded_before.get(submission) != digest or self._said_otherwise(submission):
+        if self._graded_before.get(submission) == digest and not self._said_otherwise(submission):
+            self.unchanged.add(submission)
+            return True
+        if self.waits(submission, digest):
+            return True
+        if not self._claims.take(submission):
+            self._elsewhere.add(submission)
+            return True
+        if not self._graded_meanwhile(submission, digest):
             return False
+        self._claims.release(submission)
         self.unchanged.add(submission)
         return True
 
@@ -180,6 +224,15 @@ class Run(GradingEvents):
         timed = before.submitted_at if before.time_source == "platform" else None
         said = {(found.submitted_at, timed), (found.late, before.late_mark)}
         return any(now is not None and now != then for now, then in said)
+
+    def waits(self, submission: str, digest: str) -> bool:  # noqa: ARG002 - for those who override it
+        """Whether a submission is not to be graded now."""
+        return False
+
+    def _graded_meanwhile(self, submission: str, digest: str) -> bool:
+        """Whether another grader has done it since this run began."""
+        found = self.store.graded_since(self.assignment.id, submission, self._newest)
+        return found is not None and found[0] == digest and found[1] in self._conditions_now
 
     def _keep(self, result: Result, hand_in: HandIn) -> Result:
         return self.store.add(

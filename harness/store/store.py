@@ -16,6 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError
 
 from harness.errors import UsageError
+from harness.store.claims import Claims
 from harness.store.database import changing_tables, engine_of, explained, is_missing_file
 from harness.store.tables import (
     STORE_VERSION,
@@ -213,6 +214,22 @@ class Store:
         unchanged &= columns.submission_digest.is_not(None)
         wanted = sa.select(columns.submission, columns.submission_digest, columns.signature).where(unchanged)
         return {row.submission: (row.submission_digest, row.signature) for row in self._rows(wanted)}
+
+    def graded_since(self, assignment_id: str, submission: str, number: int) -> tuple[str | None, str | None] | None:
+        """Files digest and conditions of a submission's newest attempt, if its number is higher than this one."""
+        columns = attempts.c
+        newer = _is_latest(assignment_id) & (columns.submission == submission) & (columns.number > number)
+        found = self._rows(sa.select(columns.submission_digest, columns.conditions).where(newer))
+        return (found[0].submission_digest, found[0].conditions) if found else None
+
+    def newest(self) -> int:
+        """The number of the last attempt of all."""
+        with explained(self.url), self._engine.connect() as connection:
+            return connection.scalar(sa.select(sa.func.max(attempts.c.number))) or 0
+
+    def claims(self, assignment_id: str) -> Claims:
+        """For one run of grading."""
+        return Claims(self._engine, self.url, assignment_id)
 
     def remembered(self, key: str) -> str | None:
         """A short text that was remembered under a key."""

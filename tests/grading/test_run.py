@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -94,3 +95,33 @@ def test_the_same_files_get_a_new_result_where_the_platform_says_something_else_
     assert graded(late=False) == ["alice"]
     assert graded(submitted_at=noon) == ["alice"]
     assert graded(submitted_at=noon.astimezone(timezone(timedelta(hours=8)))) == []
+
+
+def test_two_graders_share_a_class(monkeypatch: pytest.MonkeyPatch, store: Store, tmp_path: Any) -> None:
+    """Neither does what the other has or does; both end with all of it."""
+    fake, together = FakeGrading(), threading.Barrier(2)
+    install(monkeypatch, fake)
+    runs = [run_of(store, tmp_path) for _ in range(2)]
+    found: list[list[str]] = [[], []]
+
+    def grade(number: int) -> None:
+        together.wait()
+        found[number] = [each.submission for each in runs[number].grade()]
+
+    threads = [threading.Thread(target=grade, args=(number,)) for number in range(2)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    assert sorted(found[0] + found[1]) == sorted(fake.graded) == ["alice", "bob", "carol"]
+    for run in runs:
+        assert [each.result.submission for each in run.attempts()] == ["alice", "bob", "carol"]
+
+
+def test_what_a_grader_leaves_behind_is_taken_up(fake: FakeGrading, store: Store, tmp_path: Any) -> None:
+    run, gone = run_of(store, tmp_path), store.claims(assignment().id)
+    assert gone.take("bob")
+    timer = threading.Timer(1, gone.release)
+    timer.start()
+    assert [each.submission for each in run.grade()] == ["alice", "carol", "bob"]
+    timer.join()
