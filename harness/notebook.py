@@ -6,12 +6,9 @@ from matching the weights to judging the loss, is what `harness check` and `harn
 
 from __future__ import annotations
 
-import ast
 import copy
-import inspect
 import io
 import tempfile
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,25 +23,27 @@ from harness.contracts.network import HandedInNetwork
 from harness.contracts.sources import WorkerHalf
 from harness.errors import UsageError
 from harness.grading.grader import Grader
+from harness.networks.fitting import Fitted, fitted
 from harness.networks.in_process import LiveNetwork, traced_in_process
-from harness.networks.key_matching import match_keys
-from harness.networks.weights import for_model, joined, live_masks, origins, renamed
+from harness.networks.session import Answer
+from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
 from harness.sandbox import choose
 from harness.terminal.console import console
 from harness.terminal.report import check_view
 from harness.values.networks import Checkpoint, ModelFacts, Reply, Verification
+from harness.worker import replies
 from harness.worker.building import build
 from harness.worker.decoding import Decoded, decode_weights
+from harness.worker.model import Model, Unfitting
+from harness.worker.replies import Adopted, Built
 from harness.worker.sources.definitions import Located
-from harness.worker.sources.named import Definition, Kind
+from harness.worker.sources.live import CELL, LiveSources, name_of
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from harness.values.results import Result
-
-_CELL = "notebook"
 
 
 def check(
@@ -92,7 +91,7 @@ def check(
         shape = (rules.rules.images.channels, size, size)
         return _live(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
 
-    result = grader.grade_live(opened, size, None if kd_loss is None else _name(kd_loss))
+    result = grader.grade_live(opened, size, None if kd_loss is None else name_of(kd_loss))
     if show:
         console().print(check_view(result, rules))
     return result
@@ -135,24 +134,7 @@ class _LiveStudent(LiveNetwork):
         doing: str,  # noqa: ARG002 - the student's own process: interrupt the cell instead
         limit_seconds: float,  # noqa: ARG002
     ) -> Reply:
-        return Reply(*half(_LiveSources(self.loss), facts, tensors))
-
-
-class _LiveSources:
-    """A single live function or class where the worker would have sources."""
-
-    def __init__(self, loss: Callable[..., Any] | None) -> None:
-        self._loss = loss
-
-    def names(self) -> list[Definition]:
-        if self._loss is None:
-            return []
-        node = _node(self._loss)
-        kind: Kind = "class" if isinstance(node, ast.ClassDef) else "function"
-        return [Definition(_name(self._loss), kind, _CELL, node.lineno, node, _CELL)]
-
-    def load(self, name: str) -> Located:
-        return Located(self._loss, name, _CELL, 1, ())
+        return Reply(*half(LiveSources(self.loss), facts, tensors))
 
 
 def _live(
@@ -165,31 +147,44 @@ def _live(
     plugins: Plugins,
 ) -> _LiveStudent:
     made = copy.deepcopy(model).cpu() if isinstance(model, nn.Module) else model
-    built = build(Located(made, _name(model), _CELL, 1, ()), {}, shape)
+    built = build(Located(made, name_of(model), CELL, 1, ()), {}, shape)
     state = nn.Module.state_dict(built.module) if weights is None else weights
     decoded, size = _decoded(state, plugins)
     outline = built.outline()
-    tensors, notes = match_keys(decoded.tensors, outline.state, outline.tied)
-    masks, sent = live_masks(tensors), for_model(tensors, outline.state)
+    found = _fitted(decoded, built, outline)
+    masks, sent = live_masks(found.tensors), for_model(found.tensors, outline.state)
     outside = {name: mask for name, mask in masks.items() if name in outline.state}
     described = built.describe({**sent, **{f"{name}_mask": mask for name, mask in outside.items()}}, tuple(outside))
     facts = ModelFacts.model_validate(
         {
             **outline.model_dump(exclude={"tied", "versions"}),
             **described.model_dump(),
-            "source": _CELL,
+            "source": CELL,
             "weights_format": decoded.format,
-            "stored_bits": {new: decoded.bits[old] for old, new in origins(decoded.tensors, tensors).items()},
-            "aliases": joined(renamed(decoded.aliases, decoded.tensors, tensors), outline.tied),
-            "storage_elements": decoded.storage_elements,
-            "notes": (*decoded.notes, *notes),
+            "stored_bits": found.bits,
+            "aliases": found.aliases,
+            "storage_elements": found.storage_elements,
+            "notes": (*decoded.notes, *found.notes),
         }
     )
     again = None if isinstance(model, nn.Module) else model
     traced, verification = traced_in_process(built, sent, classes, again)
     return _LiveStudent(
-        built, sent, classes, tensors, masks, facts, size, loss, traced=traced, verification=verification
+        built, sent, classes, found.tensors, masks, facts, size, loss, traced=traced, verification=verification
     )
+
+
+def _fitted(decoded: Decoded, built: Model, outline: Built) -> Fitted:
+    """The file's tensors under the module's names, as they are fitted when they are handed in."""
+
+    def adopt(versions: Mapping[str, int], tensors: Mapping[str, Tensor]) -> Answer[Adopted]:
+        try:
+            return Answer(Adopted(fits=True), built.adopt(tensors, versions))
+        except Unfitting as error:
+            return Answer(Adopted(fits=False, refused=error.reason), {})
+
+    told = {name: getattr(decoded, name) for name in replies.Decoded.model_fields}
+    return fitted(Answer(replies.Decoded(**told), dict(decoded.tensors)), outline, adopt)
 
 
 def _decoded(weights: str | Path | Mapping[str, Tensor], plugins: Plugins) -> tuple[Decoded, int]:
@@ -205,21 +200,3 @@ def _decoded(weights: str | Path | Mapping[str, Tensor], plugins: Plugins) -> tu
         file.write(buffer.getvalue())
         file.flush()
         return decode_weights(Path(file.name), plugins.weight_formats), len(buffer.getvalue())
-
-
-def _name(thing: Any) -> str:
-    return str(getattr(thing, "__name__", type(thing).__name__))
-
-
-def _node(thing: Callable[..., Any]) -> ast.FunctionDef | ast.ClassDef:
-    """The definition's syntax tree; where its source is gone, one made from its signature."""
-    try:
-        tree = ast.parse(textwrap.dedent(inspect.getsource(thing))).body[0]
-    except (OSError, TypeError, SyntaxError):
-        tree = ast.Pass()
-    if isinstance(tree, ast.FunctionDef | ast.ClassDef):
-        return tree
-    parameters = ", ".join(inspect.signature(thing).parameters)
-    made = ast.parse(f"def loss({parameters}): pass").body[0]
-    assert isinstance(made, ast.FunctionDef)
-    return made

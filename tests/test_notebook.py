@@ -99,6 +99,27 @@ def test_what_is_wrong_is_said(hw2):
     assert verdicts(lambdas)["kd_loss"] == "passed"
 
 
+class Normed(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.fc = nn.utils.parametrizations.weight_norm(nn.Linear(3 * 28 * 28, 10))
+
+    def forward(self, x):
+        return self.fc(x.flatten(1))
+
+
+def test_weights_under_older_names_are_fitted_as_those_of_a_file(hw2):
+    network = Normed()
+    state = nn.Module.state_dict(network)
+    older = {"parametrizations.weight.original0": "weight_g", "parametrizations.weight.original1": "weight_v"}
+    renamed = {f"fc.{older.get(name.removeprefix('fc.'), 'bias')}": each for name, each in state.items()}
+    result = harness.check(model=Normed, weights=renamed, kd_loss=kd, assignment=hw2, show=False)
+    assert result.status == "graded", result.reason
+    assert any("older" in note for note in result.notes)
+    same = harness.check(model=network, kd_loss=kd, assignment=hw2, show=False)
+    assert same.predictions == result.predictions
+
+
 def test_networks_that_cannot_be_graded():
     wrong = harness.check(model=nn.Linear(3, 3), assignment=HW2, show=False)
     assert wrong.status == "crashed"

@@ -217,14 +217,6 @@ class Run(GradingEvents):
         self.unchanged.add(submission)
         return True
 
-    def _said_otherwise(self, submission: str) -> bool:
-        """Whether a platform says now when it came or that it is late, and did not say so when it was graded."""
-        found = next(each for each in self.submissions if each.id == submission)
-        before = self.store.history(self.assignment.id, submission)[-1].result
-        timed = before.submitted_at if before.time_source == "platform" else None
-        said = {(found.submitted_at, timed), (found.late, before.late_mark)}
-        return any(now is not None and now != then for now, then in said)
-
     def waits(self, submission: str, digest: str) -> bool:  # noqa: ARG002 - for those who override it
         """Whether a submission is not to be graded now."""
         return False
@@ -233,6 +225,14 @@ class Run(GradingEvents):
         """Whether another grader has done it since this run began."""
         found = self.store.graded_since(self.assignment.id, submission, self._newest)
         return found is not None and found[0] == digest and found[1] in self._conditions_now
+
+    def _said_otherwise(self, submission: str) -> bool:
+        """Whether a platform says now when it came or that it is late, and did not say so when it was graded."""
+        found = next(each for each in self.submissions if each.id == submission)
+        before = self.store.history(self.assignment.id, submission)[-1].result
+        timed = before.submitted_at if before.time_source == "platform" else None
+        said = {(found.submitted_at, timed), (found.late, before.late_mark)}
+        return any(now is not None and now != then for now, then in said)
 
     def _keep(self, result: Result, hand_in: HandIn) -> Result:
         return self.store.add(

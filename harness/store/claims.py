@@ -105,7 +105,7 @@ class Claims:
 
 
 def _same(row: sa.Row[tuple[str, str, str, float]]) -> sa.ColumnElement[bool]:
-    return (claims.c.holder == row.holder) & (claims.c.until == row.until)
+    return sa.and_(claims.c.holder == row.holder, claims.c.until == row.until)
 
 
 def _holds(row: sa.Row[tuple[str, str, str, float]]) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeVar
@@ -238,9 +239,7 @@ class Store:
 
     def remember(self, key: str, value: str) -> None:
         """Remember a short text under a key of at most 50 characters, in place of another."""
-        with explained(self.url), self._engine.begin() as connection:
-            connection.execute(metadata.delete().where(metadata.c.key == key))
-            connection.execute(metadata.insert().values(key=key, value=value))
+        self._replace(metadata, {"key": key, "value": value})
 
     def keep_evaluation(self, key: str, at: datetime, evaluation: Evaluation) -> None:
         """Keep what an evaluator found, in place of what was kept under the same key.
@@ -248,8 +247,7 @@ class Store:
         Raises:
             UsageError: the database cannot be written.
         """
-        with explained(self.url), self._engine.begin() as connection:
-            _replace(connection, evaluations, evaluation_row(key, at, evaluation))
+        self._replace(evaluations, evaluation_row(key, at, evaluation))
 
     def evaluations(self, keys: Collection[str]) -> dict[str, tuple[datetime, Evaluation]]:
         """Key -> when it was found and what, of those that are kept and not damaged."""
@@ -264,8 +262,7 @@ class Store:
         Raises:
             UsageError: the database cannot be written.
         """
-        with explained(self.url), self._engine.begin() as connection:
-            _replace(connection, intakes, {"key": key, "said": said, "tensors": tensors})
+        self._replace(intakes, {"key": key, "said": said, "tensors": tensors})
 
     def intake(self, key: str) -> tuple[str, bytes | None] | None:
         """What `keep_intake` was given."""
@@ -286,6 +283,12 @@ class Store:
                 pass  # another process was faster
             return str(self._fact(name))
 
+    def _replace(self, table: sa.Table, row: Mapping[str, Any]) -> None:
+        """Put a row in the place of the one with its key; of two that come at once either will do."""
+        with explained(self.url), suppress(IntegrityError), self._engine.begin() as connection:
+            connection.execute(table.delete().where(table.c.key == row["key"]))
+            connection.execute(table.insert().values(row))
+
     def _fact(self, key: str) -> str | None:
         with self._engine.connect() as connection:
             found: str | None = connection.scalar(sa.select(metadata.c.value).where(metadata.c.key == key))
@@ -294,11 +297,6 @@ class Store:
     def _rows(self, query: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
         with explained(self.url), self._engine.connect() as connection:
             return connection.execute(query.order_by(attempts.c.number)).all()
-
-
-def _replace(connection: sa.Connection, table: sa.Table, row: Mapping[str, Any]) -> None:
-    connection.execute(table.delete().where(table.c.key == row["key"]))
-    connection.execute(table.insert().values(row))
 
 
 def _select(depth: Depth) -> sa.Select[Any]:

@@ -92,7 +92,7 @@ def _is_students(name: str) -> bool:
     if name.startswith("<frozen"):
         return False
     path = Path(name)
-    if not path.is_absolute():
+    if not path.is_absolute() or path.parent.name.startswith("ipykernel_"):  # a cell of Jupyter
         return True
     folders = {"site-packages", "dist-packages", "harness"}
     return path.is_relative_to(Path.cwd()) and not folders & set(path.relative_to(Path.cwd()).parts)

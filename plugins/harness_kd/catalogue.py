@@ -72,6 +72,18 @@ class Formula:
         return case if self.heat is None else replace(case, temperature=self.heat)
 
     @property
+    def soft_form(self) -> str:
+        """The divergence, as it reads with this softening."""
+        student, teacher = self.softening.logits or ("s", "t")
+        return self.divergence.formula.format(s=student, t=teacher)
+
+    @property
+    def hard_coded(self) -> frozenset[float]:
+        """Numbers that stand in place of T and α."""
+        alpha = {self.weights.function(0.25)[0]} if self.weights.name == "alpha_hard_coded" else set()
+        return frozenset(alpha | ({self.heat} if self.heat is not None else set()))
+
+    @property
     def choices(self) -> list[Choice[Any]]:
         return [getattr(self, part) for part in PARTS]
 
@@ -89,7 +101,7 @@ class Formula:
 
     def __str__(self) -> str:
         soft_weight, hard_weight = self.weights.formula.split(",")
-        soft = _product(soft_weight, self.power.formula, self.divergence.formula, self.reduction.formula)
+        soft = _product(soft_weight, self.power.formula, self.soft_form, self.reduction.formula)
         hard = _product(hard_weight, "", self.hard.formula, self.hard_scale.formula)
         total = " + ".join(term for term in (soft, hard) if term) or "0"
         if self.whole.formula:
@@ -123,11 +135,12 @@ def hard_coded_temperature(heat: float) -> Choice[None]:
 
 
 def hard_coded_alpha(alpha: float) -> Choice[Weights]:
-    """Weights that do not depend on α."""
+    """Weights that do not depend on α, as precise as they are shown."""
+    alpha = float(f"{alpha:.6g}")
     return Choice(
-        "alpha_hard_coded", f"{alpha:.4g},{1 - alpha:.4g}", lambda _: (alpha, 1 - alpha),
-        f"α is hard-coded as {alpha:.4g}", "it is the value one trained with", "use the α that is passed in",
-        rf"\b{alpha:.4g}\b|return")  # fmt: skip
+        "alpha_hard_coded", f"{alpha:.6g},{1 - alpha:.6g}", lambda _: (alpha, 1 - alpha),
+        f"α is hard-coded as {alpha:.6g}", "it is the value one trained with", "use the α that is passed in",
+        rf"\b{alpha:.6g}\b|return")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from harness_kd.catalogue import mistakes
 from harness_kd.judgement import Judgement, JudgingRules
 from harness_kd.reference import Probe, as_json_setting, probes
 from harness_kd.reply import Found, Reading, function, mapping, readings, text, texts
-from harness_kd.verdict import judge
+from harness_kd.verdict import decide
 from harness_kd.worker.answer import answer
 
 if TYPE_CHECKING:
@@ -35,6 +35,13 @@ if TYPE_CHECKING:
 
 NAME = "kd_loss"
 SIGNATURE = "(student logits, labels, teacher logits, alpha, T)"
+_TEACHERS = {
+    "list": "two equal teachers in a list",
+    "stack": "two equal teachers in a tensor",
+    "dict": "two equal teachers in a dictionary",
+    "probabilities": "the teacher as softened probabilities",
+    "log-probabilities": "the teacher as softened log-probabilities",
+}  # fmt: skip
 
 
 class KDLossOptions(Options):
@@ -93,30 +100,18 @@ def _check(student: Student, context: Context[KDLossOptions]) -> Check | None:
         return _failed_to_run(error, context.limit_seconds)
     if "missing" in reply.facts:
         return _missing(mapping(reply.facts["missing"]), context.kd_functions) if options.required else None
-    found = function(reply.facts)
     if "unusable" in reply.facts:
-        return _unusable(found, mapping(reply.facts["unusable"]))
+        return _unusable(function(reply.facts), mapping(reply.facts["unusable"]))
     tries = readings(reply, tried)
     if not tries:
-        return Check.failed(NAME, f"running {_named(found)} gave no usable answer")
-    rules = JudgingRules(accept=frozenset(options.accept), stability=options.stability)
-    return _told(found, *_best(tries, found, rules))
+        return Check.failed(NAME, f"running {_named(function(reply.facts))} gave no usable answer")
+    return _told(*decide(tries, JudgingRules(accept=frozenset(options.accept), stability=options.stability)))
 
 
-def _best(tries: list[Reading], found: Found, rules: JudgingRules) -> tuple[Reading, Judgement]:
-    """The first reading that is right; else the first, which its names suggest."""
-    judged = [(each, judge(each, found, rules)) for each in tries]
-    right = [pair for pair in judged if pair[1].passed]
-    ran = [pair for pair in judged if any(outcome.kind == "value" for outcome in pair[0].outcomes)]
-    return (right or ran or judged)[0]
-
-
-def _told(found: Found, reading: Reading, judgement: Judgement) -> Check:
-    bound = _bound(reading)
-    notes = "".join(f"; {note}" for note in found.notes)
-    reason = f"{_named(found)}: {judgement.reason} ({bound}{notes})"
-    make = Check.passed if judgement.passed else Check.failed
-    return make(NAME, reason, judgement.hint)
+def _told(reading: Reading, judgement: Judgement) -> Check:
+    notes = "".join(f"; {note}" for note in reading.found.notes)
+    reason = f"{_named(reading.found)}: {judgement.reason} ({_bound(reading)}{notes})"
+    return Check(name=NAME, verdict=judgement.verdict, reason=reason, hint=judgement.hint)
 
 
 def _bound(reading: Reading) -> str:
@@ -124,6 +119,10 @@ def _bound(reading: Reading) -> str:
     parts = [f"{role}={reading.roles[role]}" for role in ("student", "labels", "teacher") if role in reading.roles]
     for symbol, name in (("α", "alpha"), ("T", "temperature")):
         parts.append(f"{symbol} through {reading.where[name]}" if name in reading.where else f"{symbol} not settable")
+    if len(reading.plan) > 1 or "hard_weight" in reading.plan.values():
+        words = {"alpha": "α", "hard_weight": "1-α"}
+        parts += [f"{name}={words[role]}" for name, role in reading.plan.items() if role in words]
+    parts += ["α in percent"] * reading.percent + [_TEACHERS[form] for form in (reading.teacher,) if form in _TEACHERS]
     guess = "by position: " if reading.guessed else "read as "
     return guess + ", ".join(parts)
 

@@ -44,6 +44,15 @@ class Setting:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class _Seen:
+    """What is to be explained, and the numbers that stand in the source."""
+
+    classes: int
+    settings: Sequence[Setting]
+    literals: frozenset[float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Fit:
     """A pair of forms that explains all batches, with its numbers A (of the soft mean) and B per setting."""
 
@@ -80,6 +89,7 @@ def explain(
     others: Sequence[tuple[Case, float]] = (),
     *,
     fixed: float | None = None,
+    literals: frozenset[float] = frozenset(),
 ) -> Fit | None:
     """The simplest formula for the values, or forms with unexplained numbers, or None.
 
@@ -87,24 +97,34 @@ def explain(
         settings: at least two.
         others: further cases with their float32 values; they tell apart what N and C make look alike.
         fixed: the value at α=1 on the first batch, if it is known not to depend on T: one may be hard-coded.
+        literals: numbers that stand in the source; they come before others that fit.
     """
     if not any(any(setting.values) for setting in settings):
         return None  # Nothing times any form explains zeros.
     heats: list[float] = []
     if fixed is not None:
-        heats = list(dict.fromkeys((*HARD_CODED_TEMPERATURES, *_solved(batches(classes)[0], fixed))))
+        written = sorted(each for each in literals if 0 < each < 1000 and each != 1)
+        heats = list(dict.fromkeys((*written, *HARD_CODED_TEMPERATURES, *_solved(batches(classes)[0], fixed))))
+    seen = _Seen(classes, settings, literals)
     for tolerance in (STRICT, LOOSE):
-        fits = _fits(classes, settings, None, tolerance)
+        fits = _fits(seen, None, tolerance)
         if not any(fit.explained for fit in fits):
-            fits += [fit for heat in heats for fit in _fits(classes, settings, heat, tolerance)]
+            fits += [fit for heat in heats for fit in _fits(seen, heat, tolerance)]
         if fits:
-            ordered = sorted(fits, key=_complexity)
-            return next((fit for fit in ordered if fit.explained and _holds(fit.formula, others)), ordered[0])
+            ordered = sorted(fits, key=lambda fit: _complexity(fit, literals))
+            holding = (fit for fit in ordered if fit.explained and _holds(fit.formula, others))
+            # A right formula that does not hold everywhere is no other formula: something is made an exception of.
+            right = ordered[0].explained and not ordered[0].formula.mistakes
+            return next(holding, replace(ordered[0], explained=right))
     return None
 
 
 def _holds(formula: Formula, others: Sequence[tuple[Case, float]]) -> bool:
-    return all(np.isclose(formula.value(case), value, rtol=1e-3, atol=1e-3) for case, value in others)
+    """Whether the formula, evaluated, gives every value that was returned."""
+    return all(
+        abs(formula.value(case) - value) <= 3e-4 * abs(value) + 2e-5 * max(1.0, case.temperature**2)
+        for case, value in others
+    )
 
 
 def _solved(case: Case, value: float) -> list[float]:
@@ -125,10 +145,11 @@ def _solved(case: Case, value: float) -> list[float]:
     return [heat for heat in found if heat != 1][:6]
 
 
-def _complexity(fit: Fit) -> tuple[bool, int, int]:
-    """Unexplained last; then by the number of mistakes; then the earlier ones in the catalogue's order."""
+def _complexity(fit: Fit, literals: frozenset[float]) -> tuple[bool, bool, int, int]:
+    """Unexplained last; numbers nobody wrote late; then by the number of mistakes; then in the catalogue's order."""
     order = sum(_RANK.get(id(choice), 0) for choice in fit.formula.choices)
-    return not fit.explained, len(fit.formula.mistakes), order
+    foreign = bool(literals) and not fit.formula.hard_coded <= literals
+    return not fit.explained, foreign, len(fit.formula.mistakes), order
 
 
 _RANK = {
@@ -153,9 +174,10 @@ def _soft_mean(divergence: Choice[Any], softening: Choice[Any], case: Case) -> f
     return float(divergence.function(softening.function(case)).sum() / len(case.labels))
 
 
-def _fits(classes: int, settings: Sequence[Setting], heat: float | None, tolerance: float) -> list[Fit]:
+def _fits(seen: _Seen, heat: float | None, tolerance: float) -> list[Fit]:
+    settings = seen.settings
     pairs = len(_PAIRS) if heat is None else _COMMON
-    tables = [_table(classes, each.alpha, heat or each.temperature, pairs) for each in settings]
+    tables = [_table(seen.classes, each.alpha, heat or each.temperature, pairs) for each in settings]
     solutions = [np.einsum("fhkb,b->fhk", t.inverse, each.values) for t, each in zip(tables, settings, strict=True)]
     fitting = np.ones(solutions[0].shape[:2], dtype=bool)
     for table, setting, solution in zip(tables, settings, solutions, strict=True):
@@ -171,7 +193,7 @@ def _fits(classes: int, settings: Sequence[Setting], heat: float | None, toleran
         numbers = np.array([solution[row, column] for solution in solutions])
         parts = (np.array([t.soft[row] for t in tables]), np.array([t.hard[column] for t in tables]))
         if not _idle(formula, numbers, parts, 30 * tolerance * max(max(map(abs, s.values)) for s in settings)):
-            found += _explained(classes, formula, settings, numbers, tolerance)
+            found += _explained(seen, formula, numbers, tolerance)
     return found
 
 
@@ -181,18 +203,17 @@ def _idle(formula: Formula, numbers: Array, parts: tuple[Array, Array], small: f
     return bool((soft and formula.divergence.name != "hard_only") or (hard and formula.hard.name != "soft_only"))
 
 
-def _explained(
-    classes: int, formula: Formula, settings: Sequence[Setting], numbers: Array, tolerance: float
-) -> list[Fit]:
+def _explained(seen: _Seen, formula: Formula, numbers: Array, tolerance: float) -> list[Fit]:
     """The fit with every combination of factors that gives its numbers; or, with none, the fit alone."""
     soft, hard = numbers[:, 0], numbers[:, 1]
     # One number alone, such as 0.1 with ten classes, may come from anything; α shows in both terms.
     both = formula.divergence.name != "hard_only" and formula.hard.name != "soft_only"
     guesses = [round(float(value), 6) for value in (1 - hard[0], hard[0]) if 0 < value < 1]
-    alphas = dict.fromkeys((*HARD_CODED_ALPHAS, *guesses)) if both else {}
+    written = sorted(each for each in seen.literals if 0 < each < 1)
+    alphas = dict.fromkeys((*written, *HARD_CODED_ALPHAS, *guesses)) if both else {}
     weights = (*WEIGHTS, *(hard_coded_alpha(alpha) for alpha in alphas))
     parts: tuple[Sequence[Choice[Any]], ...] = (weights, POWERS, REDUCTIONS, HARD_SCALES, WHOLES)
-    expected_soft, expected_hard = _numbers(classes, formula.heat, settings, weights)
+    expected_soft, expected_hard = _numbers(seen, formula.heat, weights)
     matching = np.ones(len(expected_soft), dtype=bool)
     if formula.divergence.name != "hard_only":
         matching &= np.isclose(expected_soft, soft, rtol=100 * tolerance, atol=0).all(axis=1)
@@ -211,13 +232,12 @@ def _explained(
     return found or [Fit(formula, soft, hard, explained=False)]
 
 
-def _numbers(
-    classes: int, heat: float | None, settings: Sequence[Setting], weights: Sequence[Choice[Any]]
-) -> tuple[Array, Array]:
+def _numbers(seen: _Seen, heat: float | None, weights: Sequence[Choice[Any]]) -> tuple[Array, Array]:
     """A and B of every combination, [combinations, settings], in the order of itertools.product."""
+    classes = seen.classes
     rows = len(batches(classes)[0].labels)
     columns = []
-    for setting in settings:
+    for setting in seen.settings:
         t = setting.temperature if heat is None else heat
         pairs = np.array([choice.function(setting.alpha) for choice in weights])
         power = np.array([choice.function(t) for choice in POWERS])

@@ -28,6 +28,9 @@ from harness_kd.reference import GRID, MORE, Case, hard_half, log_softmax, loss,
 from harness_kd.reply import Found, Outcome, Reading
 from harness_kd.terms import Choice
 
+MOST_STATED = 3
+"""Of more mistakes at once, several combinations give nearly the same values."""
+
 # --- outcomes that are no loss at all ------------------------------------------------------------------------------
 
 
@@ -45,15 +48,15 @@ def unfit(reading: Reading, found: Found, rules: JudgingRules) -> Judgement | No
 def _no_value(reading: Reading, outcome: Outcome, found: Found) -> Judgement:
     match outcome.kind:
         case "raised":
-            return Judgement(False, f"it raises {outcome.error}", _raised_hint(outcome, reading))
+            return Judgement("failed", f"it raises {outcome.error}", _raised_hint(outcome, reading))
         case "none":
-            return Judgement(False, "it returns None", "end it with `return loss`")
+            return Judgement("failed", "it returns None", "end it with `return loss`")
         case "not_scalar":
             return _not_scalar(outcome)
         case "not_a_tensor":
             return _not_a_tensor(reading, outcome, found)
         case "value" | "unreadable":
-            return Judgement(False, "running it gave no usable answer")
+            return Judgement("failed", "running it gave no usable answer")
         case unknown:
             assert_never(unknown)
 
@@ -70,7 +73,7 @@ def _raised_hint(outcome: Outcome, reading: Reading) -> str:
 def _not_scalar(outcome: Outcome) -> Judgement:
     shape = ", ".join(str(size) for size in outcome.shape)
     return Judgement(
-        False,
+        "failed",
         f"it returns a tensor of shape [{shape}] instead of one number",
         'reduce each term: kl_div(…, reduction="batchmean") and cross_entropy with its default reduction',
     )
@@ -80,11 +83,11 @@ def _not_a_tensor(reading: Reading, outcome: Outcome, found: Found) -> Judgement
     what = f"it returns a {outcome.type_name}, not a tensor, so nothing can be learned from it"
     hint = "return the tensor itself: no .item(), float() or .numpy() inside the loss"
     if outcome.value is None:
-        return Judgement(False, what, hint)
+        return Judgement("failed", what, hint)
     if values_agree(reading, REFERENCE):
-        return Judgement(False, f"{what}; its value is right", hint)
+        return Judgement("failed", f"{what}; its value is right", hint)
     also = wrong(reading, found)
-    return Judgement(False, f"{what}; also, {also.reason}", f"{hint}; {also.hint}" if also.hint else hint)
+    return Judgement("failed", f"{what}; also, {also.reason}", f"{hint}; {also.hint}" if also.hint else hint)
 
 
 def _one_hot(reading: Reading, outcome: Outcome) -> Judgement:
@@ -94,8 +97,8 @@ def _one_hot(reading: Reading, outcome: Outcome) -> Judgement:
         reason = (
             f"it needs one-hot labels, with which it is right; with class indices it raises {outcome.one_hot_error}"
         )
-        return Judgement(False, reason, hint)
-    return Judgement(False, f"it raises {outcome.one_hot_error} (with one-hot labels it would run, but its value is "
+        return Judgement("failed", reason, hint)
+    return Judgement("failed", f"it raises {outcome.one_hot_error} (with one-hot labels it would run, but its value is "
                      "wrong)", hint)  # fmt: skip
 
 
@@ -105,22 +108,31 @@ def _one_hot(reading: Reading, outcome: Outcome) -> Judgement:
 def wrong(reading: Reading, found: Found) -> Judgement:
     first = disagreeing(reading, REFERENCE)[0]
     if first.value is None:
-        return Judgement(False, f"it gives no value {at(first.probe)}", first.error or None)
+        return Judgement("failed", f"it gives no value {at(first.probe)}", first.error or None)
     if not math.isfinite(first.value):
         return _not_finite(reading, first, found)
     if any(each.repeat_differs for each in reading.of(*JUDGED)):
         return RANDOM
+    return _wrong_value(reading, first, found)
+
+
+def _wrong_value(reading: Reading, first: Outcome, found: Found) -> Judgement:
+    """A finite value that differs: by the formula behind it, if there is one, else by halves."""
     right = loss(first.probe.case)
     what = f"{at(first.probe)} it returns {first.value:.6g} where {right:.6g} is right"
     also = _also(reading)
     settings, fit = _settings(reading), diagnose(reading)
     if fit is None or (fit.explained and not fit.formula.mistakes):
-        return Judgement(False, f"{what}: {_halves(reading)}{also}", _halves_hint(fit))
+        return Judgement("failed", f"{what}: {_halves(reading)}{also}", _halves_hint(fit), fit)
     if not fit.explained:
         return _with_numbers(what, also, fit, settings, found)
+    if len(fit.formula.mistakes) > MOST_STATED:
+        same = f"more than {MOST_STATED} things differ; L = {fit.formula} gives the same values, as other formulas may"
+        return Judgement("failed", f"{what}: {_halves(reading)}; {same}{also}", _halves_hint(None), fit)
     titles = [choice.title for choice in fit.formula.mistakes]
     hints = [f"{choice.title}: {choice.fix}{_line(found, choice)}" for choice in fit.formula.mistakes]
-    return Judgement(False, f"{what}: it computes L = {fit.formula}; {', and '.join(titles)}{also}", "; ".join(hints))
+    reason = f"{what}: it computes L = {fit.formula}; {', and '.join(titles)}{also}"
+    return Judgement("failed", reason, "; ".join(hints), fit, stated=True)
 
 
 def diagnose(reading: Reading) -> Fit | None:
@@ -132,10 +144,11 @@ def diagnose(reading: Reading) -> Fit | None:
     alone = _half_values(reading, 1)
     others = [
         (each.probe.case, each.value)
-        for each in reading.of("half", "elsewhere")
+        for each in reading.of(*JUDGED)
         if each.value is not None and math.isfinite(each.value)
     ]
-    return explain(classes, settings, others, fixed=alone[0] if _constant(alone) else None)
+    fixed = alone[0] if _constant(alone) else None
+    return explain(classes, settings, others, fixed=fixed, literals=reading.found.literals)
 
 
 def _half_values(reading: Reading, alpha: float) -> list[float]:
@@ -191,10 +204,11 @@ def _with_numbers(what: str, also: str, fit: Fit, settings: Sequence[Setting], f
     titles = "".join(f"{choice.title}; " for choice in wrong)
     hints = [f"{choice.title}: {choice.fix}{_line(found, choice)}" for choice in wrong]
     return Judgement(
-        False,
-        f"{what}: {titles}{fit.formula.divergence.formula} is multiplied by {soft}; "
+        "failed",
+        f"{what}: {titles}{fit.formula.soft_form} is multiplied by {soft}; "
         f"{fit.formula.hard.formula} is multiplied by {hard}{also}",
         "; ".join([*hints, "weigh the two terms by α·T² and 1-α"]),
+        fit,
     )
 
 
@@ -242,7 +256,7 @@ def _halves_hint(fit: Fit | None) -> str:
 def _not_finite(reading: Reading, first: Outcome, found: Found) -> Judgement:
     what = f"{at(first.probe)}, on ordinary logits, it returns {first.value}"
     mistake = NAN_MISTAKES[_nan_cause(reading)]
-    return Judgement(False, f"{what}: {mistake.title}", f"{mistake.fix}{_line(found, mistake)}")
+    return Judgement("failed", f"{what}: {mistake.title}", f"{mistake.fix}{_line(found, mistake)}")
 
 
 def _nan_cause(reading: Reading) -> str:

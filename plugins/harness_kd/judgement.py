@@ -9,7 +9,9 @@ from typing import Literal
 
 import numpy as np
 
+from harness.api import Verdict
 from harness_kd.catalogue import PARTS, Formula, mistakes
+from harness_kd.diagnosis import Fit
 from harness_kd.reference import Array, Case, Probe, gradient, loss, softmax, within
 from harness_kd.reply import Outcome, Reading
 
@@ -26,11 +28,21 @@ class JudgingRules:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """Whether it passed, why (a clause about the function), and what to change or look at."""
+    """The verdict, why (a clause about the function), and what to change or look at.
 
-    passed: bool
+    Attributes:
+        fit: the forms behind the values, where they were looked for and found; `stated` when the reason names them all.
+    """
+
+    verdict: Verdict
     reason: str
     hint: str | None = None
+    fit: Fit | None = None
+    stated: bool = False
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "passed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +98,7 @@ def side_effect(reading: Reading) -> Judgement | None:
     outcomes = reading.of(*JUDGED)
     mutated = sorted({name for each in outcomes for name in each.mutated})
     if mutated:
-        return Judgement(False, f"it changes its inputs in place ({', '.join(mutated)})",
+        return Judgement("failed", f"it changes its inputs in place ({', '.join(mutated)})",
                          "write `s = s / T` instead of `s /= T`, and no function ending in an underscore")  # fmt: skip
     if any(each.repeat_differs for each in outcomes):
         return RANDOM
@@ -94,7 +106,7 @@ def side_effect(reading: Reading) -> Judgement | None:
 
 
 RANDOM = Judgement(
-    False,
+    "failed",
     "a second call with the same inputs gives another value",
     "a loss has no randomness (dropout, noise) and keeps nothing between calls",
 )

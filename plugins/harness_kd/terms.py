@@ -28,6 +28,8 @@ class Choice(Generic[Function]):
         fix: what to write instead.
         line: regular expression of a source line that is likely to hold it.
         natural: names of other parts' choices that belong to this one and are no mistakes of their own.
+        logits: of a softening, what the softmax of student and teacher is taken of, as formulas with {s} and {t} in
+            them say it; None where q and p are no softmax over the classes, so that such formulas say nothing.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Choice(Generic[Function]):
     fix: str = ""
     line: str = ""
     natural: frozenset[str] = frozenset()
+    logits: tuple[str, str] | None = ("s/T", "t/T")
 
     @property
     def right(self) -> bool:
@@ -46,7 +49,10 @@ class Choice(Generic[Function]):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """What a divergence sees: probabilities and their logarithms, as computed, and the softened logits."""
+    """What a divergence sees: probabilities and their logarithms, as computed, and the logits they are a softmax of.
+
+    Those are NaN where there are none.
+    """
 
     log_q: Array
     q: Array
@@ -72,18 +78,24 @@ def soften(case: Case, student: float, teacher: float, axis: int = 1) -> View:
     """Softmax over `axis` of the logits divided by a temperature each."""
     z_q, z_p = case.student / student, case.teacher / teacher
     log_q, log_p = log_softmax(z_q, axis), log_softmax(z_p, axis)
+    if axis != 1:
+        z_q = z_p = _none(case)
     return View(log_q, np.exp(log_q), log_p, np.exp(log_p), z_q, z_p, case)
+
+
+def _none(case: Case) -> Array:
+    return np.full_like(case.student, np.nan)
 
 
 def _probabilities(case: Case, q: Array, p: Array) -> View:
     with np.errstate(divide="ignore"):
-        return View(np.log(q), q, np.log(p), p, case.student, case.teacher, case)
+        return View(np.log(q), q, np.log(p), p, _none(case), _none(case), case)
 
 
 def _divided_logs(case: Case) -> View:
     plain, heat = soften(case, 1, 1), case.temperature
     p = plain.p / heat
-    return View(plain.log_q / heat, plain.q / heat, np.log(p), p, case.student, case.teacher, case)
+    return View(plain.log_q / heat, plain.q / heat, np.log(p), p, _none(case), _none(case), case)
 
 
 def _divided_probabilities(case: Case) -> View:
@@ -94,21 +106,21 @@ def _divided_probabilities(case: Case) -> View:
 def _divided_student_logs(case: Case) -> View:
     plain, soft = soften(case, 1, 1), soften(case, 1, case.temperature)
     return View(
-        plain.log_q / case.temperature, plain.q / case.temperature, soft.log_p, soft.p, soft.z_q, soft.z_p, case
+        plain.log_q / case.temperature, plain.q / case.temperature, soft.log_p, soft.p, _none(case), _none(case), case
     )
 
 
 def _divided_teacher(case: Case) -> View:
     plain, soft = soften(case, 1, 1), soften(case, case.temperature, 1)
     p = plain.p / case.temperature
-    return View(soft.log_q, soft.q, np.log(p), p, soft.z_q, soft.z_p, case)
+    return View(soft.log_q, soft.q, np.log(p), p, _none(case), _none(case), case)
 
 
 def _twice(case: Case, student: bool, teacher: bool) -> View:
     once = soften(case, case.temperature, case.temperature)
-    log_q = log_softmax(once.q) if student else once.log_q
-    log_p = log_softmax(once.p) if teacher else once.log_p
-    return View(log_q, np.exp(log_q), log_p, np.exp(log_p), once.z_q, once.z_p, case)
+    z_q, z_p = once.q if student else once.z_q, once.p if teacher else once.z_p
+    log_q, log_p = log_softmax(z_q), log_softmax(z_p)
+    return View(log_q, np.exp(log_q), log_p, np.exp(log_p), z_q, z_p, case)
 
 
 def _squashed_first(case: Case, student: bool, teacher: bool) -> View:
@@ -120,7 +132,7 @@ def _squashed_first(case: Case, student: bool, teacher: bool) -> View:
 
 def _mixed_axis(case: Case, student: int, teacher: int) -> View:
     q, p = soften(case, case.temperature, case.temperature, student), soften(case, 1, case.temperature, teacher)
-    return View(q.log_q, q.q, p.log_p, p.p, q.z_q, p.z_p, case)
+    return View(q.log_q, q.q, p.log_p, p.p, _none(case), _none(case), case)
 
 
 BOTH: Choice[Softening] = Choice(
@@ -132,68 +144,75 @@ SOFTENINGS: tuple[Choice[Softening], ...] = (
     BOTH,
     Choice("student_only", "p = softmax(t), q = softmax(s/T)", lambda c: soften(c, c.temperature, 1),
            "the teacher's logits are not divided by T", "the line of the teacher looks complete without it",
-           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/).*teach|softmax\((?!.*/)"),
+           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/).*teach|softmax\((?!.*/)",
+           logits=("s/T", "t")),
     Choice("teacher_only", "p = softmax(t/T), q = softmax(s)", lambda c: soften(c, 1, c.temperature),
            "the student's logits are not divided by T", "only the teacher gives “soft” targets",
-           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/)"),
+           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/)", logits=("s", "t/T")),
     Choice("ignored", "p = softmax(t), q = softmax(s)", lambda c: soften(c, 1, 1),
            "the logits are not divided by T", "at T=1, the default of many handouts, nothing changes",
-           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/)"),
+           "divide both sets of logits by T before the softmax", r"softmax\((?!.*/)", logits=("s", "t")),
     Choice("multiplied", "p = softmax(t·T), q = softmax(s·T)",
            lambda c: soften(c, 1 / c.temperature, 1 / c.temperature),
            "the logits are multiplied by T instead of divided", "“raising the temperature” sounds like multiplying",
-           "divide the logits by T: softmax(logits / T)", r"softmax\(.*\*"),
+           "divide the logits by T: softmax(logits / T)", r"softmax\(.*\*", logits=("s·T", "t·T")),
     Choice("divided_twice", "p = softmax(t/T²), q = softmax(s/T²)",
            lambda c: soften(c, c.temperature**2, c.temperature**2),
            "the logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
-           "divide by T once, and not in place", r"/="),
+           "divide by T once, and not in place", r"/=", logits=("s/T²", "t/T²")),
     Choice("student_divided_twice", "p = softmax(t/T), q = softmax(s/T²)",
            lambda c: soften(c, c.temperature**2, c.temperature),
            "the student's logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
-           "divide by T once, and not in place", r"/="),
+           "divide by T once, and not in place", r"/=", logits=("s/T²", "t/T")),
     Choice("teacher_divided_twice", "p = softmax(t/T²), q = softmax(s/T)",
            lambda c: soften(c, c.temperature, c.temperature**2),
            "the teacher's logits are divided by T twice", "an in-place `/= T` above is easily forgotten",
-           "divide by T once, and not in place", r"/="),
-    Choice("divided_after", "p = softmax(t)/T, log q = log_softmax(s)/T", _divided_logs,
+           "divide by T once, and not in place", r"/=", logits=("s/T", "t/T²")),
+    Choice("divided_after", "p = softmax(t)/T, q = softmax(s)/T, log q = log_softmax(s)/T", _divided_logs,
            "T divides the result of the softmax instead of its input", "the brackets close one word too early",
-           "move the division inside: softmax(logits / T, dim=1)", r"softmax\([^()]*\)\s*/"),
+           "move the division inside: softmax(logits / T, dim=1)", r"softmax\([^()]*\)\s*/", logits=None),
     Choice("divided_after_before_log", "p = softmax(t)/T, q = softmax(s)/T", _divided_probabilities,
            "T divides the probabilities instead of the logits", "probabilities are “softened” by making them smaller",
-           "move the division inside: softmax(logits / T, dim=1)", r"softmax\([^()]*\)\s*/"),
-    Choice("student_divided_after", "p = softmax(t/T), log q = log_softmax(s)/T", _divided_student_logs,
+           "move the division inside: softmax(logits / T, dim=1)", r"softmax\([^()]*\)\s*/", logits=None),
+    Choice("student_divided_after", "p = softmax(t/T), q = softmax(s)/T, log q = log_softmax(s)/T",
+           _divided_student_logs,
            "T divides the student's log-probabilities instead of its logits", "the brackets close one word too early",
-           "write log_softmax(student / T, dim=1)", r"log_softmax\([^()]*\)\s*/"),
+           "write log_softmax(student / T, dim=1)", r"log_softmax\([^()]*\)\s*/", logits=None),
     Choice("teacher_divided_after", "p = softmax(t)/T, q = softmax(s/T)", _divided_teacher,
            "T divides the teacher's probabilities instead of its logits", "the brackets close one word too early",
-           "write softmax(teacher / T, dim=1)", r"softmax\([^()]*\)\s*/"),
+           "write softmax(teacher / T, dim=1)", r"softmax\([^()]*\)\s*/", logits=None),
     Choice("batch_dimension", "p = softmax over the batch of t/T, q likewise",
            lambda c: soften(c, c.temperature, c.temperature, axis=0),
            "the softmax runs over the batch (dim=0), not over the classes", "dim=0 is the first dimension, the one "
-           "of a single image's logits", "use dim=1 (or dim=-1) in both softmax calls", r"dim\s*=\s*0|,\s*0\)"),
+           "of a single image's logits", "use dim=1 (or dim=-1) in both softmax calls", r"dim\s*=\s*0|,\s*0\)",
+           logits=None),
     Choice("student_batch_dimension", "p = softmax(t/T), q = softmax over the batch of s/T",
            lambda c: _mixed_axis(c, 0, 1), "the student's softmax runs over the batch (dim=0)",
-           "shapes agree whichever dimension is used", "use dim=1 in both softmax calls", r"dim\s*=\s*0|,\s*0\)"),
+           "shapes agree whichever dimension is used", "use dim=1 in both softmax calls", r"dim\s*=\s*0|,\s*0\)",
+           logits=None),
     Choice("teacher_batch_dimension", "p = softmax over the batch of t/T, q = softmax(s/T)",
            lambda c: _mixed_axis(c, 1, 0), "the teacher's softmax runs over the batch (dim=0)",
-           "shapes agree whichever dimension is used", "use dim=1 in both softmax calls", r"dim\s*=\s*0|,\s*0\)"),
+           "shapes agree whichever dimension is used", "use dim=1 in both softmax calls", r"dim\s*=\s*0|,\s*0\)",
+           logits=None),
     Choice("softmax_twice", "p = softmax(softmax(t/T)), q = softmax(softmax(s/T))", lambda c: _twice(c, True, True),
            "softmax is applied twice to both", "a softmax in the model and one in the loss each look needed",
-           "apply softmax once, to the logits", _T_LINE),
+           "apply softmax once, to the logits", _T_LINE, logits=("softmax(s/T)", "softmax(t/T)")),
     Choice("student_softmax_twice", "p = softmax(t/T), q = softmax(softmax(s/T))", lambda c: _twice(c, True, False),
            "softmax is applied twice to the student", "log_softmax looks like “the log of a softmax one made before”",
-           "give log_softmax the logits", r"log_softmax\("),
+           "give log_softmax the logits", r"log_softmax\(", logits=("softmax(s/T)", "t/T")),
     Choice("teacher_softmax_twice", "p = softmax(softmax(t/T)), q = softmax(s/T)", lambda c: _twice(c, False, True),
            "softmax is applied twice to the teacher", "the teacher's outputs look like they still need one",
-           "apply softmax once, to the logits", _T_LINE),
+           "apply softmax once, to the logits", _T_LINE, logits=("s/T", "softmax(t/T)")),
     Choice("softmax_before_division", "p = softmax(softmax(t)/T), q = softmax(softmax(s)/T)",
            lambda c: _squashed_first(c, True, True),
            "softmax is taken before the division by T, and again after it", "some handouts say the logits “should "
-           "have passed softmax”", "divide the logits, not probabilities: softmax(logits / T)", _T_LINE),
+           "have passed softmax”", "divide the logits, not probabilities: softmax(logits / T)", _T_LINE,
+           logits=("softmax(s)/T", "softmax(t)/T")),
     Choice("teacher_softmax_before_division", "p = softmax(softmax(t)/T), q = softmax(s/T)",
            lambda c: _squashed_first(c, False, True),
            "the teacher's softmax is taken before the division by T, and again after it",
-           "some handouts say the logits “should have passed softmax”", "divide the teacher's logits by T", _T_LINE),
+           "some handouts say the logits “should have passed softmax”", "divide the teacher's logits by T", _T_LINE,
+           logits=("s/T", "softmax(t)/T")),
 )  # fmt: skip
 
 
@@ -208,7 +227,8 @@ def _jensen_shannon(view: View) -> Array:
 
 
 def _argmax_label(view: View) -> Array:
-    return -_one_hot(view.z_p.argmax(axis=1), view.p.shape[1]) * view.log_q
+    right = np.isfinite(view.z_q).all() and np.isfinite(view.z_p).all()
+    return -_one_hot(view.z_p.argmax(axis=1), view.p.shape[1]) * (view.log_q if right else view.z_q)
 
 
 def _scale_inside(view: View) -> Array:
@@ -252,14 +272,14 @@ DIVERGENCES: tuple[Choice[Divergence], ...] = (
            "kl_div gets the student's probabilities where it expects log-probabilities", "its documentation speaks "
            "of “input” and “target” distributions; the loss comes out negative", "use log_softmax for the student",
            _KL_LINE),
-    Choice("reversed_probabilities_as_input", "(Σ q·(log q - p))", lambda v: xlogy(v.q, v.q) - v.q * v.p,
+    Choice("reversed_probabilities_as_input", "(Σ q·(log q - p))", lambda v: v.q * v.log_q - v.q * v.p,
            "kl_div gets the teacher's probabilities as its (log) input and the student's as its target",
            "the order teacher, student follows the formula KL(p‖q)", "kl_div(log_softmax(student / T), "
            "softmax(teacher / T))", _KL_LINE),
     Choice("log_target_on_probabilities", "(Σ exp(p)·(p - log q))", lambda v: np.exp(v.p) * (v.p - v.log_q),
            "log_target=True is set, but the target holds probabilities", "the flag sounds like “take the log for me”",
            "drop log_target=True, or use log_softmax for the teacher", r"log_target"),
-    Choice("logits_as_input", "(Σ p·(log p - s/T))", lambda v: xlogy(v.p, v.p) - v.p * v.z_q,
+    Choice("logits_as_input", "(Σ p·(log p - {s}))", lambda v: xlogy(v.p, v.p) - v.p * v.z_q,
            "kl_div gets the student's raw logits where it expects log-probabilities", "cross_entropy takes raw "
            "logits, so why not kl_div", "use log_softmax(student / T) as its input", _KL_LINE),
     Choice("negative", "(-KL(p‖q))", lambda v: -kl(v),
@@ -271,13 +291,13 @@ DIVERGENCES: tuple[Choice[Divergence], ...] = (
     Choice("symmetric_kl", "(KL(p‖q) + KL(q‖p))", lambda v: kl(v) + reverse_kl(v),
            "both directions of KL are added", "a distance ought to be symmetric", "keep KL(teacher‖student) only",
            _KL_LINE),
-    Choice("mse_logits", "Σ(s-t)²", lambda v: (v.z_q - v.z_p) ** 2,
+    Choice("mse_logits", "Σ({s} - {t})²", lambda v: (v.z_q - v.z_p) ** 2,
            "the soft term is the squared difference of logits", "it is the limit of KD for T → ∞ (Hinton et al., "
            "section 2.1)", "use kl_div on the softened distributions", r"mse|MSE|\*\* ?2|pow", _MSE),
-    Choice("mse_probabilities", "Σ(q-p)²", lambda v: (v.q - v.p) ** 2,
+    Choice("mse_probabilities", "Σ(q - p)²", lambda v: (v.q - v.p) ** 2,
            "the soft term is the squared difference of probabilities", "it also vanishes when both agree",
            "use kl_div on the softened distributions", r"mse|MSE|\*\* ?2|pow", frozenset({"mean", "no_factor"})),
-    Choice("teacher_argmax", "CE(s, argmax t)", _argmax_label,
+    Choice("teacher_argmax", "CE({s}, argmax t)", _argmax_label,
            "the soft term uses only the teacher's top class as a label", "a teacher “labels” the images",
            "use the teacher's whole softened distribution", r"argmax|max\(",
            frozenset({"ignored", "no_factor", "both"})),

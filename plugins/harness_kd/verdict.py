@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from harness_kd.doubt import as_it_stands, certain, mistakes_in, tells
 from harness_kd.explanations import unfit, wrong
 from harness_kd.judgement import (
     JUDGED,
@@ -22,6 +23,32 @@ from harness_kd.judgement import (
 )
 from harness_kd.reference import Array, gradients_agree, softmax, within
 from harness_kd.reply import Found, Outcome, Reading
+
+_MOST_EXPLAINED = 12
+
+
+def decide(tries: Sequence[Reading], rules: JudgingRules) -> tuple[Reading, Judgement]:
+    """The reading that counts: the first that is right; else the first that proves a mistake; else one in doubt."""
+    changed = [each for each in tries if not each.own] or list(tries[:1])
+    for reading in changed:
+        judgement = _if_right(reading, rules)
+        if judgement is not None:
+            return reading, judgement
+    judged = [(each, certain(each, judge(each, each.found, rules))) for each in changed[:_MOST_EXPLAINED]]
+    proven = [pair for pair in judged if pair[1].verdict == "failed"]
+    best = min(proven or judged, key=lambda pair: mistakes_in(pair[1]))
+    if not best[1].stated:
+        for reading in tries:
+            if tells(reading.own) and _if_right(reading, rules) is not None:
+                return reading, as_it_stands(reading)
+    return best
+
+
+def _if_right(reading: Reading, rules: JudgingRules) -> Judgement | None:
+    if unfit(reading, reading.found, rules) or not any(values_agree(reading, each) for each in accepted(rules.accept)):
+        return None
+    judgement = judge(reading, reading.found, rules)
+    return judgement if judgement.passed else None
 
 
 def judge(reading: Reading, found: Found, rules: JudgingRules) -> Judgement:
@@ -41,15 +68,16 @@ def _gradient_problem(reading: Reading, expected: Expected) -> Judgement | None:
             continue
         right = expected.gradient(outcome.probe.case)
         if outcome.gradient is None and outcome.gradient_error:
-            return Judgement(False, f"its value is right, but its gradient fails with {outcome.gradient_error}",
+            return Judgement("failed", f"its value is right, but its gradient fails with {outcome.gradient_error}",
                              "do not call backward() inside the loss")  # fmt: skip
         if outcome.gradient is None:
             # With α = 1 and no soft gradient, or the like, even a detached result is right.
             if np.abs(right).max() == 0:
                 continue
-            return Judgement(False, "its value is right, but it is detached from the student's logits, so nothing is "
-                             "learned", "remove .detach(), .data, torch.tensor(…) or no_grad from the student's "
-                             "path")  # fmt: skip
+            what = "its value is right, but it is detached from the student's logits, so nothing is learned"
+            return Judgement(
+                "failed", what, "remove .detach(), .data, torch.tensor(…) or no_grad from the student's path"
+            )
         if not gradients_agree(outcome.gradient, right, outcome.probe):
             return _wrong_gradient(outcome, outcome.gradient)
     return None
@@ -64,8 +92,8 @@ def _wrong_gradient(outcome: Outcome, found: Array) -> Judgement:
     what = f"its value is right, but not its gradient with respect to the student's logits {at(outcome.probe)}"
     if np.isfinite(found).all() and residual(design, found) < 1e-3:
         of_soft, of_hard = np.linalg.lstsq(design, found.ravel(), rcond=None)[0]
-        return Judgement(False, f"{what}: {_pull('soft', of_soft)}, {_pull('hard', of_hard)}", hint)
-    return Judgement(False, what, hint)
+        return Judgement("failed", f"{what}: {_pull('soft', of_soft)}, {_pull('hard', of_hard)}", hint)
+    return Judgement("failed", what, hint)
 
 
 def _pull(half: str, times: float) -> str:
@@ -81,10 +109,10 @@ def _right(reading: Reading, expected: Expected, rules: JudgingRules) -> Judgeme
     notes = [note for note in (fragile, *_remarks(reading)) if note]
     hint = "; ".join(notes) or None
     if fragile and rules.stability == "fail":
-        return Judgement(False, "right on ordinary logits, but not at logits of ±10,000, as the assignment demands",
+        return Judgement("failed", "right on ordinary logits, but not at logits of ±10,000, as the assignment demands",
                          hint)  # fmt: skip
     accuracy = f"value and gradient agree with {expected.words} at every setting tried"
-    return Judgement(True, accuracy, hint)
+    return Judgement("passed", accuracy, hint)
 
 
 def _fragile(reading: Reading, expected: Expected) -> str | None:
@@ -107,7 +135,9 @@ def _remarks(reading: Reading) -> Iterator[str]:
     if reading.teacher_gradient:
         yield "the teacher is not detached here: right as long as its logits are computed under torch.no_grad()"
     if grid.wrapped:
-        yield f"it returns {grid.wrapped}; the first was judged"
+        yield f"it returns {grid.wrapped}; {grid.entry or 'it'} was judged"
+    if grid.wanted:
+        yield f"it was given {' and '.join(grid.wanted)}, without which it raises"
     if grid.shape:
         yield f"it returns a tensor of shape {list(grid.shape)}; a loss is a scalar of shape []"
     raising = [each for each in reading.of("half", "elsewhere") if each.kind == "raised"]

@@ -77,26 +77,6 @@ def test_what_went_before_an_accident_is_kept(fake: FakeGrading, store: Store, t
     assert kept.result.metrics["accuracy"].value == 0.5
 
 
-def test_the_same_files_get_a_new_result_where_the_platform_says_something_else_of_them(
-    fake: FakeGrading, store: Store, tmp_path: Any
-) -> None:
-    def graded(**said: Any) -> list[str]:
-        run = replace(run_of(store, tmp_path), submissions=[HandIn("alice", tmp_path / "alice", **said)])
-        found = result("alice", submitted_at=said.get("submitted_at"), late_mark=said.get("late"))
-        fake.outcomes["alice"] = found.model_copy(
-            update={"time_source": found.submitted_at and "platform"},
-        )
-        return [each.submission for each in run.grade()]
-
-    noon = datetime(2026, 2, 1, 12, tzinfo=UTC)
-    assert graded() == ["alice"]
-    assert graded(late=True) == ["alice"]
-    assert graded(late=True) == graded() == []  # what does not come from a platform says nothing against it
-    assert graded(late=False) == ["alice"]
-    assert graded(submitted_at=noon) == ["alice"]
-    assert graded(submitted_at=noon.astimezone(timezone(timedelta(hours=8)))) == []
-
-
 def test_two_graders_share_a_class(monkeypatch: pytest.MonkeyPatch, store: Store, tmp_path: Any) -> None:
     """Neither does what the other has or does; both end with all of it."""
     fake, together = FakeGrading(), threading.Barrier(2)
@@ -125,3 +105,23 @@ def test_what_a_grader_leaves_behind_is_taken_up(fake: FakeGrading, store: Store
     timer.start()
     assert [each.submission for each in run.grade()] == ["alice", "carol", "bob"]
     timer.join()
+
+
+def test_the_same_files_get_a_new_result_where_the_platform_says_something_else_of_them(
+    fake: FakeGrading, store: Store, tmp_path: Any
+) -> None:
+    def graded(**said: Any) -> list[str]:
+        run = replace(run_of(store, tmp_path), submissions=[HandIn("alice", tmp_path / "alice", **said)])
+        found = result("alice", submitted_at=said.get("submitted_at"), late_mark=said.get("late"))
+        fake.outcomes["alice"] = found.model_copy(
+            update={"time_source": found.submitted_at and "platform"},
+        )
+        return [each.submission for each in run.grade()]
+
+    noon = datetime(2026, 2, 1, 12, tzinfo=UTC)
+    assert graded() == ["alice"]
+    assert graded(late=True) == ["alice"]
+    assert graded(late=True) == graded() == []  # what does not come from a platform says nothing against it
+    assert graded(late=False) == ["alice"]
+    assert graded(submitted_at=noon) == ["alice"]
+    assert graded(submitted_at=noon.astimezone(timezone(timedelta(hours=8)))) == []

@@ -1,7 +1,8 @@
 """Tell what a parameter, global or attribute of a student's KD loss means, by its name alone.
 
 The same few roles are spelt in dozens of ways in real hand-ins (`outputs`, `y_s`, `soft_targets`, `lambda_`, `T_kd`).
-Each name gets a score per role; binding picks the assignment with the best sum.
+Each name gets a score per role; binding picks the assignment with the best sum. What two weights mean is told by
+`harness_kd.worker.weights`.
 """
 
 from __future__ import annotations
@@ -16,20 +17,26 @@ TENSORS: tuple[Role, ...] = ("student", "labels", "teacher")
 NUMBERS: tuple[Role, ...] = ("alpha", "hard_weight", "temperature")
 SURE = 5
 """A score below this is a guess, and other readings are tried as well."""
+_CLEAR = 6
+"""Globals called `a` or `w` are anything; only a clear name is set from outside."""
 
 _TOKEN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_]+|\d+")
-_TEACHER = {"teacher", "teachers", "teach", "tea", "tch", "tutor", "expert"}
+_TEACHER = {"teacher", "teachers", "teach", "tea", "tch", "tutor", "tutors", "expert", "experts", "ensemble"}
 _STUDENT = {"student", "students", "stu", "stud", "std"}
 _LOGITS = {"logits", "logit", "output", "outputs", "out", "outs", "y", "z", "pred", "preds", "prediction",
            "predictions", "score", "scores", "feat", "x"}  # fmt: skip
 _LABELS = {"label", "labels", "lbl", "lbls", "gt", "truth", "groundtruth", "true", "gold"}
 _TARGETS = {"target", "targets", "tgt", "targ"}
-_TEMPERATURE = {"temperature", "temperatures", "temp", "tau", "temperture", "tempature", "τ"}
+_TEMPERATURE = re.compile(r"te?mp(er|s$|$)|tau$|τ$|tempat")
+_DERIVED = {"sq", "squared", "square", "inv", "inverse", "log", "sqrt", "pow", "max", "min", "2", "decay", "lr",
+            "dropout", "mixup", "cutmix", "smoothing", "momentum", "pos"}  # fmt: skip
+"""Words of numbers that are made from α or T, or are other numbers."""
 _ALPHA = {"alpha": 10, "alphas": 10, "α": 10, "lambda": 8, "lam": 8, "lamda": 8, "lambd": 8, "lmbda": 8, "lmbd": 8,
           "λ": 8, "weight": 7, "wt": 5, "ratio": 6, "coef": 6, "coeff": 6, "mix": 5, "balance": 6, "beta": 4,
-          "gamma": 4, "a": 5, "w": 4}  # fmt: skip
-_HARD = {"hard", "ce", "label", "labels", "cls", "xent", "nll", "student"}
+          "gamma": 4, "β": 4, "γ": 4, "percent": 7, "pct": 7, "percentage": 7, "a": 5, "w": 4, "b": 3}  # fmt: skip
+_HARD = {"hard", "ce", "label", "labels", "cls", "xent", "nll", "student", "task", "gt", "supervised"}
 _SOFT = {"soft", "softened", "distilled"}
+_SOFT_SIDE = _SOFT | {"kd", "kl", "kld", "kldiv", "div", "teacher", "distill", "distil", "distillation"}
 _SETTINGS = {"params", "param", "args", "arg", "opt", "opts", "cfg", "config", "conf", "hparams", "hp", "hyper",
              "hyperparams", "hyperparameters", "settings", "options"}  # fmt: skip
 
@@ -48,27 +55,52 @@ def affinity(name: str) -> dict[Role, int]:
     return found
 
 
+def side(name: str) -> Role | None:
+    """Which term a weight of that name belongs to, where the name says so: `kd_w` the soft one, `ce_w` the hard one."""
+    words = set(tokens(name))
+    soft, hard = bool(words & _SOFT_SIDE), bool(words & _HARD)
+    if soft == hard:
+        return None
+    return "alpha" if soft else "hard_weight"
+
+
+def is_weight(name: str) -> bool:
+    """Whether it may be the weight of one of the two terms."""
+    return bool({"alpha", "hard_weight"} & affinity(name).keys())
+
+
+def number_role(name: str) -> Role | None:
+    """α, 1-α or T, if a name outside the parameters clearly says so."""
+    scores = {role: score for role, score in affinity(name).items() if role in NUMBERS and score >= _CLEAR}
+    if scores:
+        return max(scores.items(), key=lambda scored: scored[1])[0]
+    whole = ["beta", "gamma", "β", "γ"]
+    return "alpha" if set(tokens(name)) & set(whole) and is_weight(name) else None
+
+
 def _number(name: str, words: list[str]) -> dict[Role, int]:
     known = set(words)
-    if known & _TEMPERATURE:
-        return {"temperature": 10}
+    if any(map(_TEMPERATURE.match, words)):
+        return {} if known & _DERIVED else {"temperature": 10}
     if name == "t":
         return {"temperature": 4, "teacher": 5}
     if "T" in re.split(r"_|\d", name) and not known & (_LOGITS | _TEACHER):
-        return {"temperature": 9 if name == "T" else 8}
+        return {} if known & _DERIVED else {"temperature": 9 if name == "T" else 8}
     weight = max((_ALPHA[word] for word in words if word in _ALPHA), default=0)
-    if not weight or (len(words) > 1 and weight < SURE):
+    letters = [word for word in words if not word.isdigit()]
+    if known & {"w", "wt"} and side(name):
+        return {side(name) or "alpha": 9}
+    if not weight or (len(letters) > 1 and weight <= SURE) or known & _DERIVED - {"2"}:
         return {}
     return {"hard_weight": 9} if known & _HARD and weight < 10 else {"alpha": weight}
 
 
 def _tensor(name: str, words: list[str]) -> dict[Role, int]:  # noqa: PLR0911 - one rule after the other
     known = set(words)
-    if known & _TEACHER:
-        return {"teacher": 10}
-    if known & _STUDENT:
-        return {"student": 10}
-    if len(words) > 1 and known & (_LOGITS | {"p", "q", "log", "probs", "prob"}) and {words[0], words[-1]} & {"t", "s"}:
+    if known & (_TEACHER | _STUDENT):
+        return {"teacher" if known & _TEACHER else "student": 10}
+    marked = known & (_LOGITS | {"p", "q", "log", "probs", "prob"}) or (words[-1:] and words[-1].isdigit())
+    if len(words) > 1 and marked and {words[0], words[-1]} & {"t", "s"}:
         return {"teacher": 8} if "t" in {words[0], words[-1]} else {"student": 8}
     if known & _SOFT and not known & _HARD - _LABELS:
         return {"teacher": 8}
@@ -80,6 +112,8 @@ def _tensor(name: str, words: list[str]) -> dict[Role, int]:  # noqa: PLR0911 - 
         return {"labels": 8}
     if known & _TARGETS:
         return {"labels": 3, "teacher": 4} if known & _LOGITS else {"labels": 7, "teacher": 1}
+    if words[:1] == ["t"] and known & {"list", "all", "outs"}:
+        return {"teacher": 8}
     if known & (_LOGITS | {"hat", "yhat", "input", "inputs"}):
         return {"student": 5}
     return {"labels": 3} if known & {"class", "classes", "cls", "c", "l"} else {}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from harness.api.worker import describe
 from harness_kd.worker.binding import KdAttempt
-from harness_kd.worker.hyperparameters import Numbers
+from harness_kd.worker.forms import TRIED, Inputs, entries, kind_of, picked, teachers
+from harness_kd.worker.weights import Numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -22,52 +24,89 @@ def outcome(
     """Facts of one probe, and tensors `value` (float64 scalar) and `gradient` (float64, as the student logits)."""
     import torch
 
-    numbers = Numbers(float(probe["alpha"]), float(probe["temperature"]))
     inputs = {name: tensors[probe[name]] for name in _INPUTS}
     try:
         exact = inputs if probe["dtype"] == "float64" else _cast(inputs, torch.float32)
-        outcome, found = _outcome(attempt, numbers, exact)
+        outcome, found = _outcome(attempt, _numbers(attempt, probe), exact)
         if outcome["kind"] == "raised" and probe["dtype"] == "float64":
             # Functions that mix in float32 constants of their own are fine where they are used.
-            return _outcome(attempt, numbers, _cast(inputs, torch.float32))
+            return _outcome(attempt, _numbers(attempt, probe), _cast(inputs, torch.float32))
     except BaseException as error:  # noqa: BLE001 - what a student returned may raise whenever it is touched
         return {"kind": "raised", "error": describe(error)}, {}
     return outcome, found
+
+
+def _numbers(attempt: KdAttempt, probe: dict[str, Any]) -> Numbers:
+    return attempt.numbers(float(probe["alpha"]), float(probe["temperature"]))
 
 
 def _cast(inputs: dict[str, Tensor], dtype: Any) -> dict[str, Tensor]:
     return {name: each if name == "labels" else each.to(dtype) for name, each in inputs.items()}
 
 
+def returned_entries(attempt: KdAttempt, probe: dict[str, Any], tensors: Mapping[str, Tensor]) -> list[KdAttempt]:
+    """The attempt once for everything in what it returns that may be the loss."""
+    import torch
+
+    inputs = _cast({name: tensors[probe[name]] for name in _INPUTS}, torch.float32)
+    try:
+        call = _first_call(attempt, _numbers(attempt, probe), inputs)
+        found = entries(call.returned)
+    except BaseException:  # noqa: BLE001 - the same will be seen, and told, when the probes are tried
+        return [attempt]
+    return [replace(attempt, path=path, entry=words) for words, path in found]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Called:
+    """A call that returned: with what, on which clones, and what had been raised before in the usual form."""
+
+    call: Any
+    leaf: Any
+    form: Inputs
+    given: dict[str, Any]
+    returned: Any
+    error: str | None
+
+
 def _outcome(attempt: KdAttempt, numbers: Numbers, inputs: dict[str, Tensor]) -> tuple[Outcome, dict[str, Tensor]]:
     import torch
 
-    call, leaf, given, outcome = _first_call(attempt, numbers, inputs)
-    if "error" in outcome:
-        return outcome, {}
-    outcome |= {"mutated": [name for name in _INPUTS if not _same(inputs[name], given[name])]}
-    result = _scalar(outcome.pop("returned"), outcome)
+    try:
+        called = _first_call(attempt, numbers, inputs)
+        returned = picked(called.returned, attempt.path)
+    except BaseException as error:  # noqa: BLE001 - students call exit() and raise their own classes
+        return {"kind": "raised", "error": describe(error), "raises": _raises(error)}, {}
+    before = called.form.of(inputs, called.leaf)
+    outcome: Outcome = {"mutated": [name for name in _INPUTS if not _same(before[name].detach(), called.given[name])]}
+    if called.form.one_hot:
+        outcome |= {"one_hot": True, "one_hot_error": called.error}
+    outcome |= {"wanted": called.form.words, "wrapped": kind_of(called.returned), "entry": attempt.entry}
+    result = _scalar(returned, outcome)
     found: dict[str, Tensor] = {}
     if result is not None:
         found["value"] = result.detach().to(torch.float64).reshape(())
-        gradient = _gradient(result, leaf, outcome)
+        gradient = _gradient(result, called.leaf, outcome)
         if gradient is not None:
             found["gradient"] = gradient
-        outcome["repeat_differs"] = _repeat_differs(call, numbers, inputs, found["value"], bool(outcome.get("one_hot")))
+        outcome["repeat_differs"] = _repeat_differs(attempt, called, numbers, inputs, found["value"])
     return outcome, found
+
+
+def _raises(error: BaseException) -> str:
+    """The exception's builtin kind, which tells a refusal from a mistake."""
+    return next(each.__name__ for each in type(error).__mro__ if each.__module__ == "builtins")
 
 
 def teacher_gradient(attempt: KdAttempt, probe: dict[str, Any], tensors: Mapping[str, Tensor]) -> bool:
     """Whether the loss also pulls on the teacher; a function that refuses such inputs does not."""
     import torch
 
-    numbers = Numbers(float(probe["alpha"]), float(probe["temperature"]))
-    inputs = {name: tensors[probe[name]] for name in _INPUTS}
-    teacher = inputs["teacher"].to(torch.float32).clone().requires_grad_()
-    student = inputs["student"].to(torch.float32).clone().requires_grad_()
+    inputs = _cast({name: tensors[probe[name]] for name in _INPUTS}, torch.float32)
+    teacher = inputs["teacher"].clone().requires_grad_()
     try:
-        given = {"student": student.clone(), "labels": inputs["labels"].clone(), "teacher": teacher.clone()}
-        result = _scalar(attempt.make(numbers)(given, numbers), {})
+        called = _first_call(attempt, _numbers(attempt, probe), {**inputs, "teacher": teacher})
+        result = _scalar(picked(called.returned, attempt.path), {})
         if result is None or not result.requires_grad:
             return False
         (gradient,) = torch.autograd.grad(result.sum(), [teacher], allow_unused=True)
@@ -76,40 +115,33 @@ def teacher_gradient(attempt: KdAttempt, probe: dict[str, Any], tensors: Mapping
         return False
 
 
-def _first_call(attempt: KdAttempt, numbers: Numbers, inputs: dict[str, Tensor]) -> tuple[Any, Any, Any, Outcome]:
-    """The callable, the student leaf, the inputs it got, and {"returned": …} or {"kind": "raised", "error": …}."""
-    error: BaseException | None = None
-    for one_hot in (False, True):
+def _first_call(attempt: KdAttempt, numbers: Numbers, inputs: dict[str, Tensor]) -> _Called:
+    """The call in the first form of inputs that does not raise.
+
+    Raises:
+        BaseException: what the usual form raises, where every form raises.
+    """
+    first: BaseException | None = None
+    for form in TRIED:
+        if form.whole and numbers.temperature % 1:
+            continue
         try:
             call = attempt.make(numbers)
-            leaf, given = _fresh(inputs, one_hot=one_hot)
-            returned = call(given, numbers)
+            leaf = inputs["student"].detach().clone().requires_grad_()
+            given = form.of(inputs, leaf)
+            returned = _returned(attempt, call, numbers, given, form)
         except BaseException as raised:  # noqa: BLE001 - students call exit() and raise their own classes
-            error = error or raised
+            first = first or raised
             continue
-        if one_hot and error is not None:
-            # Compared with what was given: a one-hot matrix is no mutation of the labels.
-            inputs["labels"] = _one_hot(inputs)
-            return call, leaf, given, {"returned": returned, "one_hot": True, "one_hot_error": describe(error)}
-        return call, leaf, given, {"returned": returned}
-    assert error is not None
-    return None, None, None, {"kind": "raised", "error": describe(error)}
+        return _Called(call, leaf, form, given, returned, describe(first) if first else None)
+    assert first is not None
+    raise first
 
 
-def _fresh(inputs: dict[str, Tensor], *, one_hot: bool) -> tuple[Tensor, dict[str, Tensor]]:
-    """Clones; the student is not a leaf, as in training, so in-place operations on it are allowed."""
-    leaf = inputs["student"].clone().requires_grad_()
-    labels = _one_hot(inputs) if one_hot else inputs["labels"]
-    return leaf, {"student": leaf.clone(), "labels": labels.clone(), "teacher": inputs["teacher"].clone()}
-
-
-def _one_hot(inputs: dict[str, Tensor]) -> Tensor:
-    import torch
-
-    student = inputs["student"]
-    if inputs["labels"].ndim > 1:
-        return inputs["labels"]
-    return torch.nn.functional.one_hot(inputs["labels"], student.shape[1]).to(student.dtype)
+def _returned(attempt: KdAttempt, call: Any, numbers: Numbers, given: dict[str, Any], form: Inputs) -> Any:
+    if form.whole:
+        numbers = replace(numbers, temperature=int(numbers.temperature))
+    return call({**given, "teacher": teachers(attempt.teacher, given["teacher"], numbers.temperature)}, numbers)
 
 
 def _same(before: Tensor, after: Any) -> bool:
@@ -125,7 +157,6 @@ def _scalar(returned: Any, outcome: Outcome) -> Tensor | None:
     """The loss among what came back as a tensor of one element, if there is one; `outcome` says what came."""
     import torch
 
-    returned = _unwrapped(returned, outcome)
     if returned is None:
         outcome["kind"] = "none"
     elif not isinstance(returned, torch.Tensor):
@@ -150,18 +181,6 @@ def _number(value: Any) -> Tensor | None:
         return None
 
 
-def _unwrapped(returned: Any, outcome: Outcome) -> Any:
-    """The first of several results, or the entry called loss."""
-    if isinstance(returned, tuple | list) and returned:
-        outcome["wrapped"] = f"a {type(returned).__name__[:30]} of {len(returned)}"
-        return returned[0]
-    if isinstance(returned, dict) and returned:
-        key = next((key for key in ("loss", "total", "total_loss", "kd_loss") if key in returned), None)
-        outcome["wrapped"] = f"a dict of {len(returned)}"
-        return returned[key] if key else next(iter(returned.values()))
-    return returned
-
-
 def _gradient(result: Tensor, leaf: Tensor, outcome: Outcome) -> Tensor | None:
     import torch
 
@@ -177,12 +196,16 @@ def _gradient(result: Tensor, leaf: Tensor, outcome: Outcome) -> Tensor | None:
     return None if gradient is None else gradient.detach().to(torch.float64)
 
 
-def _repeat_differs(call: Any, numbers: Numbers, inputs: dict[str, Tensor], value: Tensor, one_hot: bool) -> bool:
+def _repeat_differs(
+    attempt: KdAttempt, called: _Called, numbers: Numbers, inputs: dict[str, Tensor], value: Tensor
+) -> bool:
     """Whether the same inputs give another value the second time: state between calls, or randomness."""
     import torch
 
+    leaf = inputs["student"].detach().clone().requires_grad_()
     try:
-        again = _scalar(call(_fresh(inputs, one_hot=one_hot)[1], numbers), {})
+        returned = _returned(attempt, called.call, numbers, called.form.of(inputs, leaf), called.form)
+        again = _scalar(picked(returned, attempt.path), {})
     except BaseException:  # noqa: BLE001 - raising only the second time is a difference as well
         return True
     if again is None:

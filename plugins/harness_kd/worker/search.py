@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.api import Definition, Sources
@@ -39,7 +39,12 @@ _TRAINING = {"loader", "dataloader", "optimizer", "optim", "epochs", "scheduler"
 _TRAINING_CALLS = {"backward", "step", "zero_grad"}
 _SOFTENING = {"softmax", "log_softmax", "kl_div", "kldivloss", "kldiv", "logsoftmax"}
 _CALLED = ("forward", "__call__")
+_MAKERS = {"partial", "partialmethod", "script", "compile", "wraps", "vmap"}
+"""Calls that give a function."""
+_SAME = {"to", "cuda", "cpu", "eval", "train", "double", "float"}
+"""Methods of an instance that return it."""
 LIKELY_AT_LEAST = 7
+_MOST_CANDIDATES = 4
 
 
 def parameter_names(node: ast.AST, *, method: bool = False) -> list[str]:
@@ -61,8 +66,8 @@ class Ambiguous(Exception):
         self.hint = f'write into submission.toml which one counts: kd_function = "{paths[0]}:{name}"'
 
 
-def find(sources: Sources, wanted: Sequence[str], near: str = "") -> tuple[Target | None, list[str]]:
-    """The KD loss: by the wanted names in their order, else the likeliest; and notes on how it was chosen.
+def find(sources: Sources, wanted: Sequence[str], near: str = "") -> list[tuple[Target, list[str]]]:
+    """The KD loss: by the wanted names in their order, else the likeliest few; and notes on how each was chosen.
 
     Args:
         near: where the network is defined, as in 'model.py line 3': of several files, this one counts.
@@ -70,7 +75,7 @@ def find(sources: Sources, wanted: Sequence[str], near: str = "") -> tuple[Targe
     Raises:
         Ambiguous: only the student can say which definition counts.
     """
-    targets = [target for definition in sources.names() for target in _targets(definition)]
+    targets = _all_targets(sources)
     for file, _, name in (each.rpartition(":") for each in wanted):
         there = [target for target in targets if target.definition.path == (file or target.definition.path)]
         named = [target for target in there if target.name == name] or [
@@ -78,17 +83,61 @@ def find(sources: Sources, wanted: Sequence[str], near: str = "") -> tuple[Targe
         ]
         if named:
             chosen, notes = _settled(named, near)
-            return _callable_part(chosen, targets), notes
+            return [(_callable_part(chosen, targets), notes)]
     likely = sorted(
         (target for target in targets if likelihood(target) >= LIKELY_AT_LEAST), key=likelihood, reverse=True
     )
-    if not likely:
-        return None, []
     missing = f"there is no {' or '.join(f'`{name}`' for name in wanted)}; " if wanted else ""
-    notes = [f"{missing}`{likely[0].name}` looks like the KD loss and was judged"]
-    if len(likely) > 1:
-        notes.append(f"also looked likely: {', '.join(f'`{each.name}`' for each in likely[1:4])}")
-    return likely[0], notes
+    found = []
+    for target in likely[:_MOST_CANDIDATES]:
+        others = [f"`{each.name}`" for each in likely[:_MOST_CANDIDATES] if each is not target]
+        notes = [f"{missing}`{target.name}` looks like the KD loss and was judged"]
+        found.append((target, notes + [f"also looked likely: {', '.join(others)}"] * bool(others)))
+    return found
+
+
+def _all_targets(sources: Sources) -> list[Target]:
+    """Every definition that may be called; an assignment only where it holds something to call."""
+    definitions = sources.names()
+    known = {each.name: each for each in definitions if each.kind != "assignment"}
+    return [
+        target
+        for each in definitions
+        if each.kind != "assignment" or holds_callable(each.node, known)
+        for target in _targets(each)
+    ]
+
+
+def holds_callable(node: ast.AST, known: Mapping[str, Definition]) -> bool:
+    """Whether an assignment holds a function or an instance, as far as its text tells; a call's result is a value."""
+    if isinstance(node, ast.Assign) and not all(isinstance(each, ast.Name) for each in node.targets):
+        return False
+    return _gives_callable(getattr(node, "value", None), known)
+
+
+def _gives_callable(value: ast.AST | None, known: Mapping[str, Definition]) -> bool:
+    match value:
+        case ast.Lambda():
+            return True
+        case ast.Name(id=name):
+            return name in known
+        case ast.Call(func=ast.Attribute(value=made, attr=attribute)) if attribute in _SAME:
+            return _gives_callable(made, known)
+        case ast.Call(func=ast.Call() as maker):
+            return _gives_callable(maker, known)
+        case ast.Call(func=ast.Name(id=name) | ast.Attribute(attr=name)):
+            made_by = known.get(name)
+            makes = made_by is not None and (made_by.kind == "class" or _returns_function(made_by.node))
+            return name in _MAKERS or makes
+    return False
+
+
+def _returns_function(node: ast.AST) -> bool:
+    inner = {
+        each.name for each in ast.walk(node) if isinstance(each, ast.FunctionDef | ast.ClassDef) and each is not node
+    }
+    values = [each.value for each in ast.walk(node) if isinstance(each, ast.Return)]
+    return any(isinstance(each, ast.Lambda) or (isinstance(each, ast.Name) and each.id in inner) for each in values)
 
 
 def _settled(named: list[Target], near: str) -> tuple[Target, list[str]]:
@@ -127,7 +176,7 @@ def likelihood(target: Target) -> int:
     """How much a definition looks like a KD loss; `LIKELY_AT_LEAST` is enough."""
     if isinstance(target.node, ast.ClassDef) or _is_training(target):
         return 0
-    name = target.path[0] if target.path[-1] in _CALLED else target.path[-1]
+    name = target.path[0] if target.path[-1] in _CALLED else target.name
     bound = [role for role in assign(target.parameters, TENSORS) if role in TENSORS]
     score = 3 * ("teacher" in bound) + 2 * ("student" in bound) + 2 * ("labels" in bound)
     if re.search(r"kd|distil", name, re.IGNORECASE):
@@ -160,31 +209,3 @@ def _words(node: ast.AST) -> set[str]:
     names = (each.id for each in ast.walk(node) if isinstance(each, ast.Name))
     attributes = (each.attr for each in ast.walk(node) if isinstance(each, ast.Attribute))
     return {name.lower() for name in (*names, *attributes)}
-
-
-def code_lines(target: Target, sources: Sources, *, most: int = 120, longest: int = 200) -> list[tuple[int, str]]:
-    """(line, statement) of the target and of the helpers it names, each statement on one line, capped."""
-    nodes = [target.node if len(target.path) == 1 else target.definition.node]
-    used = {each.id for each in ast.walk(nodes[0]) if isinstance(each, ast.Name)}
-    nodes += [
-        each.node for each in sources.names()
-        if each.name in used and each.kind != "assignment" and each.node is not nodes[0]
-        and each.file == target.definition.file
-    ]  # fmt: skip
-    lines = [
-        (statement.lineno, ast.unparse(statement).replace("\n", " ")[:longest])
-        for node in nodes[:4]
-        for statement in _statements(node)
-    ]
-    return lines[:most]
-
-
-def _statements(node: ast.AST) -> Iterator[ast.stmt | ast.expr]:
-    """Statements without a body of their own; a docstring is none."""
-    if isinstance(node, ast.Lambda):
-        yield node
-    for child in ast.walk(node):
-        if isinstance(child, ast.Return | ast.Assign | ast.AugAssign | ast.AnnAssign) or (
-            isinstance(child, ast.Expr) and not isinstance(child.value, ast.Constant)
-        ):
-            yield child

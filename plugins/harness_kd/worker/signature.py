@@ -8,8 +8,9 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness_kd.worker.hyperparameters import code_words, number_role, python_function
-from harness_kd.worker.names import NUMBERS, SURE, TENSORS, Role, affinity, assign
+from harness_kd.worker.knobs import is_number
+from harness_kd.worker.names import NUMBERS, SURE, TENSORS, Role, affinity, assign, is_weight, number_role
+from harness_kd.worker.reach import code_words, python_function
 from harness_kd.worker.search import Function, Target
 
 Parameter = inspect.Parameter
@@ -78,22 +79,52 @@ def readings(parameters: Sequence[Parameter]) -> list[Reading]:
     """
     plain = [each for each in parameters if each.kind not in VARIADIC]
     required = [each.name for each in plain if each.default is Parameter.empty]
-    numeric = [each.name for each in plain if isinstance(each.default, int | float)]
+    numeric = [each.name for each in plain if is_number(each.default)]
     roles = assign(numeric, NUMBERS)
     others = [each.name for each in plain if each.name not in roles.values() and each.name not in numeric]
     roles |= assign(others, [role for role in _ROLES if role not in roles])
     spare = [name for name in required if name not in roles.values() and extra(name, {}) is None]
+    spare = [name for name in spare if not _further(name, roles)]
     missing = [role for role in (*TENSORS, *_PAIR) if role not in roles]
     sure = len(spare) <= 1 and all(_score(roles, role) >= SURE for role in TENSORS if role in roles)
     first = roles | dict(zip(missing, spare, strict=False))
     if len(spare) <= len(missing) and "student" in first and "teacher" in first and sure:
         return [(first, bool(spare))]
+    if all(role in roles and _score(roles, role) >= SURE for role in TENSORS):
+        # What else it wants, features or a model, may be for something else; None shows whether it is.
+        return [(roles, False)]
     guesses = list(itertools.islice(_by_order(roles, required), _MAX_READINGS))
     if len(spare) <= len(missing) and "student" in first and "teacher" in first:
         guesses = [first, *(guess for guess in guesses if guess != first)]
     if not guesses:
         raise Unbindable(_cannot([each.name for each in plain], spare[len(missing) :]))
     return [(guess, True) for guess in guesses[:_MAX_READINGS]]
+
+
+def _further(name: str, roles: dict[Role, str]) -> bool:
+    """Whether it is a second teacher or a second weight."""
+    scores = affinity(name)
+    if scores.get("teacher", 0) > SURE:
+        return "teacher" in roles
+    weight = max(scores.get("alpha", 0), scores.get("hard_weight", 0))
+    least = 0 if all(role in roles for role in TENSORS) else SURE
+    return weight > least and bool({"alpha", "hard_weight"} & roles.keys())
+
+
+def further_teachers(parameters: Sequence[Parameter], roles: dict[Role, str]) -> list[str]:
+    """Names of the other teachers, where there are several."""
+    known = set(roles.values())
+    return [each.name for each in parameters
+            if each.name not in known and affinity(each.name).get("teacher", 0) > SURE
+            and each.default is Parameter.empty and each.kind not in VARIADIC]  # fmt: skip
+
+
+def weights_among(parameters: Sequence[Parameter], roles: dict[Role, str]) -> list[str]:
+    """Parameters that may be weights of the two terms, once the other roles are given away."""
+    taken = {name for role, name in roles.items() if role not in ("alpha", "hard_weight")}
+    numeric = [each for each in parameters if each.name not in taken and each.kind not in VARIADIC]
+    return [each.name for each in numeric if is_weight(each.name)
+            and (each.default is Parameter.empty or is_number(each.default))]  # fmt: skip
 
 
 def _score(roles: dict[Role, str], role: Role) -> int:

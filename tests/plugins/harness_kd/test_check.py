@@ -39,7 +39,6 @@ SPECIAL = {
         f"loss_fn_kd.n = getattr(loss_fn_kd, 'n', 0) + 1; return ({LOSS}) * (1 + loss_fn_kd.n % 2)",
         "a second call", "nothing between calls"),
     "raises": ("return outputs @ labels", "at kd.py line 7: `return outputs @ labels`", "[7, 10]"),
-    "models": ("return outputs(labels)", "not callable", "not models"),
     "exits": ("raise SystemExit(3)", "SystemExit: 3", "random logits"),
     "one-hot": (
         f"return alpha * T**2 * {KL} - (1 - alpha) * (labels * F.log_softmax(outputs, 1)).sum(1).mean()",
@@ -64,6 +63,13 @@ def test_special_outcomes_have_their_own_words(name):
     assert found.verdict == "failed"
     assert reason in found.reason, found.reason
     assert hint in found.hint, found.hint
+
+
+def test_a_function_of_models_is_not_accused():
+    found = check(function("return outputs(labels)"))
+    assert found.verdict == "could_not_check"
+    assert "not callable" in found.reason
+    assert "not models" in found.hint
 
 
 def test_one_hot_labels_can_be_accepted():
