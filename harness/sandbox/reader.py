@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 import weakref
+from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -75,7 +76,9 @@ class Reader:
             Cancelled: `stopping` was set.
         """
         try:
-            self._connection.send(ToRead(hand_in, scratch, tuple(formats), limits, seconds))
+            # It works in another folder, where a relative path would lead nowhere.
+            hand_in = replace(hand_in, path=hand_in.path.absolute())
+            self._connection.send(ToRead(hand_in, scratch.absolute(), tuple(formats), limits, seconds))
             deadline = time.monotonic() + seconds
             while not self._connection.poll(_TICK_SECONDS):
                 if stopping.is_set():

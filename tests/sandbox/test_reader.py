@@ -55,6 +55,12 @@ def test_it_reads_what_is_read_in_this_process(reader: Reader, tmp_path: Path) -
     assert (found.folder / "model.py").read_text() == "class Net: pass\n"
 
 
+def test_a_path_is_as_its_user_wrote_it(reader: Reader, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    honest(tmp_path / "alice")
+    monkeypatch.chdir(tmp_path)
+    assert read(reader, Path("alice")).sources == (Path("model.py"),)
+
+
 def test_names_that_are_no_text_are_read(reader: Reader, tmp_path: Path) -> None:
     folder = honest(tmp_path / os.fsdecode(b"caf\xe9"))
     assert [each.name for each in read(reader, folder).sources] == ["model.py"]
