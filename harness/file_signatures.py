@@ -4,31 +4,32 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def file_signature(path: Path) -> str:
-    """A digest of names, sizes, times and numbers of all files below a path, or of the one at it.
+def file_signature(paths: Iterable[Path]) -> str:
+    """A digest of names, sizes, times and numbers of these files and of all that lie below these folders.
 
-    Writing to a file, replacing, renaming, adding or removing one changes it. So does copying the folder: then the
-    files have to be read to learn that they are the same.
+    Writing to a file, replacing, renaming, adding or removing one changes it. So does copying a folder: then the files
+    have to be read to learn that they are the same.
 
     Raises:
-        OSError: a folder cannot be listed.
+        OSError: one of them cannot be looked at.
     """
     digest = hashlib.sha256()
-    for each in sorted(_found(path), key=os.fsencode):
+    for each in sorted((each for path in paths for each in (path, *_below(path))), key=os.fsencode):
         seen = each.stat(follow_symlinks=False)
         told = f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino} {seen.st_dev} {seen.st_mode}"
-        digest.update(os.fsencode(each.relative_to(path)) + b"\0" + told.encode() + b"\0")
+        digest.update(os.fsencode(each) + b"\0" + told.encode() + b"\0")
     return digest.hexdigest()
 
 
-def _found(path: Path) -> Iterator[Path]:
-    yield path
-    for folder, folders, files in os.walk(path, onerror=_raise):
-        yield from (Path(folder, name) for name in (*folders, *files))
+def _below(path: Path) -> list[Path]:
+    if not path.is_dir() or path.is_symlink():
+        return []
+    walk = os.walk(path, onerror=_raise)
+    return [Path(folder, name) for folder, folders, files in walk for name in (*folders, *files)]
 
 
 def _raise(error: OSError) -> None:

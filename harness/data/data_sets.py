@@ -70,7 +70,7 @@ class DataSets:
         how = rules.images.model_dump_json(exclude={"class_names", "mean", "std"})
         said = [name, rules.data[name].dataset, how, rules.submission.input_sizes[0], self._audience]
         try:
-            files = file_signature(folder)
+            files = file_signature([folder])
         except OSError as error:
             raise UsageError(f"data.{name} ({folder}): {error.strerror}") from error
         return hashlib.sha256(f"{said} {folder.resolve()} {files}".encode("utf-8", "surrogateescape")).hexdigest()

@@ -30,6 +30,7 @@ from harness.store.claims import Claims
 from harness.store.store import Depth, Store
 from harness.store.tables import Basis
 from harness.submission.hand_in import HandIn
+from harness.submission.staging import is_source
 from harness.values.measured import Measured, parts_to_json
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
 
@@ -133,7 +134,7 @@ class Run(GradingEvents):
         path = hand_in.path
         if path not in self._files:  # a download holds many submissions
             with suppress(OSError):
-                self._files[path] = file_signature(path)
+                self._files[path] = file_signature(_consists_of(path))
         if path not in self._files:
             return None
         beside = repr(replace(hand_in, path=Path()))
@@ -274,6 +275,13 @@ class Run(GradingEvents):
             memory=StoreMemory(self.store, self.assignment.rules.limits.kept_bytes, fresh=fresh),
             keys=self.keys,
         )
+
+
+def _consists_of(path: Path) -> list[Path]:
+    """The paths of a hand-in: of a source that was handed in alone, also what may be its weights."""
+    if path.is_file() and is_source(path):
+        return [each for each in path.parent.iterdir() if each.is_file()]
+    return [path]
 
 
 def _teacher(assignment: Assignment) -> str:

@@ -108,7 +108,9 @@ def test_just_below_a_baseline_is_noise_far_below_is_not():
 @pytest.mark.parametrize("right", [300, 495])
 def test_an_accuracy_on_stand_in_images_gets_no_advice_on_training(right):
     given = context(examples=examples([1] * 1000))
-    (check,) = evaluated(Accuracy(), answering([1] * right + [0] * (1000 - right)), given, baselines={"simple": 0.5}, stand_in=True).checks
+    (check,) = evaluated(
+        Accuracy(), answering([1] * right + [0] * (1000 - right)), given, baselines={"simple": 0.5}, stand_in=True
+    ).checks
     assert check.verdict == "failed"
     assert check.hint == "these images only stand in for the real ones: measured on them an accuracy says nothing"
 
