@@ -306,3 +306,34 @@ def test_every_class_or_none_has_a_name() -> None:
     assert ImageRules.model_validate(named).class_names == ("cat", "dog")
     with pytest.raises(ValidationError, match="class_names has 1 names for 2 classes"):
         ImageRules.model_validate({**named, "class_names": ["cat"]})
+
+
+UNIT, IMAGENET = ((0, 0, 0), (1, 1, 1)), ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+
+@pytest.mark.parametrize(
+    ("name", "size", "resize", "crop_from", "moments"),
+    [
+        # As the courses' notebooks prepare test images.
+        ("ntu-ml2020-hw7", 256, "stretch", None, UNIT),
+        ("ntu-ml2021-hw13", 128, "stretch", 142, UNIT),
+        ("ntu-ml2022-hw13", 224, "center_crop", 256, IMAGENET),
+        ("ntu-ml2023-hw13", 224, "center_crop", 256, IMAGENET),
+        ("nycu-ds2023-hw2", 28, "none", None, ((0.5, 0.5, 0.5), (0.5, 0.5, 0.5))),
+    ],
+)
+def test_shipped_assignments_prepare_images_as_their_courses_did(
+    name: str, size: int, resize: str, crop_from: int | None, moments: Any
+) -> None:
+    rules = load(name, Plugins.installed()).rules
+    assert rules.submission.input_sizes[0] == size
+    assert (rules.images.resize, rules.images.crop_from) == (resize, crop_from)
+    assert (rules.images.mean, rules.images.std) == moments
+
+
+@pytest.mark.parametrize("name", sorted(shipped()))
+def test_only_courses_that_asked_for_a_loss_function_require_one(name: str) -> None:
+    assignment = load(name, Plugins.installed())
+    required = assignment.options["kd_loss"].model_dump()["required"]
+    assert required == ("hw13" in name)
+    assert "kd_loss" not in assignment.rules.rubric.gates
