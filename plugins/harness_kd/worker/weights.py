@@ -88,9 +88,8 @@ def plans(names: Sequence[str]) -> list[Plan]:
 
 
 def _unsaid(left: list[str]) -> list[Plan]:
-    if len(left) > 1:
-        return [{soft: "alpha", hard: "hard_weight"} for soft, hard in itertools.permutations(left, 2)]
-    plan: list[Plan] = [{name: "alpha"} for name in left]
+    pairs: list[Plan] = [{soft: "alpha", hard: "hard_weight"} for soft, hard in itertools.permutations(left, 2)]
+    alone: list[Plan] = [{name: "alpha"} for name in left]
     # α is the soft term's by definition; `beta` or `w` alone may be either's.
-    sure = not left or set(tokens(left[0])) & {"alpha", "α"}
-    return plan or [{}] if sure else [*plan, {left[0]: "hard_weight"}]
+    alone += [{name: "hard_weight"} for name in left if not set(tokens(name)) & {"alpha", "α"}]
+    return [*pairs, *alone] or [{}]

@@ -5,7 +5,9 @@ from harness_kd.worker.search import find
 from kd_doubtful import DOUBTFUL
 from kd_fakes import FakeSources, check
 from kd_spellings import RIGHT, loss
+from kd_wild import WILD
 
+ALL = RIGHT | WILD
 MUTATIONS = {
     "T for T²": {"T**2 *": "T *", "T * T *": "T *", "self.T ** 2": "self.T"},
     "0.9 of the hard term": {
@@ -21,9 +23,9 @@ def test_there_are_150():
     assert len(set(RIGHT.values())) == len(RIGHT)
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("name", ALL)
 def test_right_ones_pass(name):
-    found = check(RIGHT[name])
+    found = check(ALL[name])
     assert found.verdict == "passed", (found.reason, found.hint)
 
 
