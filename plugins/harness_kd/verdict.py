@@ -48,7 +48,13 @@ def _proving(tries: Sequence[Reading], rules: JudgingRules) -> tuple[Reading, Ju
     own = [each for each in tries if each.found is whole][:_MOST_EXPLAINED]
     judged = [(each, certain(each, judge(each, each.found, rules))) for each in own]
     proven = [pair for pair in judged if pair[1].verdict == "failed"]
-    return min(proven or judged, key=lambda pair: (not _has_right_value(pair[0], rules), mistakes_in(pair[1])))
+    return min(proven or judged, key=lambda pair: _doubt(pair[0], pair[1], rules))
+
+
+def _doubt(reading: Reading, judgement: Judgement, rules: JudgingRules) -> tuple[bool, bool, int]:
+    """How little speaks for a reading: it does not run with it; its value is wrong; by so many mistakes."""
+    ran = all(each.kind == "value" for each in reading.of("grid"))
+    return not ran, not _has_right_value(reading, rules), mistakes_in(judgement)
 
 
 def _has_right_value(reading: Reading, rules: JudgingRules) -> bool:

@@ -99,3 +99,10 @@ def test_a_right_value_is_not_called_swapped():
     found = check(text)
     assert found.verdict == "failed"
     assert "detached" in found.reason
+
+
+def test_a_wrong_loss_of_several_teachers_is_told_its_mistake():
+    """Not that it raises when it is given a single one."""
+    text = loss(f"kl = sum({KL} for t in teachers) / len(teachers)\nreturn alpha * T * kl + (1 - alpha) * {CE}",
+                "s, teachers, y, alpha, T")  # fmt: skip
+    assert "the soft term is multiplied by T instead of T²" in check(text).reason
