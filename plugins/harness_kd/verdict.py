@@ -34,18 +34,35 @@ def decide(tries: Sequence[Reading], rules: JudgingRules) -> tuple[Reading, Judg
         judgement = _if_right(reading, rules)
         if judgement is not None:
             return reading, judgement
-    judged = [(each, certain(each, judge(each, each.found, rules))) for each in changed[:_MOST_EXPLAINED]]
+    reading, judgement = _proving(changed, rules)
+    if not judgement.stated:
+        for each in tries:
+            if tells(each.own) and _if_right(each, rules) is not None:
+                return each, as_it_stands(each)
+    return reading, judgement
+
+
+def _proving(tries: Sequence[Reading], rules: JudgingRules) -> tuple[Reading, Judgement]:
+    """Of the likeliest function: what assumes the fewest mistakes. A soft term is passed over for a whole loss."""
+    whole = next((each.found for each in tries if "labels" in each.roles), tries[0].found)
+    own = [each for each in tries if each.found is whole][:_MOST_EXPLAINED]
+    judged = [(each, certain(each, judge(each, each.found, rules))) for each in own]
     proven = [pair for pair in judged if pair[1].verdict == "failed"]
-    best = min(proven or judged, key=lambda pair: mistakes_in(pair[1]))
-    if not best[1].stated:
-        for reading in tries:
-            if tells(reading.own) and _if_right(reading, rules) is not None:
-                return reading, as_it_stands(reading)
-    return best
+    return min(proven or judged, key=lambda pair: _doubt(pair[0], pair[1], rules))
+
+
+def _doubt(reading: Reading, judgement: Judgement, rules: JudgingRules) -> tuple[bool, bool, int]:
+    """How little speaks for a reading: it does not run with it; its value is wrong; by so many mistakes."""
+    ran = all(each.kind == "value" for each in reading.of("grid"))
+    return not ran, not _has_right_value(reading, rules), mistakes_in(judgement)
+
+
+def _has_right_value(reading: Reading, rules: JudgingRules) -> bool:
+    return any(values_agree(reading, each) for each in accepted(rules.accept))
 
 
 def _if_right(reading: Reading, rules: JudgingRules) -> Judgement | None:
-    if unfit(reading, reading.found, rules) or not any(values_agree(reading, each) for each in accepted(rules.accept)):
+    if unfit(reading, reading.found, rules) or not _has_right_value(reading, rules):
         return None
     judgement = judge(reading, reading.found, rules)
     return judgement if judgement.passed else None

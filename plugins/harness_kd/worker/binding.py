@@ -188,9 +188,9 @@ class _Reading:
 
     def _make(self, plan: Plan, inside: dict[Role, str] | None, numbers: Numbers) -> Call:
         """A fresh callable for these numbers; without `inside`, with what stands outside left as it was."""
+        self.restore()  # another reading may have set what this one leaves alone
         fresh = self.bindable.function(numbers)
         if inside is None:
-            self.restore()
             return functools.partial(self._call, fresh, plan)
         found = self.outside if fresh is self.bindable.loaded else [k for k in knobs(fresh) if not self._built(k)]
         for knob in found:

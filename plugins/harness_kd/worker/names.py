@@ -27,13 +27,15 @@ _LOGITS = {"logits", "logit", "output", "outputs", "out", "outs", "y", "z", "pre
            "predictions", "score", "scores", "feat", "x"}  # fmt: skip
 _LABELS = {"label", "labels", "lbl", "lbls", "gt", "truth", "groundtruth", "true", "gold"}
 _TARGETS = {"target", "targets", "tgt", "targ"}
-_TEMPERATURE = re.compile(r"te?mp(er|s$|$)|tau$|τ$|tempat")
+_TEMPERATURE = re.compile(r"temp(er|at|s$|$)|tau$|τ$")
 _DERIVED = {"sq", "squared", "square", "inv", "inverse", "log", "sqrt", "pow", "max", "min", "2", "decay", "lr",
             "dropout", "mixup", "cutmix", "smoothing", "momentum", "pos"}  # fmt: skip
 """Words of numbers that are made from α or T, or are other numbers."""
 _ALPHA = {"alpha": 10, "alphas": 10, "α": 10, "lambda": 8, "lam": 8, "lamda": 8, "lambd": 8, "lmbda": 8, "lmbd": 8,
-          "λ": 8, "weight": 7, "wt": 5, "ratio": 6, "coef": 6, "coeff": 6, "mix": 5, "balance": 6, "beta": 4,
-          "gamma": 4, "β": 4, "γ": 4, "percent": 7, "pct": 7, "percentage": 7, "a": 5, "w": 4, "b": 3}  # fmt: skip
+          "lmd": 8, "λ": 8, "weight": 7, "wgt": 7, "percent": 7, "pct": 7, "percentage": 7, "ratio": 6, "coef": 6,
+          "coeff": 6, "coefficient": 6, "coefs": 6, "coeffs": 6, "factor": 6, "fraction": 6, "frac": 6,
+          "proportion": 6, "portion": 6, "balance": 6, "blend": 6, "importance": 6, "wt": 5, "mix": 5, "a": 5,
+          "beta": 4, "gamma": 4, "β": 4, "γ": 4, "w": 4, "b": 3}  # fmt: skip
 _HARD = {"hard", "ce", "label", "labels", "cls", "xent", "nll", "student", "task", "gt", "supervised"}
 _SOFT = {"soft", "softened", "distilled"}
 _SOFT_SIDE = _SOFT | {"kd", "kl", "kld", "kldiv", "div", "teacher", "distill", "distil", "distillation"}

@@ -77,20 +77,23 @@ def plans(names: Sequence[str]) -> list[Plan]:
     """Ways to read weights of those names, likeliest first."""
     weights = [name for name in dict.fromkeys(names) if is_weight(name)]
     said: Plan = {name: role for name in weights if (role := side(name)) is not None}
-    left = [name for name in weights if name not in said][:_MOST]
+    left = sorted((name for name in weights if name not in said), key=lambda name: not _is_alpha(name))[:_MOST]
     if not said:
         return _unsaid(left)
     missing: list[Role] = [role for role in ("alpha", "hard_weight") if role not in said.values()]
     if missing and left:
         return [*({**said, name: missing[0]} for name in left), said]
     turned: list[Plan] = [{name: "alpha"} for name in said if len(said) == 1 and side(name) == "hard_weight"]
-    return [said, *turned] if any("alpha" in tokens(name) for name in said) else [said]
+    return [said, *turned] if any(map(_is_alpha, said)) else [said]
 
 
 def _unsaid(left: list[str]) -> list[Plan]:
-    if len(left) > 1:
-        return [{soft: "alpha", hard: "hard_weight"} for soft, hard in itertools.permutations(left, 2)]
-    plan: list[Plan] = [{name: "alpha"} for name in left]
+    pairs: list[Plan] = [{soft: "alpha", hard: "hard_weight"} for soft, hard in itertools.permutations(left, 2)]
+    alone: list[Plan] = [{name: "alpha"} for name in left]
     # α is the soft term's by definition; `beta` or `w` alone may be either's.
-    sure = not left or set(tokens(left[0])) & {"alpha", "α"}
-    return plan or [{}] if sure else [*plan, {left[0]: "hard_weight"}]
+    alone += [{name: "hard_weight"} for name in left if not _is_alpha(name)]
+    return [*pairs, *alone] or [{}]
+
+
+def _is_alpha(name: str) -> bool:
+    return bool(set(tokens(name)) & {"alpha", "α"})

@@ -4,8 +4,11 @@ import pytest
 from harness_kd.worker.search import find
 from kd_doubtful import DOUBTFUL
 from kd_fakes import FakeSources, check
-from kd_spellings import RIGHT, loss
+from kd_spellings import BODY as RIGHT_BODY
+from kd_spellings import CE, KL, RIGHT, loss
+from kd_wild import WILD
 
+ALL = RIGHT | WILD
 MUTATIONS = {
     "T for T²": {"T**2 *": "T *", "T * T *": "T *", "self.T ** 2": "self.T"},
     "0.9 of the hard term": {
@@ -21,9 +24,9 @@ def test_there_are_150():
     assert len(set(RIGHT.values())) == len(RIGHT)
 
 
-@pytest.mark.parametrize("name", RIGHT)
+@pytest.mark.parametrize("name", ALL)
 def test_right_ones_pass(name):
-    found = check(RIGHT[name])
+    found = check(ALL[name])
     assert found.verdict == "passed", (found.reason, found.hint)
 
 
@@ -78,3 +81,28 @@ def test_what_holds_a_function_is_one():
     )
     held = [name for name in "abcdefghij" if find(FakeSources(text), [name])[0][0].path[0] == name]
     assert held == list("abcdefg")
+
+
+def test_of_several_likely_functions_the_right_one_counts_and_only_the_likeliest_is_accused():
+    right = loss(RIGHT_BODY).replace("loss_fn_kd", "kd_loss")
+    wrong = loss(RIGHT_BODY.replace("T**2", "T")).replace("loss_fn_kd", "old_kd_loss")
+    soft = "def distill_kl(s, t, T):\n    return T**2 * F.kl_div(F.log_softmax(s / T, 1), F.softmax(t / T, 1))\n"
+    assert check(wrong + right).verdict == "passed"
+    assert check(soft + right).verdict == "passed"
+    assert check(soft + wrong).verdict == "failed"
+    assert check(soft).verdict == "could_not_check"
+
+
+def test_a_right_value_is_not_called_swapped():
+    """With two weights of which no name says more, the reading with the right value is the one to speak of."""
+    text = loss(f"return (beta * T**2 * {KL} + alpha * {CE}).detach()", "s, y, t, T, alpha, beta")
+    found = check(text)
+    assert found.verdict == "failed"
+    assert "detached" in found.reason
+
+
+def test_a_wrong_loss_of_several_teachers_is_told_its_mistake():
+    """Not that it raises when it is given a single one."""
+    text = loss(f"kl = sum({KL} for t in teachers) / len(teachers)\nreturn alpha * T * kl + (1 - alpha) * {CE}",
+                "s, teachers, y, alpha, T")  # fmt: skip
+    assert "the soft term is multiplied by T instead of T²" in check(text).reason
