@@ -29,7 +29,7 @@ from harness.plugins import worker_half_name
 from harness.sandbox import Box
 from harness.sandbox.shared_images import SharedImages
 from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
-from harness.worker.messages import AskPlugin, Decode, Describe, PruneChannels
+from harness.worker.messages import AnswerProbes, AskPlugin, Decode, Describe, PruneChannels
 from harness.worker.replies import Built, Decoded
 
 if TYPE_CHECKING:
@@ -163,6 +163,8 @@ class SandboxedStudent(GradedNetwork):
                 f"the network cannot be verified: {self.verification.reason}",
                 "write forward with plain tensor operators, without decisions that depend on values",
             )
+        else:
+            self._try_out()
 
     @contextmanager
     def again(self) -> Iterator[SandboxedStudent]:
@@ -234,6 +236,20 @@ class SandboxedStudent(GradedNetwork):
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
+
+    def _try_out(self) -> None:
+        """Run it once on made-up images: what is wrong with its logits can be told to students, as long as its code has
+        seen none of the graded images.
+
+        Raises:
+            SubmissionError: its answers cannot be logits, or do not come.
+        """
+        request = AnswerProbes(sizes=(2,), classes=self.rules.images.classes)
+        try:
+            self.session.ask(request, self.weights, doing="running forward", seconds=self.rules.limits.build_seconds)
+        except SubmissionError as error:
+            if error.status != "crashed":  # it may insist on another number of images at a time
+                raise
 
     def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
         """The names of tensors that were not learned: see `TracedNetwork`."""
