@@ -36,6 +36,9 @@ if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
     from harness.submission.reading import Submission
 
+_BATCH = 64
+"""Images at a time, as `Network.logits` gives them."""
+
 
 class SandboxedStudent(GradedNetwork):
     """The handle evaluators get (`harness.api.Student`). Use it as a context manager: leaving kills the worker.
@@ -244,11 +247,12 @@ class SandboxedStudent(GradedNetwork):
         Raises:
             SubmissionError: its answers cannot be logits, or do not come.
         """
-        request = AnswerProbes(sizes=(2,), classes=self.rules.images.classes)
+        request = AnswerProbes(sizes=(_BATCH,), classes=self.rules.images.classes)
         try:
             self.session.ask(request, self.weights, doing="running forward", seconds=self.rules.limits.build_seconds)
         except SubmissionError as error:
-            if error.status != "crashed":  # it may insist on another number of images at a time
+            # A crash without a known cause may be due to these images, and says nothing of the graded ones.
+            if error.status != "crashed" or error.hint is not None:
                 raise
 
     def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
