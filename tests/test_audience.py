@@ -108,6 +108,18 @@ def test_the_class_sees_no_names() -> None:
     assert shown.members == ()
 
 
+def test_the_class_sees_verdicts_and_numbers_and_no_words_that_a_student_chose() -> None:
+    """Reasons quote names of files, lines of source and what was raised; layers and notes are named by students."""
+    points = (PointLine(name="size", points=1, max_points=2, reason="parameters 9"),)
+    shown = for_class(loaded(points=points), rules(), MEASURES)
+    assert SECRET not in shown.model_dump_json()
+    assert [(each.name, each.verdict, each.reason) for each in shown.checks] == [
+        ("parameter_limit", "passed", ""), ("accuracy_baseline", "passed", ""), ("claims", "could_not_check", "")
+    ]  # fmt: skip
+    assert (shown.notes, shown.layers) == ((), ())
+    assert shown.metrics == loaded().metrics
+
+
 def test_a_students_version_says_what_kinds_of_things_it_leaves_out() -> None:
     whole = loaded(status="crashed", reason=SECRET)
     found = withheld(whole, for_student(whole, rules(data=SPLIT), MEASURES))

@@ -116,10 +116,14 @@ class WorkerSession:
             self.close()
 
     def _private(self, refusal: Refusal, doing: str) -> SubmissionError:
-        """The failure without the words of code that has seen graded images; those are kept with what it printed."""
+        """The failure without the words of code that has seen graded images; those are kept with what it printed.
+
+        Why something was rejected is told to students, so there they are not even for the instructor's line.
+        """
         self._printed += f"{refusal.reason}\n"
-        status = "crashed" if refusal.status == "rejected" else refusal.status
-        return SubmissionError(status, f"{describe_status(status)} while {doing}", said=refusal.reason)
+        told = f"{describe_status(refusal.status)}: it failed while {doing}"
+        said = told if refusal.status == "rejected" else refusal.reason
+        return SubmissionError(refusal.status, told, "'harness check' says at home what happened", said=said)
 
     def holding(self, thing: Held) -> WorkerSession:
         """Itself, once its worker holds `thing`: made now unless it is what the worker holds already."""

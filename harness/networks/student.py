@@ -30,12 +30,15 @@ from harness.plugins import worker_half_name
 from harness.sandbox import Box
 from harness.sandbox.shared_images import SharedImages
 from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
-from harness.worker.messages import AskPlugin, Decode, Describe, PruneChannels
+from harness.worker.messages import AnswerProbes, AskPlugin, Decode, Describe, PruneChannels
 from harness.worker.replies import Built, Decoded
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
     from harness.submission.reading import Submission
+
+_BATCH = 64
+"""Images at a time, as `Network.logits` gives them."""
 
 
 class SandboxedStudent(GradedNetwork):
@@ -158,6 +161,8 @@ class SandboxedStudent(GradedNetwork):
             self.traced = replace(
                 self.traced, constructed=self._constructed(self.traced), literal_bytes=self._workers.literal_bytes
             )
+        else:
+            self._try_out()
 
     def intake(self) -> Intake:
         """What is kept of it once it has been opened: of a verified network all that measuring it takes."""
@@ -247,6 +252,21 @@ class SandboxedStudent(GradedNetwork):
             seconds=limits.import_seconds,
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
+
+    def _try_out(self) -> None:
+        """Run it once on made-up images: what is wrong with its logits can be told to students, as long as its code has
+        seen none of the graded images.
+
+        Raises:
+            SubmissionError: its answers cannot be logits, or do not come.
+        """
+        request = AnswerProbes(sizes=(_BATCH,), classes=self.rules.images.classes)
+        try:
+            self.session.ask(request, self.weights, doing="running forward", seconds=self.rules.limits.build_seconds)
+        except SubmissionError as error:
+            # A crash without a known cause may be due to these images, and says nothing of the graded ones.
+            if error.status != "crashed" or error.hint is not None:
+                raise
 
     def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
         """The names of tensors that were not learned: see `TracedNetwork`."""

@@ -88,7 +88,7 @@ TROUBLE: dict[str, tuple[str, str, str]] = {
         "crashed", "PermissionError",
     ),
     "segfault": (in_forward("import ctypes; ctypes.string_at(0)"), "crashed", "SIGSEGV"),
-    "shape": (in_forward("return x.flatten(1)[:, :3]"), "rejected", "expected logits of shape [40, 4]"),
+    "shape": (in_forward("return x.flatten(1)[:, :3]"), "rejected", "expected logits of shape [64, 4]"),
     "stays": (
         in_forward(
             "import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(300)', "
