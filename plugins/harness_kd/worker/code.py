@@ -55,18 +55,19 @@ def literals(target: Target, sources: Sources, *, most: int = 60) -> list[float]
 
 def _values(node: ast.AST) -> Iterator[ast.AST]:
     """The node and all in it that may be a value of its own."""
-    yield node
-    match node:
-        case ast.BinOp(left=left, op=ast.Pow()):
-            parts: list[ast.AST] = [left]
-        case ast.Subscript(value=value):
-            parts = [value]
-        case ast.Call(func=function, args=arguments):
-            parts = [function, *arguments[:1]]
-        case _:
-            parts = [*ast.iter_child_nodes(node)]
-    for part in parts:
-        yield from _values(part)
+    queue = [node]
+    while queue:
+        each = queue.pop()
+        yield each
+        match each:
+            case ast.BinOp(left=left, op=ast.Pow()):
+                queue.append(left)
+            case ast.Subscript(value=value):
+                queue.append(value)
+            case ast.Call(func=function, args=arguments):
+                queue += [function, *arguments[:1]]
+            case _:
+                queue += ast.iter_child_nodes(each)
 
 
 def _body(node: ast.AST) -> list[ast.AST]:
