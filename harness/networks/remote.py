@@ -36,9 +36,11 @@ class RemoteNetwork:
 
     Attributes:
         variant: the name under which the worker holds it; None: it is the network that is graded.
+        failure: why it gives no logits, where that is known beforehand.
     """
 
     variant: str | None = None
+    failure: SubmissionError | None = None
 
     def __init__(self, session: WorkerSession, shared: SharedImages, rules: AssignmentFile) -> None:
         self.session, self.shared, self.rules = session, shared, rules
@@ -46,6 +48,8 @@ class RemoteNetwork:
 
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
         """See `harness.api.Network.logits`."""
+        if self.failure is not None:
+            raise self.failure
         classes, count = self.rules.images.classes, len(images.pixels)
         output = space(count * classes * 4)
         try:

@@ -255,18 +255,16 @@ class SandboxedStudent(GradedNetwork):
 
     def _try_out(self) -> None:
         """Run it once on made-up images: what is wrong with its logits can be told to students, as long as its code has
-        seen none of the graded images.
-
-        Raises:
-            SubmissionError: its answers cannot be logits, or do not come.
+        seen none of the graded images. It is told when logits are asked for.
         """
         request = AnswerProbes(sizes=(_BATCH,), classes=self.rules.images.classes)
         try:
-            self.session.ask(request, self.weights, doing="running forward", seconds=self.rules.limits.build_seconds)
+            self.session.ask(request, self.weights, doing="running forward", seconds=self.rules.limits.forward_seconds)
         except SubmissionError as error:
+            self.session.close()
             # A crash without a known cause may be due to these images, and says nothing of the graded ones.
             if error.status != "crashed" or error.hint is not None:
-                raise
+                self.module.failure = error
 
     def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
         """The names of tensors that were not learned: see `TracedNetwork`."""
