@@ -8,6 +8,8 @@
     ├── PluginError           an installed plugin is broken, missing or doubled               exit 2
     ├── SandboxUnavailable    this machine cannot confine student code                        exit 3
     ├── Cancelled             the run was stopped while a submission was being graded
+    ├── OnlyAtHome            what was asked for is there where hand-ins are, and a network is measured elsewhere
+    ├── Unreachable           nobody elsewhere answers; what was asked is done here instead
     └── SubmissionError       what was handed in cannot be used; carries the closed `status`
 
 A `SubmissionError` is an outcome, not an accident: grading turns it into a result. Anything else that escapes while
@@ -76,6 +78,14 @@ class Cancelled(HarnessError):
     """The run was stopped; what was going on has no outcome."""
 
 
+class OnlyAtHome(HarnessError):
+    """A network is measured without its hand-in, and something was asked for that only the hand-in has."""
+
+
+class Unreachable(HarnessError):
+    """Those who measure elsewhere give no answer; the text says why."""
+
+
 class SubmissionError(HarnessError):
     """A submission cannot be used as handed in, or failed while it ran.
 
@@ -90,6 +100,9 @@ class SubmissionError(HarnessError):
         self.status: FailureStatus = status
         self.reason = reason
         self.hint = hint
+
+    def __reduce__(self) -> tuple[type[SubmissionError], tuple[FailureStatus, str, str | None]]:
+        return type(self), (self.status, self.reason, self.hint)
 
     @classmethod
     def rejected(cls, reason: str, hint: str | None = None) -> SubmissionError:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -19,10 +20,13 @@ from harness.cli.options import (
 )
 from harness.errors import UsageError
 from harness.grading.events import GradingEvents, Progress
+from harness.text import suggestion
 from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
+    from harness.contracts.executors import Executor
     from harness.grading.run import Run
+    from harness.plugins import Plugins
     from harness.submission.hand_in import HandIn
     from harness.terminal.progress import GradeProgress
 
@@ -34,6 +38,10 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="SUBMISSION_OR_FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
 @store_option
+@click.option(
+    "--executor", default="local", show_default=True, help="Where verified networks are measured: local, dask."
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://HOST:PORT.  [default: one is started]")
 @click.option("--sandbox", "sandbox_name", type=click.Choice(SANDBOXES), default="auto", show_default=True)
 @json_option
 @data_option
@@ -46,6 +54,8 @@ def command(
     paths: tuple[Path, ...],
     jobs: int | None,
     store_url: str,
+    executor: str,
+    scheduler: str | None,
     sandbox_name: str,
     json_to: str | None,
     data: dict[str, Path],
@@ -78,8 +88,11 @@ def command(
     with closing(Store.open(store_url)) as store:
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name)
-        run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
-        interrupted = _graded(run, fresh=fresh)
+        jobs = jobs or usable_cpus()
+        hired = partial(_called(executor, plugins).crew, jobs=jobs, scheduler=scheduler)
+        run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs, hired)
+        shown = _Shown()
+        interrupted = _graded(run, shown, fresh=fresh)
         attempts = run.attempts("brief" if json_to is None else "everything")
         board = class_record(store, assignment, BoardRequest(live=True)).board if attempts else None
     results = tuple(attempt.result for attempt in attempts)
@@ -89,6 +102,9 @@ def command(
     write_json(json_to, report.to_json())
     if run.unchanged:
         click.echo(f"{len(run.unchanged)} unchanged since they were graded; --fresh measures them again.", err=True)
+    if shown.unreachable:
+        said = f"{len(shown.unreachable)} networks were to be measured by {executor} and were measured here"
+        click.echo(f"{said}: {shown.unreachable[-1]}", err=True)
     if interrupted:
         _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", fresh=fresh)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
@@ -109,23 +125,39 @@ def _say_what_is_left(kept: str, *, fresh: bool) -> None:
 
 @dataclass
 class _Shown(GradingEvents):
-    """Show on the bar what runs."""
+    """Show on the bar what runs, and keep what is told later."""
 
-    bar: GradeProgress
+    bar: GradeProgress | None = None
+    unreachable: list[str] = field(default_factory=list)
+    """Why networks were measured here that were to be measured elsewhere."""
 
     def on_progress(self, progress: Progress) -> None:
         """See `GradingEvents`."""
-        self.bar.advance(progress.submission, progress.stage)
+        if self.bar is not None:
+            self.bar.advance(progress.submission, progress.stage)
+
+    def on_unreachable(self, reason: str) -> None:
+        """See `GradingEvents`."""
+        self.unreachable.append(reason)
 
 
-def _graded(run: Run, *, fresh: bool) -> bool:
+def _called(name: str, plugins: Plugins) -> Executor:
+    known = plugins.executors
+    if name not in known:
+        known_names = f" (known: {', '.join(sorted(known))})"
+        raise UsageError(f"--executor {name}: no such executor{suggestion(name, known)}{known_names}")
+    return known[name]
+
+
+def _graded(run: Run, shown: _Shown, *, fresh: bool) -> bool:
     """Grade with a bar that shows how far it is; returns whether it was stopped with Ctrl-C."""
     from harness.terminal.console import console
     from harness.terminal.progress import GradeProgress
 
     with GradeProgress(console(stderr=True), len(run.submissions)) as bar:
+        shown.bar = bar
         try:
-            with closing(run.grade(_Shown(bar), fresh=fresh)) as results:
+            with closing(run.grade(shown, fresh=fresh)) as results:
                 for result in results:
                     bar.finished(result)
         except KeyboardInterrupt:

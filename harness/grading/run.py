@@ -8,14 +8,15 @@ files changed                                       the code runs once; a networ
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 from harness.assignment.loading import Assignment
 from harness.board.judged import judge_of
+from harness.contracts.executors import Crew
 from harness.data.data_sets import DataSets
 from harness.file_signatures import file_signature
 from harness.grading.events import GradingEvents, Progress
@@ -41,6 +42,8 @@ class Run(GradingEvents):
     store: Store
     environment: Environment
     jobs: int
+    hired: Callable[[], AbstractContextManager[Crew | None]] = nullcontext
+    """Those who measure verified networks, for as long as there are any to measure; None: nobody but us."""
     graded: set[str] = field(default_factory=set)
     """Submissions with a new result of this run."""
     unchanged: set[str] = field(default_factory=set)
@@ -152,6 +155,10 @@ class Run(GradingEvents):
         """Keep them until the result comes."""
         self._parts[submission] = parts
 
+    def on_unreachable(self, reason: str) -> None:
+        """Pass it on."""
+        self._watcher.on_unreachable(reason)
+
     def skip(self, submission: str, digest: str) -> bool:
         """Whether the store has a result of these very files, under these rules and on these images."""
         if self._graded_before.get(submission) != digest:
@@ -187,18 +194,20 @@ class Run(GradingEvents):
         from harness.grading import grader
         from harness.grading.memory import StoreMemory
 
-        yield from grader.grade_all(
-            self.assignment,
-            submissions,
-            plugins=self.plugins,
-            sandbox=self.sandbox,
-            jobs=self.jobs,
-            events=self,
-            data=self.images,
-            image_seed=self.store.secret("image order"),
-            memory=StoreMemory(self.store, self.assignment.rules.limits.kept_bytes, fresh=fresh),
-            keys=self.keys,
-        )
+        with self.hired() as crew:
+            yield from grader.grade_all(
+                self.assignment,
+                submissions,
+                plugins=self.plugins,
+                sandbox=self.sandbox,
+                jobs=self.jobs,
+                events=self,
+                data=self.images,
+                image_seed=self.store.secret("image order"),
+                memory=StoreMemory(self.store, self.assignment.rules.limits.kept_bytes, fresh=fresh),
+                keys=self.keys,
+                crew=crew,
+            )
 
 
 def _teacher(assignment: Assignment) -> str:

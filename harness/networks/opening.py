@@ -93,6 +93,17 @@ class Opening:
             self._student = self._from_kept() or self.live()
         return self._student
 
+    def without_code(self) -> Intake | None:
+        """What measuring its network takes; None where that is not enough, or not here.
+
+        Its processes end. They start again when they are asked.
+        """
+        found = self._known
+        if self._live is not None:
+            self._live.close()
+            found = self._live.intake()
+        return found if found is not None and found.complete and found.said.verification.verified else None
+
     def live(self) -> SandboxedStudent:
         """The one in the sandbox: its code runs now, unless it has.
 
@@ -129,4 +140,11 @@ class Opening:
             lambda: self._box.measuring_worker(usage, self._stopping), self._shared.in_order, rules, shape
         )
         self._stack.callback(measuring.close)
-        return KeptStudent(known, self._submission, traced, measuring, self.live)
+        return KeptStudent(
+            known,
+            weights_bytes=self._submission.weights_bytes,
+            settings=self._submission.settings,
+            traced=traced,
+            measuring=measuring,
+            live=self.live,
+        )
