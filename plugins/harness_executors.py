@@ -109,7 +109,7 @@ class _Workers:
         """A copy for every worker; those who come later get it from their neighbours."""
         with self._lock:
             if id(shared) not in self._sent:
-                sent = self._client.scatter(shared, broadcast=True, hash=False)
+                (sent,) = self._client.scatter([shared], broadcast=True, hash=False)
                 self._sent[id(shared)] = shared, sent  # with it, so that its number is no other's
             return self._sent[id(shared)][1]
 
@@ -123,11 +123,14 @@ class _Workers:
     def _answer(self, future: Future, stopping: threading.Event) -> Any:
         done = threading.Event()
         future.add_done_callback(lambda _: done.set())
-        while not done.wait(_LOOK_UP_SECONDS):
-            if stopping.is_set():
-                future.cancel()
-                raise Cancelled("the run was stopped")
-        return future.result()
+        try:
+            while not done.wait(_LOOK_UP_SECONDS):
+                if stopping.is_set():
+                    future.cancel()
+                    raise Cancelled("the run was stopped")
+            return future.result()
+        finally:
+            future.release()  # whoever still holds it: the scheduler keeps no task and no answer
 
 
 @contextmanager

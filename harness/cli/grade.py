@@ -21,7 +21,7 @@ from harness.cli.options import (
 from harness.errors import UsageError
 from harness.grading.events import GradingEvents, Progress
 from harness.text import suggestion
-from harness.vocabulary import SANDBOXES, ExitCode
+from harness.vocabulary import DEVICES, SANDBOXES, DeviceName, ExitCode
 
 if TYPE_CHECKING:
     from harness.contracts.executors import Executor
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     "--executor", default="local", show_default=True, help="Where verified networks are measured: local, dask."
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://HOST:PORT.  [default: one is started]")
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="For verified networks.")
 @click.option("--sandbox", "sandbox_name", type=click.Choice(SANDBOXES), default="auto", show_default=True)
 @json_option
 @data_option
@@ -56,6 +57,7 @@ def command(
     store_url: str,
     executor: str,
     scheduler: str | None,
+    device: DeviceName,
     sandbox_name: str,
     json_to: str | None,
     data: dict[str, Path],
@@ -79,6 +81,8 @@ def command(
     from harness.terminal.console import board_table, console
     from harness.values.results import Report
 
+    if device != "cpu" and executor != "local":
+        raise UsageError(f"--device {device}: the grader's own GPU, which --executor {executor} would not use")
     assignment, plugins = load_assignment(assignment_name, data)
     sandbox = choose(sandbox_name)
     submissions = discover(paths, mode=cast("Mode", mode or "auto"))
@@ -87,7 +91,7 @@ def command(
     _say_what_is_a_download(submissions)
     with closing(Store.open(store_url)) as store:
         images = DataSets(assignment, plugins, "instructor")
-        kept_as = environment(sandbox.name)
+        kept_as = environment(sandbox.name, device)
         jobs = jobs or usable_cpus()
         hired = partial(_called(executor, plugins).crew, jobs=jobs, scheduler=scheduler)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs, hired)

@@ -101,7 +101,7 @@ def measured(setting: Setting, task: Task) -> dict[str, Found]:
                 weights_bytes=task.weights_bytes,
                 settings=task.settings,
                 traced=traced,
-                measuring=measuring,
+                network=lambda: measuring.network(traced, intake.weights),
                 live=_only_at_home,
             )
             return _evaluated(student, setting, task)

@@ -25,6 +25,7 @@ from harness.grading.events import GradingEvents, Progress
 from harness.grading.findings import Findings, accident, layers, recording
 from harness.grading.keys import Keys
 from harness.grading.memory import Memory
+from harness.networks.device import Device
 from harness.networks.opening import Opening
 from harness.networks.teachers import Teachers
 from harness.plugins import Plugins
@@ -60,6 +61,8 @@ class Grader:
     """Who measures verified networks; None: nobody but us."""
     jobs: int = 1
     """Hand-ins that are worked on here at once."""
+    device: Device | None = None
+    """Where verified networks are measured; None: on the CPU."""
     data: DataSets = field(init=False)
     shared: SharedImages = field(init=False)
     evaluating: Evaluating = field(init=False)
@@ -186,6 +189,7 @@ class Grader:
             on_stage=lambda stage: self.events.on_progress(Progress(name, stage)),
             stopping=self.stopping,
             known=self.memory.intake(key) if key else None,
+            device=self.device,
         )
         with recording(opening, found):
             said = opening.said
@@ -297,6 +301,7 @@ def grade_all(
     memory: Memory | None = None,
     keys: Keys | None = None,
     crew: Crew | None = None,
+    device: Device | None = None,
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
 
@@ -309,6 +314,7 @@ def grade_all(
         data: the assignment's, for this audience; None: it is read now.
         memory: of what was found before, by `keys`; None: nothing is remembered.
         crew: measures verified networks while other hand-ins are worked on here.
+        device: where verified networks are measured; None: on the CPU.
 
     Raises:
         UsageError: the assignment's data cannot be read.
@@ -326,6 +332,7 @@ def grade_all(
         keys,
         crew,
         jobs,
+        device,
     )
     # Before anything starts: bad data is the instructor's mistake, not the first student's.
     grader.data.test(assignment.rules.submission.input_sizes[0])

@@ -141,6 +141,7 @@ class Run(GradingEvents):
             self.environment.harness,
             self.environment.sandbox,
             {**self.digests, "teacher": _teacher(self.assignment)},
+            self.environment.device,
         )
 
     def on_progress(self, progress: Progress) -> None:
@@ -193,6 +194,7 @@ class Run(GradingEvents):
         # Here, because a class that has not changed needs neither torch nor a sandbox.
         from harness.grading import grader
         from harness.grading.memory import StoreMemory
+        from harness.networks.device import Device
 
         with self.hired() as crew:
             yield from grader.grade_all(
@@ -207,6 +209,7 @@ class Run(GradingEvents):
                 memory=StoreMemory(self.store, self.assignment.rules.limits.kept_bytes, fresh=fresh),
                 keys=self.keys,
                 crew=crew,
+                device=None if self.environment.device == "cpu" else Device(self.environment.device),
             )
 
 

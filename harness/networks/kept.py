@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from harness.contracts.network import HandedInNetwork, Network, Student
 from harness.contracts.sources import WorkerHalf
 from harness.networks.intake import Intake
-from harness.networks.replayed import Measuring, ReplayedNetwork
 from harness.values.images import Images
 from harness.values.networks import (
     ChannelOrder,
@@ -37,7 +36,7 @@ class KeptStudent:
         weights_bytes: size of the weights file as handed in.
         settings: what submission.toml says.
         traced: of `intake`, accepted again.
-        measuring: where its graph is measured.
+        network: makes what measures its graph.
         live: opens the hand-in in a sandbox, for what cannot be asked of a graph: code beside the network, further
             files, channels removed from modules.
     """
@@ -49,19 +48,19 @@ class KeptStudent:
         weights_bytes: int,
         settings: Settings,
         traced: TracedNetwork,
-        measuring: Measuring,
+        network: Callable[[], Network],
         live: Callable[[], Student],
     ) -> None:
         self.weights, self.decoded, self.masks = intake.weights, intake.decoded, intake.masks
         self.facts: ModelFacts = intake.said.facts
         self.verification: Verification = intake.said.verification
         self.traced: TracedNetwork | None = traced
-        self._graph, self._measuring, self._live = traced, measuring, live
+        self._made, self._live = network, live
         self.weights_bytes, self._settings = weights_bytes, settings
 
     @cached_property
-    def _network(self) -> ReplayedNetwork:
-        return ReplayedNetwork(self._measuring, self._graph, self.weights)
+    def _network(self) -> Network:
+        return self._made()
 
     @property
     def claims(self) -> Mapping[str, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -162,3 +163,13 @@ def test_time_left_follows_the_pace() -> None:
     assert state.done == 2
     assert state.seconds_left() == 15.0
     assert [duration(each) for each in (8, 125, 4800)] == ["8 s", "2 min 05 s", "1 h 20 min"]
+
+
+def test_an_executor_is_named_and_its_needs_are_said(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = harness("grade", HW, "class", "--executor", "dsk")
+    assert (run.exit_code, "no such executor; did you mean 'dask'? (known: dask, local)" in run.output) == (2, True)
+    run = harness("grade", HW, "class", "--scheduler", "tcp://10.0.0.1:8786")
+    assert (run.exit_code, "--scheduler tcp://10.0.0.1:8786 is for --executor dask" in run.output) == (2, True)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    run = harness("grade", HW, "class", "--executor", "dask")
+    assert (run.exit_code, "pip install 'compress-harness[dask]'" in run.output) == (2, True)
