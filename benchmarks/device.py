@@ -2,9 +2,9 @@
 
     python benchmarks/device.py [--device cuda] [--seconds 240]
 
-Verified networks of the example classes are measured on both devices, on random images of the size they are made for:
+Verified networks of the example classes are measured on both devices, on images of their assignment:
 how many predicted classes differ, and the largest difference of logits, as a share of the largest logit. Then a network
-of convolutions at 224x224, on as many images as the CPU does in a minute: the ratio of times.
+of convolutions at 224x224, on 256 random images: the ratio of times.
 
 `--device cpu` tries the script itself.
 """
@@ -13,14 +13,15 @@ from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import nn
 
 from harness.assignment.loading import load
+from harness.data.data_sets import DataSets
 from harness.graph.limits import accepted
 from harness.networks.device import CannotRun, Device, DeviceNetwork
 from harness.networks.student import SandboxedStudent
@@ -33,11 +34,7 @@ from harness.values.images import Images
 from harness.values.networks import TracedNetwork
 from harness.worker.trace import trace
 
-CLASSES = {
-    "nycu-ds2023-hw2": "nycu-ds2023-hw2",
-    "ntu-ml2020-hw7": "ntu-ml2020-hw7",
-    "ntu-ml2023-hw13": "ntu-ml2023-hw13",
-}
+CLASSES = ("nycu-ds2023-hw2", "ntu-ml2020-hw7", "ntu-ml2023-hw13")
 SUBMISSIONS = Path(__file__).parents[1] / "submissions"
 COMPARED, LARGE = 2000, 256
 
@@ -52,8 +49,8 @@ def main() -> None:
     card = torch.cuda.get_device_name() if gpu.torch.type == "cuda" else "the CPU itself"
     print(f"torch {torch.__version__}, {card}, {torch.get_num_threads()} threads")
     large(cpu, gpu)
-    for name, folder in CLASSES.items():
-        for hand_in in sorted((SUBMISSIONS / folder).glob("seed-*")):
+    for name in CLASSES:
+        for hand_in in sorted((SUBMISSIONS / name).glob("seed-*")):
             if time.monotonic() > end:
                 print("out of time; the rest is left out")
                 return
@@ -64,7 +61,7 @@ def compare(assignment_name: str, path: Path, cpu: Device, gpu: Device) -> None:
     plugins = Plugins.installed()
     assignment = load(assignment_name, plugins)
     (hand_in,) = discover([path], mode="single")
-    with choose("auto").box() as box, tempfile.TemporaryDirectory():
+    with choose("auto").box() as box:
         submission = read_submission(hand_in, box.path, plugins.weight_formats)
         size = submission.settings.input_size or assignment.rules.submission.input_sizes[0]
         formats = plugins.weight_format_modules
@@ -76,7 +73,8 @@ def compare(assignment_name: str, path: Path, cpu: Device, gpu: Device) -> None:
                 print(f"{path.name:12} {assignment_name}: not verified: {student.verification.reason}")
                 return
             rules, traced, weights = assignment.rules, student.traced, student.weights
-    images = random_images(COMPARED if size < 128 else LARGE, rules.images.channels, size)
+    images = DataSets(assignment, plugins, "instructor").test(size)[0].images
+    images = replace(images, pixels=images.pixels[: COMPARED if size < 128 else LARGE])
     try:
         there = gpu.network(traced, weights, rules)
     except CannotRun as error:
@@ -88,8 +86,8 @@ def compare(assignment_name: str, path: Path, cpu: Device, gpu: Device) -> None:
     furthest = float((ours - theirs).abs().max() / ours.abs().max())
     repeats = "repeats" if torch.equal(theirs, again) else "DOES NOT REPEAT"
     print(
-        f"{path.name:12} {assignment_name} at {size}: {differ} of {len(ours):,} classes differ, logits by {furthest:.1e}; "
-        f"{repeats}",
+        f"{path.name:12} {assignment_name} at {size}: {differ} of {len(ours):,} classes differ, "
+        f"logits by {furthest:.1e}; {repeats}",
         flush=True,
     )
 
