@@ -125,6 +125,7 @@ def others() -> str:
         ("Kinds of data, for `[data.<name>] dataset`", plugins.datasets),
         ("Writers, for `harness leaderboard --format`", plugins.writers),
         ("Exporters, for `harness export --to`", plugins.exporters),
+        ("Executors, for `harness grade --executor`", plugins.executors),
     ]
     parts = []
     for title, objects in kinds:

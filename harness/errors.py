@@ -9,6 +9,8 @@
     ├── SandboxUnavailable    this machine cannot confine student code                        exit 3
     ├── MachineError          the grader's machine lacks space, memory or rights
     ├── Cancelled             the run was stopped while a submission was being graded
+    ├── OnlyAtHome            what was asked for is there where hand-ins are, and a network is measured elsewhere
+    ├── Unreachable           nobody elsewhere answers; what was asked is done here instead
     └── SubmissionError       what was handed in cannot be used; carries the closed `status`
 
 A `SubmissionError` is an outcome, not an accident: grading turns it into a result. Anything else that escapes while
@@ -101,6 +103,14 @@ class Cancelled(HarnessError):
     """The run was stopped; what was going on has no outcome."""
 
 
+class OnlyAtHome(HarnessError):
+    """A network is measured without its hand-in, and something was asked for that only the hand-in has."""
+
+
+class Unreachable(HarnessError):
+    """Those who measure elsewhere give no answer; the text says why."""
+
+
 class SubmissionError(HarnessError):
     """A submission cannot be used as handed in, or failed while it ran.
 
@@ -117,6 +127,9 @@ class SubmissionError(HarnessError):
         self.reason = reason
         self.hint = hint
         self.said = reason if said is None else said
+
+    def __reduce__(self) -> tuple[type[SubmissionError], tuple[FailureStatus, str, str | None]]:
+        return type(self), (self.status, self.reason, self.hint)
 
     @classmethod
     def rejected(cls, reason: str, hint: str | None = None) -> SubmissionError:

@@ -16,6 +16,7 @@ import pluggy
 
 from harness.contracts import hooks as hookspecs
 from harness.contracts.evaluator import ClassEvaluator, Evaluator
+from harness.contracts.executors import Executor
 from harness.contracts.formats import Dataset, WeightFormat
 from harness.contracts.publishing import Exporter, Writer
 from harness.contracts.sources import WorkerHalf
@@ -29,6 +30,7 @@ MEMBERS = {
     "harness_datasets": ("load",),
     "harness_writers": ("render",),
     "harness_exporters": ("export",),
+    "harness_executors": ("crew",),
 }
 """What an object of each hook must have beside its `.name`."""
 HOOKS = tuple(MEMBERS)
@@ -44,6 +46,7 @@ class Plugins:
     datasets: Mapping[str, Dataset]
     writers: Mapping[str, Writer]
     exporters: Mapping[str, Exporter] = field(default_factory=dict)
+    executors: Mapping[str, Executor] = field(default_factory=dict)
     origins: Mapping[tuple[str, str], str] = field(default_factory=dict)
     """(hook, object name) -> the plugin that contributed it."""
     modules: Mapping[str, str] = field(default_factory=dict)
@@ -104,6 +107,7 @@ class Plugins:
             datasets=found["harness_datasets"],
             writers=found["harness_writers"],
             exporters=found["harness_exporters"],
+            executors=found["harness_executors"],
             origins=origins,
             modules=modules,
         )

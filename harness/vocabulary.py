@@ -17,6 +17,10 @@ SandboxName = Literal["auto", WallName]
 """What `--sandbox` takes: a wall, or the strongest that works."""
 SANDBOXES: tuple[SandboxName, ...] = ("auto", *WALLS)
 
+DeviceName = Literal["cpu", "cuda"]
+"""Where verified networks can be measured."""
+DEVICES: tuple[DeviceName, ...] = get_args(DeviceName)
+
 FailureStatus = Literal["rejected", "crashed", "timed_out", "out_of_memory"]
 """How a submission can fail."""
 

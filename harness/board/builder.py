@@ -23,7 +23,7 @@ from harness.values.decisions import Override
 from harness.values.measures import ACCURACY, Check, Figures
 from harness.values.results import Attempt, Result
 from harness.values.rules import AssignmentFile, RankKey
-from harness.vocabulary import describe_status
+from harness.vocabulary import DeviceName, describe_status
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +76,8 @@ class BoardBuilder:
     """Submissions graded on a stand-in."""
     people: Mapping[str, tuple[Person, ...]]
     """Team or submission -> those of the roster it belongs to."""
+    devices: Mapping[str, DeviceName]
+    """Submission with a verified network -> where that was measured."""
     further: tuple[str, ...] = ()
     rubric_places: dict[str, dict[str, Place]] = field(default_factory=dict)
     """Metric of a `[[rubric.rank]]` -> submission id -> place."""
@@ -105,6 +107,11 @@ class BoardBuilder:
             groups=groups,
             counts=_by_group(inputs.counts, groups),
             people=inputs.roster.by_group() if inputs.roster else {},
+            devices={
+                each.result.submission: each.environment.device
+                for each in chosen
+                if each.result.network is not None and each.result.network.verified
+            },
             stand_ins={each.result.submission for each in chosen if each.assignment.data.stand_in},
         )
 
@@ -152,6 +159,7 @@ class BoardBuilder:
             rank=rank,
             public_rank=self.public_ranks.get(result.submission),
             stand_in=result.submission in self.stand_ins,
+            device=self.devices.get(result.submission) if len(set(self.devices.values())) > 1 else None,
             **self._verification(result),
             **self._entry(result),
         )

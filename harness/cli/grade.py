@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
@@ -22,15 +23,19 @@ from harness.cli.options import (
 )
 from harness.errors import UsageError
 from harness.grading.events import GradingEvents, Progress
-from harness.vocabulary import SANDBOXES, ExitCode
+from harness.text import suggestion
+from harness.vocabulary import DEVICES, SANDBOXES, DeviceName, ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from harness.board.record import ClassRecord
+    from harness.contracts.executors import Executor
     from harness.grading.run import Run
+    from harness.plugins import Plugins
     from harness.submission.hand_in import HandIn
     from harness.terminal.progress import GradeProgress
+    from harness.values.results import Result
 
     Mode = Literal["auto", "class", "single"]
 
@@ -40,6 +45,11 @@ if TYPE_CHECKING:
 @click.argument("paths", metavar="SUBMISSION_OR_FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
 @store_option
+@click.option(
+    "--executor", default="local", show_default=True, help="Where verified networks are measured: local, dask."
+)
+@click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://HOST:PORT.  [default: one is started]")
+@click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="For verified networks.")
 @click.option("--sandbox", "sandbox_name", type=click.Choice(SANDBOXES), default="auto", show_default=True)
 @roster_option
 @times_option
@@ -54,6 +64,9 @@ def command(
     paths: tuple[Path, ...],
     jobs: int | None,
     store_url: str,
+    executor: str,
+    scheduler: str | None,
+    device: DeviceName,
     sandbox_name: str,
     roster: Path | None,
     times: Path | None,
@@ -79,9 +92,9 @@ def command(
     from harness.sandbox import choose
     from harness.store.store import Store
     from harness.submission.discovery import find
-    from harness.terminal.console import board_table, console
-    from harness.values.results import Report
 
+    if device != "cpu" and executor != "local":
+        raise UsageError(f"--device {device}: the grader's own GPU, which --executor {executor} would not use")
     assignment, plugins = load_assignment(assignment_name, data)
     sandbox = choose(sandbox_name)
     found = find(paths, mode=cast("Mode", mode or "auto"))
@@ -91,24 +104,25 @@ def command(
     _say_what_is_a_download(submissions)
     _list(found.left_out, f"{len(found.left_out)} not graded")
     with closing(Store.open(store_url)) as store:
+        handed_in = frozenset(each.id for each in submissions)
         if times is not None:  # what is wrong with it is better known before a class is graded than afterwards
-            known = {*store.submissions(assignment.id), *(each.id for each in submissions)}
+            known = handed_in.union(store.submissions(assignment.id))
             read_times(times, assignment.rules.rubric.late, known, read_roster(roster).groups if roster else {})
         images = DataSets(assignment, plugins, "instructor")
-        kept_as = environment(sandbox.name)
-        run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs or usable_cpus())
-        interrupted = _graded(run, fresh=fresh)
+        kept_as = environment(sandbox.name, device)
+        jobs = jobs or usable_cpus()
+        hired = partial(_called(executor, plugins).crew, jobs=jobs, scheduler=scheduler)
+        run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs, hired)
+        shown = _Shown()
+        interrupted = _graded(run, shown, fresh=fresh)
         attempts = run.attempts("brief" if json_to is None else "everything")
-        handed_in = frozenset(each.id for each in submissions)
         wanted = BoardRequest(live=True, roster=roster, times=times, handed_in=handed_in)
         record = class_record(store, assignment, wanted) if attempts else None
     results = tuple(attempt.result for attempt in attempts)
-    report = Report(assignment=run.info, environment=run.environment, results=results)
-    if record is not None:
-        board = record.board.only({result.submission for result in results})
-        console(stderr=json_to == "-").print(board_table(board))
-    write_json(json_to, report.to_json())
-    _say_what_was_known(run)
+    _show(run, record, results, json_to)
+    if shown.unreachable:
+        said = f"{len(shown.unreachable)} networks were to be measured by {executor} and were measured here"
+        click.echo(f"{said}: {shown.unreachable[-1]}", err=True)
     if interrupted:
         _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", fresh=fresh)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
@@ -117,6 +131,18 @@ def command(
     ours = [f"{each.submission}: {each.reason}" for each in results if each.status == "harness_error"]
     _list(ours, f"{len(ours)} not graded, through no fault of the student")
     raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours or found.left_out else ExitCode.DONE)
+
+
+def _show(run: Run, record: ClassRecord | None, results: tuple[Result, ...], json_to: str | None) -> None:
+    from harness.terminal.console import board_table, console
+    from harness.values.results import Report
+
+    if record is not None:
+        board = record.board.only({result.submission for result in results})
+        console(stderr=json_to == "-").print(board_table(board))
+    report = Report(assignment=run.info, environment=run.environment, results=results)
+    write_json(json_to, report.to_json())
+    _say_what_was_known(run)
 
 
 def _say_what_is_a_download(submissions: Sequence[HandIn]) -> None:
@@ -169,23 +195,39 @@ def _say_what_is_left(kept: str, *, fresh: bool) -> None:
 
 @dataclass
 class _Shown(GradingEvents):
-    """Show on the bar what runs."""
+    """Show on the bar what runs, and keep what is told later."""
 
-    bar: GradeProgress
+    bar: GradeProgress | None = None
+    unreachable: list[str] = field(default_factory=list)
+    """Why networks were measured here that were to be measured elsewhere."""
 
     def on_progress(self, progress: Progress) -> None:
         """See `GradingEvents`."""
-        self.bar.advance(progress.submission, progress.stage)
+        if self.bar is not None:
+            self.bar.advance(progress.submission, progress.stage)
+
+    def on_unreachable(self, reason: str) -> None:
+        """See `GradingEvents`."""
+        self.unreachable.append(reason)
 
 
-def _graded(run: Run, *, fresh: bool) -> bool:
+def _called(name: str, plugins: Plugins) -> Executor:
+    known = plugins.executors
+    if name not in known:
+        known_names = f" (known: {', '.join(sorted(known))})"
+        raise UsageError(f"--executor {name}: no such executor{suggestion(name, known)}{known_names}")
+    return known[name]
+
+
+def _graded(run: Run, shown: _Shown, *, fresh: bool) -> bool:
     """Grade with a bar that shows how far it is; returns whether it was stopped with Ctrl-C."""
     from harness.terminal.console import console
     from harness.terminal.progress import GradeProgress
 
     with GradeProgress(console(stderr=True), len(run.submissions)) as bar:
+        shown.bar = bar
         try:
-            with closing(run.grade(_Shown(bar), fresh=fresh)) as results:
+            with closing(run.grade(shown, fresh=fresh)) as results:
                 for result in results:
                     bar.finished(result)
         except KeyboardInterrupt:

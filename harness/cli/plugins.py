@@ -13,6 +13,7 @@ KINDS = {
     "harness_datasets": "data set",
     "harness_writers": "writer",
     "harness_exporters": "exporter",
+    "harness_executors": "executor",
 }
 
 
@@ -30,6 +31,7 @@ def command() -> None:
         installed.datasets,
         installed.writers,
         installed.exporters,
+        installed.executors,
     )
     table = simple_table("kind", "name", "plugin", "what it does")
     for (hook, kind), objects in zip(KINDS.items(), collections, strict=True):

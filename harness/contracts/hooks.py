@@ -8,6 +8,7 @@ from typing import Any
 import pluggy
 
 from harness.contracts.evaluator import ClassEvaluator, Evaluator
+from harness.contracts.executors import Executor
 from harness.contracts.formats import Dataset, WeightFormat
 from harness.contracts.publishing import Exporter, Writer
 
@@ -42,6 +43,11 @@ def harness_writers() -> Iterable[Writer]:  # type: ignore[empty-body]
 @hookspec
 def harness_exporters() -> Iterable[Exporter]:  # type: ignore[empty-body]
     """Write points as another system imports them; `harness export --to NAME` names it."""
+
+
+@hookspec
+def harness_executors() -> Iterable[Executor]:  # type: ignore[empty-body]
+    """Measure verified networks on other machines; `harness grade --executor NAME` names it."""
 
 
 hookimpl = pluggy.HookimplMarker("harness")

@@ -7,9 +7,10 @@ from importlib.metadata import version
 
 from harness.values.results import Environment
 from harness.version import __version__
+from harness.vocabulary import DeviceName
 
 
-def environment(sandbox_name: str) -> Environment:
+def environment(sandbox_name: str, device: DeviceName = "cpu") -> Environment:
     """What a result depends on beside its inputs."""
     return Environment(
         harness=__version__,
@@ -17,4 +18,5 @@ def environment(sandbox_name: str) -> Environment:
         torch=version("torch"),
         torchinfo=version("torchinfo"),
         sandbox=sandbox_name,
+        device=device,
     )

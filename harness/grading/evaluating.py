@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,9 +12,12 @@ from harness.assignment.loading import Assignment
 from harness.contracts.evaluator import Context, Evaluator, JudgesPredictions
 from harness.contracts.network import Student
 from harness.data.data_sets import DataSets
+from harness.errors import SubmissionError
+from harness.grading.elsewhere import Elsewhere, Found, Task
 from harness.grading.findings import Findings, unchecked
 from harness.grading.keys import Keys
 from harness.grading.memory import Memory
+from harness.grading.setting import Setting
 from harness.networks.teachers import Teachers
 from harness.points.judging import Judge
 from harness.values.base import Audience, Options
@@ -38,6 +42,8 @@ class Subject:
     input_size: int
     kd_function: str | None = None
     intake: str = ""
+    task: Callable[[Mapping[str, Evaluation]], Task | None] = lambda _: None
+    """Makes of it, and of what is known, what can be measured elsewhere; None: only its own process can be asked."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,8 @@ class Evaluating:
     Args:
         keys: None where nothing is remembered.
         on_stage: told the submission and what happens to it now.
+        versions: of what decides results, where it is measured elsewhere.
+        elsewhere: who measures verified networks; None: nobody but us.
     """
 
     assignment: Assignment
@@ -59,6 +67,10 @@ class Evaluating:
     keys: Keys | None = None
     secret: str = ""
     """See `Context.secret`."""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    elsewhere: Elsewhere | None = None
+    _settings: dict[int, Setting] = field(default_factory=dict)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def run(self, name: str, subject: Subject, found: Findings) -> None:
         """Add what every evaluator finds, or has found before.
@@ -68,17 +80,25 @@ class Evaluating:
         """
         keys = self._keys(subject)
         known = self.memory.evaluations([each for each in keys.values() if each])
+        others = self._elsewhere(
+            name, subject, {evaluator: known[key][1] for evaluator, key in keys.items() if key in known}
+        )
         for evaluator, key in keys.items():
             if key in known:
                 self._add(evaluator, key, *known[key], found)
                 continue
-            self.on_stage(name, evaluator.replace("_", " "))
-            context = self._context(evaluator, subject.input_size, subject.kd_function, found)
-            evaluation = self._evaluator(evaluator).evaluate(subject.student(), context)
+            evaluation = others.get(evaluator) or self._here(name, evaluator, subject, found)
+            if isinstance(evaluation, SubmissionError):
+                raise evaluation
             now = datetime.now(UTC)
             if key:
                 self.memory.keep_evaluation(key, now, evaluation)
             self._add(evaluator, key, now, evaluation, found)
+
+    def _here(self, name: str, evaluator: str, subject: Subject, found: Findings) -> Evaluation:
+        self.on_stage(name, evaluator.replace("_", " "))
+        context = self._context(evaluator, subject.input_size, subject.kd_function, found)
+        return self._evaluator(evaluator).evaluate(subject.student(), context)
 
     def run_on_predictions(self, name: str, handed_in: Predictions, input_size: int, found: Findings) -> None:
         """Run the evaluators that need no network; a person decides about the checks of the others."""
@@ -121,22 +141,38 @@ class Evaluating:
         counted = {evaluator.name, *rules.gates, *(rule.check for rule in rules.points)}
         return sorted(check.name for check in evaluator.checks if check.name in counted)
 
+    def setting(self, input_size: int) -> Setting:
+        """What evaluators know beside the network; one object for each size.
+
+        Raises:
+            UsageError: the images cannot be read.
+        """
+        with self._lock:
+            if input_size not in self._settings:
+                examples, public = self.data.test(input_size)
+                self._settings[input_size] = Setting(
+                    self.assignment.rules,
+                    self.assignment.options,
+                    self.audience,
+                    input_size,
+                    examples,
+                    public,
+                    self.data.calibration(input_size),
+                    self.versions,
+                    self.secret,
+                )
+            return self._settings[input_size]
+
     def _context(self, name: str, input_size: int, kd_function: str | None, found: Findings) -> Context[Options]:
-        rules = self.assignment.rules
-        examples, public = self.data.test(input_size)
-        return Context(
-            options=self.assignment.options[name],
-            examples=examples,
-            public=public,
-            split=rules.data["test"].public_fraction is not None,
-            audience=self.audience,
-            input_size=input_size,
-            measured=found.evaluation.metrics,
-            kd_functions=(kd_function,) if kd_function else rules.submission.kd_functions,
-            limit_seconds=rules.limits.request_seconds,
-            curves=found.evaluation.curves,
-            calibration=self.data.calibration(input_size),
-            teacher=lambda: self.teachers.at(input_size),
-            predictions=found.evaluation.predictions,
-            secret=self.secret,
-        )
+        setting = self.setting(input_size)
+        return setting.context(name, kd_function, found.evaluation, lambda: self.teachers.at(input_size))
+
+    def _elsewhere(self, name: str, subject: Subject, known: Mapping[str, Evaluation]) -> Mapping[str, Found]:
+        """What others find of a verified network, if there are others."""
+        if self.elsewhere is None or len(known) == len(self.assignment.options):
+            return {}
+        task = subject.task(known)
+        if task is None:
+            return {}
+        self.on_stage(name, "measuring elsewhere")
+        return self.elsewhere.measured(self.setting(subject.input_size), task)

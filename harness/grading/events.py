@@ -30,6 +30,9 @@ class GradingEvents:
     def on_parts(self, submission: str, parts: Mapping[str, Measured]) -> None:
         """What each evaluator contributed to a submission's result, before that."""
 
+    def on_unreachable(self, reason: str) -> None:
+        """A network was to be measured elsewhere, where nobody answered, and is measured here."""
+
     def skip(self, submission: str, digest: str) -> bool:  # noqa: ARG002 - for those who override it
         """Whether an earlier result of files with this digest still holds, so that they are not graded again."""
         return False

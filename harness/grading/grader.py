@@ -9,20 +9,23 @@ from __future__ import annotations
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import InitVar, dataclass, field
 
 from harness.assignment.loading import Assignment
 from harness.board.judged import judge_of
+from harness.contracts.executors import Crew
 from harness.contracts.network import Student
 from harness.data.data_sets import DataSets
 from harness.errors import Cancelled, SubmissionError, UsageError
+from harness.grading.elsewhere import Elsewhere, Task, software
 from harness.grading.evaluating import Evaluating, Subject
 from harness.grading.events import GradingEvents, Progress
 from harness.grading.findings import Findings, accident, layers, recording
 from harness.grading.keys import Keys
 from harness.grading.memory import Memory
+from harness.networks.device import Device
 from harness.networks.opening import Opening
 from harness.networks.teachers import Teachers
 from harness.plugins import Plugins
@@ -32,6 +35,7 @@ from harness.sandbox.shared_images import SharedImages
 from harness.store.weights import packed
 from harness.submission.reading import HandIn, ReadLimits, Submission
 from harness.values.base import Audience
+from harness.values.evaluation import Evaluation
 from harness.values.networks import Predictions, Verification
 from harness.values.results import Result
 from harness.worker.failures import failure
@@ -53,10 +57,17 @@ class Grader:
     memory: Memory = field(default_factory=Memory)
     keys: Keys | None = None
     """Of what is remembered; None: nothing is."""
+    crew: Crew | None = None
+    """Who measures verified networks; None: nobody but us."""
+    jobs: int = 1
+    """Hand-ins that are worked on here at once."""
+    device: Device | None = None
+    """Where verified networks are measured; None: on the CPU."""
     data: DataSets = field(init=False)
     shared: SharedImages = field(init=False)
     evaluating: Evaluating = field(init=False)
     stopping: threading.Event = field(default_factory=threading.Event)
+    hands: threading.Semaphore = field(init=False)
 
     def __post_init__(self, decoded: DataSets | None) -> None:
         data = decoded or DataSets(self.assignment, self.plugins, self.audience)
@@ -71,8 +82,23 @@ class Grader:
             stopping=self.stopping,
         )
         judge = judge_of(self.assignment)
+        hands = threading.Semaphore(self.jobs)
+        object.__setattr__(self, "hands", hands)
+        elsewhere = None
+        if self.crew is not None:
+            elsewhere = Elsewhere(self.crew, hands, self.stopping, self.events.on_unreachable)
         evaluating = Evaluating(
-            self.assignment, judge, data, teachers, self.audience, self._say, self.memory, self.keys, self.image_seed
+            self.assignment,
+            judge,
+            data,
+            teachers,
+            self.audience,
+            self._say,
+            self.memory,
+            self.keys,
+            self.image_seed,
+            software(self.assignment.options, self.plugins),
+            elsewhere,
         )
         object.__setattr__(self, "evaluating", evaluating)
 
@@ -86,7 +112,7 @@ class Grader:
             return None
         started = time.monotonic()
         try:
-            with self.sandbox.box() as box:
+            with self.hands, self.sandbox.box() as box:
                 outcome = self._read_and_grade(hand_in, box)
         except Cancelled:
             return None
@@ -183,18 +209,35 @@ class Grader:
             on_stage=lambda stage: self.events.on_progress(Progress(name, stage)),
             stopping=self.stopping,
             known=self.memory.intake(key) if key else None,
+            device=self.device,
         )
         with recording(opening, found):
             said = opening.said
             found.network, found.layers = said.verification, layers(said.facts)
             self._refuse_unverified(said.verification)
             self._keep_weights(opening, name, submission, found)
-            subject = Subject(opening.student, said.verification, size, submission.settings.kd_function, key)
+            subject = Subject(
+                opening.student,
+                said.verification,
+                size,
+                submission.settings.kd_function,
+                key,
+                lambda known: self._task(opening, submission, known),
+            )
             self.evaluating.run(name, subject, found)
             # Evaluators go on without an answer that came too late; the submission does not.
             box.seconds_left(self.assignment.rules.limits.total_seconds)
             if key and opening.ran is not None:
                 self.memory.keep_intake(key, opening.ran.intake())
+
+    def _task(self, opening: Opening, submission: Submission, known: Mapping[str, Evaluation]) -> Task | None:
+        """What is measured elsewhere, if it is no larger than what is kept of a network."""
+        intake = opening.without_code()
+        tensors = intake.packed(self.assignment.rules.limits.kept_bytes) if intake is not None else None
+        if intake is None or tensors is None:
+            return None
+        said = intake.said.model_dump_json()
+        return Task(said, tensors, submission.weights_bytes, submission.settings, known)
 
     def _refuse_unverified(self, found: Verification) -> None:
         if not found.verified and self.assignment.rules.submission.unverified == "refuse":
@@ -281,6 +324,8 @@ def grade_all(
     data: DataSets | None = None,
     memory: Memory | None = None,
     keys: Keys | None = None,
+    crew: Crew | None = None,
+    device: Device | None = None,
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
 
@@ -292,6 +337,8 @@ def grade_all(
         image_seed: decides in which order workers see the images; keep it secret and the same for a whole class.
         data: the assignment's, for this audience; None: it is read now.
         memory: of what was found before, by `keys`; None: nothing is remembered.
+        crew: measures verified networks while other hand-ins are worked on here.
+        device: where verified networks are measured; None: on the CPU.
 
     Raises:
         UsageError: the assignment's data cannot be read.
@@ -307,10 +354,13 @@ def grade_all(
         data,
         memory or Memory(),
         keys,
+        crew,
+        jobs,
+        device,
     )
     # Before anything starts: bad data is the instructor's mistake, not the first student's.
     grader.data.test(assignment.rules.submission.input_sizes[0])
-    with ThreadPoolExecutor(max_workers=jobs, thread_name_prefix="grade") as pool:
+    with ThreadPoolExecutor(max_workers=jobs + (crew.size if crew else 0), thread_name_prefix="grade") as pool:
         running: set[Future[Result | None]] = {pool.submit(grader.grade, each) for each in submissions}
         try:
             while running:

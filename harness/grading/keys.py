@@ -30,6 +30,7 @@ class Keys:
         harness: version of the harness.
         sandbox: the name of what confines student code.
         data: data set -> digest of its images; `teacher` for the assignment's own network.
+        device: where verified networks are measured.
     """
 
     assignment: Assignment
@@ -38,6 +39,7 @@ class Keys:
     harness: str
     sandbox: str
     data: Mapping[str, str]
+    device: str = "cpu"
 
     def intake(self, files: str, input_size: int) -> str:
         """Of what comes of running a hand-in's code.
@@ -60,8 +62,11 @@ class Keys:
         read = reads(self.judge.evaluators[name])
         alone = "hand_in" not in read and network is not None and network.verified
         assert network is not None or not alone
+        # What an older harness kept was measured on the CPU, and stays known.
+        elsewhere = self.device != "cpu" and network is not None and network.verified and "images" in read
         return digest_of(
             {
+                **({"device": self.device} if elsewhere else {}),
                 "how": self.judge.hows[name],
                 "version": [self.harness, self.versions[name]],
                 "of": network.digest if alone and network else intake,
@@ -77,7 +82,8 @@ class Keys:
         limits = self.assignment.rules.limits.model_dump(mode="json")
         refused = self.assignment.rules.submission.unverified == "refuse"
         opening = [self._asked, refused, self.harness, self.sandbox]
-        measuring = [self.judge.hows, self.versions, self.data]
+        measuring: list[object] = [self.judge.hows, self.versions, self.data]
+        measuring += [] if self.device == "cpu" else [self.device]
         match ended:
             case "graded":
                 return digest_of([opening, measuring])

@@ -11,8 +11,8 @@ import hashlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import closing, suppress
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -20,6 +20,7 @@ from pathlib import Path
 
 from harness.assignment.loading import Assignment
 from harness.board.judged import judge_of
+from harness.contracts.executors import Crew
 from harness.data.data_sets import DataSets
 from harness.file_signatures import file_signature
 from harness.grading.events import GradingEvents, Progress
@@ -49,6 +50,8 @@ class Run(GradingEvents):
     store: Store
     environment: Environment
     jobs: int
+    hired: Callable[[], AbstractContextManager[Crew | None]] = nullcontext
+    """Those who measure verified networks, for as long as there are any to measure; None: nobody but us."""
     graded: set[str] = field(default_factory=set)
     """Submissions with a new result of this run."""
     unchanged: set[str] = field(default_factory=set)
@@ -183,6 +186,7 @@ class Run(GradingEvents):
             self.environment.harness,
             self.environment.sandbox,
             {**self.digests, "teacher": _teacher(self.assignment)},
+            self.environment.device,
         )
 
     def on_progress(self, progress: Progress) -> None:
@@ -199,6 +203,10 @@ class Run(GradingEvents):
         with self._counting:
             for name, part in parts.items():
                 (self.measured if part.at >= self.began else self.reused)[name] += 1
+
+    def on_unreachable(self, reason: str) -> None:
+        """Pass it on."""
+        self._watcher.on_unreachable(reason)
 
     def skip(self, submission: str, digest: str) -> bool:
         """Whether the store has a result of these very files, under these rules and on these images, and the learning
@@ -262,19 +270,23 @@ class Run(GradingEvents):
         # Here, because a class that has not changed needs neither torch nor a sandbox.
         from harness.grading import grader
         from harness.grading.memory import StoreMemory
+        from harness.networks.device import Device
 
-        yield from grader.grade_all(
-            self.assignment,
-            submissions,
-            plugins=self.plugins,
-            sandbox=self.sandbox,
-            jobs=self.jobs,
-            events=self,
-            data=self.images,
-            image_seed=self.store.secret("image order"),
-            memory=StoreMemory(self.store, self.assignment.rules.limits.kept_bytes, fresh=fresh),
-            keys=self.keys,
-        )
+        with self.hired() as crew:
+            yield from grader.grade_all(
+                self.assignment,
+                submissions,
+                plugins=self.plugins,
+                sandbox=self.sandbox,
+                jobs=self.jobs,
+                events=self,
+                data=self.images,
+                image_seed=self.store.secret("image order"),
+                memory=StoreMemory(self.store, self.assignment.rules.limits.kept_bytes, fresh=fresh),
+                keys=self.keys,
+                crew=crew,
+                device=None if self.environment.device == "cpu" else Device(self.environment.device),
+            )
 
 
 def _consists_of(path: Path) -> list[Path]:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from harness.contracts.network import HandedInNetwork, Network, Student
 from harness.contracts.sources import WorkerHalf
 from harness.networks.intake import Intake
-from harness.networks.replayed import Measuring, ReplayedNetwork
 from harness.values.images import Images
 from harness.values.networks import (
     ChannelOrder,
@@ -25,7 +24,7 @@ from harness.values.networks import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from harness.submission.reading import Submission
+    from harness.submission.settings import Settings
 
     Weights = Mapping[str, Tensor]
 
@@ -34,8 +33,10 @@ class KeptStudent:
     """`harness.api.Student` of a verified network, without its process.
 
     Args:
+        weights_bytes: size of the weights file as handed in.
+        settings: what submission.toml says.
         traced: of `intake`, accepted again.
-        measuring: where its graph is measured.
+        network: makes what measures its graph.
         live: opens the hand-in in a sandbox, for what cannot be asked of a graph: code beside the network, further
             files, channels removed from modules.
     """
@@ -43,45 +44,43 @@ class KeptStudent:
     def __init__(
         self,
         intake: Intake,
-        submission: Submission,
+        *,
+        weights_bytes: int,
+        settings: Settings,
         traced: TracedNetwork,
-        measuring: Measuring,
+        network: Callable[[], Network],
         live: Callable[[], Student],
     ) -> None:
         self.weights, self.decoded, self.masks = intake.weights, intake.decoded, intake.masks
         self.facts: ModelFacts = intake.said.facts
         self.verification: Verification = intake.said.verification
         self.traced: TracedNetwork | None = traced
-        self._graph, self._measuring, self._live = traced, measuring, live
-        self._submission = submission
+        self._made, self._live = network, live
+        self.weights_bytes, self._settings = weights_bytes, settings
 
     @cached_property
-    def _network(self) -> ReplayedNetwork:
-        return ReplayedNetwork(self._measuring, self._graph, self.weights)
-
-    @property
-    def weights_bytes(self) -> int:
-        return self._submission.weights_bytes
+    def _network(self) -> Network:
+        return self._made()
 
     @property
     def claims(self) -> Mapping[str, float]:
-        return self._submission.settings.claims.figures
+        return self._settings.claims.figures
 
     @property
     def claimed_curves(self) -> Mapping[str, tuple[tuple[float, float], ...]]:
-        return self._submission.settings.claims.curves
+        return self._settings.claims.curves
 
     @property
     def checkpoints(self) -> Mapping[str, tuple[Checkpoint, ...]]:
-        return self._submission.settings.checkpoints
+        return self._settings.checkpoints
 
     @property
     def methods(self) -> Mapping[str, Checkpoint]:
-        return self._submission.settings.methods
+        return self._settings.methods
 
     @property
     def teacher(self) -> Checkpoint | None:
-        return self._submission.settings.teacher
+        return self._settings.teacher
 
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
         return self._network.logits(images, weights, batch_size=batch_size)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Self
 
-from harness.contracts.network import Student
+from harness.contracts.network import Network, Student
 from harness.graph.refusal import GraphRefused
+from harness.networks.device import CannotRun, Device
 from harness.networks.intake import Intake, Said
 from harness.networks.kept import KeptStudent
 from harness.networks.replayed import Measuring
@@ -17,8 +18,11 @@ from harness.sandbox import Box, Usage
 from harness.sandbox.shared_images import SharedImages
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from harness.assignment.loading import Assignment
     from harness.submission.reading import Submission
+    from harness.values.networks import TracedNetwork
 
 
 class Opening:
@@ -27,6 +31,7 @@ class Opening:
     Args:
         box: where it is staged.
         known: what was kept of it; None: its code has to run.
+        device: where a verified network is measured; None: in a worker, on the CPU.
     """
 
     def __init__(
@@ -41,10 +46,12 @@ class Opening:
         on_stage: Callable[[str], None],
         stopping: threading.Event,
         known: Intake | None,
+        device: Device | None = None,
     ) -> None:
         self._submission, self._assignment, self._box, self._shared = submission, assignment, box, shared
         self._format_modules, self._input_size = format_modules, input_size
-        self._on_stage, self._stopping, self._known = on_stage, stopping, known
+        self._on_stage, self._stopping, self._known, self._device = on_stage, stopping, known, device
+        self._told: list[str] = []
         self._stack = ExitStack()
         self._live: SandboxedStudent | None = None
         self._student: Student | None = None
@@ -72,9 +79,8 @@ class Opening:
     @property
     def notes(self) -> list[str]:
         """What was coped with, now or when it was opened before."""
-        if self._live is not None:
-            return list(self._live.notes)
-        return list(self._known.said.notes) if self._known is not None else []
+        known = self._known.said.notes if self._known is not None else ()
+        return [*(known if self._live is None else self._live.notes), *self._told]
 
     @property
     def printed(self) -> str:
@@ -90,8 +96,23 @@ class Opening:
             SubmissionError: it cannot be opened.
         """
         if self._student is None:
-            self._student = self._from_kept() or self.live()
+            self._student = self._without_code(self._known)
+            if self._student is None and self._device is not None:
+                self.live()
+                self._student = self._without_code(self.without_code())
+            self._student = self._student or self.live()
         return self._student
+
+    def without_code(self) -> Intake | None:
+        """What measuring its network takes; None where that is not enough, or not here.
+
+        Its processes end. They start again when they are asked.
+        """
+        found = self._known
+        if self._live is not None:
+            self._live.close()
+            found = self._live.intake()
+        return found if found is not None and found.complete and found.said.verification.verified else None
 
     def live(self) -> SandboxedStudent:
         """The one in the sandbox: its code runs now, unless it has.
@@ -114,19 +135,37 @@ class Opening:
             self._live.open()
         return self._live
 
-    def _from_kept(self) -> KeptStudent | None:
-        known, rules = self._known, self._assignment.rules
+    def _without_code(self, known: Intake | None) -> KeptStudent | None:
+        rules = self._assignment.rules
         if known is None or not known.complete or not known.said.verification.verified:
             return None
-        shape = (rules.images.channels, self._input_size, self._input_size)
         try:
-            traced = known.traced(rules, shape)
+            traced = known.traced(rules, self._shape)
         except GraphRefused:
             return None  # accepted by an older harness
-        limits = rules.limits
+        return KeptStudent(
+            known,
+            weights_bytes=self._submission.weights_bytes,
+            settings=self._submission.settings,
+            traced=traced,
+            network=lambda: self._measured(traced, known.weights),
+            live=self.live,
+        )
+
+    def _measured(self, traced: TracedNetwork, weights: Mapping[str, Tensor]) -> Network:
+        rules, limits = self._assignment.rules, self._assignment.rules.limits
+        if self._device is not None:
+            try:
+                return self._device.network(traced, weights, rules)
+            except CannotRun as error:
+                self._told.append(f"measured on the CPU: {self._device.torch} cannot run it: {error}")
         usage = Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
         measuring = Measuring(
-            lambda: self._box.measuring_worker(usage, self._stopping), self._shared.in_order, rules, shape
+            lambda: self._box.measuring_worker(usage, self._stopping), self._shared.in_order, rules, self._shape
         )
         self._stack.callback(measuring.close)
-        return KeptStudent(known, self._submission, traced, measuring, self.live)
+        return measuring.network(traced, weights)
+
+    @property
+    def _shape(self) -> tuple[int, int, int]:
+        return self._assignment.rules.images.channels, self._input_size, self._input_size

@@ -159,6 +159,10 @@ class Measuring:
             raise Unverified(f"it cannot be traced: {error.reason}") from error
         return network
 
+    def network(self, traced: TracedNetwork, weights: Weights) -> ReplayedNetwork:
+        """One that was verified before."""
+        return ReplayedNetwork(self, traced, weights)
+
     def close(self) -> None:
         """Kill the worker, if any."""
         self.session.close()

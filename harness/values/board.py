@@ -11,7 +11,7 @@ from harness.values.base import Value
 from harness.values.measures import Figures, Metric
 from harness.values.results import AssignmentInfo, ScoreLine, pending_of
 from harness.values.rules import RankKey
-from harness.vocabulary import Status, describe_status
+from harness.vocabulary import DeviceName, Status, describe_status
 
 UNVERIFIED_SIGN = "○"
 UNVERIFIED = "its code ran on every image: not verified"
@@ -117,6 +117,9 @@ class Standing(Entry):
     `[submission] unverified` says that boards shall not tell."""
     unverified_because: str | None = None
     """Why it was not; for the instructor only."""
+    device: DeviceName | None = None
+    """Where it was measured, on a board of which some rows were measured on the CPU and some on a GPU; None: on a board
+    of one device, and where it is not verified."""
 
 
 class Unranked(Entry):
@@ -231,6 +234,7 @@ def symbols(row: Standing) -> str:
         "◆": bool(row.pareto),
         UNVERIFIED_SIGN: row.verified is False,
         LATE_UNKNOWN_SIGN: row.late_unknown,
+        "□": row.device == "cuda",
     }
     return "".join(sign for sign, applies in signs.items() if applies)
 
@@ -243,4 +247,5 @@ def used_symbols(board: Board) -> dict[str, str]:
         meanings["◆"] = f"on the Pareto front of {board.pareto.y} against {board.pareto.x}"
     meanings[UNVERIFIED_SIGN] = UNVERIFIED
     meanings[LATE_UNKNOWN_SIGN] = "late, says the learning platform, by how much is not known"
+    meanings["□"] = "measured on a GPU, others on the CPU: the last digits of figures may differ between them"
     return {mark: meaning for mark, meaning in meanings.items() if mark in used}

@@ -15,7 +15,7 @@ from harness.values.curves import Curve, Table
 from harness.values.evaluation import Correct
 from harness.values.measures import Check, Metric
 from harness.values.networks import Layer, Verification
-from harness.vocabulary import Status
+from harness.vocabulary import DeviceName, Status
 
 TimeSource = Literal["times", "platform", "submission.toml", "files"]
 """The instructor's table, the learning platform, the student, or the newest file outside a download."""
@@ -50,8 +50,8 @@ class Environment(Value):
     """Version of torchinfo."""
     sandbox: str
     """`bwrap` or `none`."""
-    device: Literal["cpu"] = "cpu"
-    """Where forward passes ran."""
+    device: DeviceName = "cpu"
+    """Where verified networks were measured; all others ran on the CPU."""
     threads: int = 1
     """Threads of one worker."""
 

@@ -278,3 +278,18 @@ def test_what_has_no_rank_has_no_mark() -> None:
     board = standings(attempts(result("x", status="crashed", reason="y", network=unverified())), assignment())
     assert board.standings == ()
     assert "nonzero" not in board.model_dump_json()
+
+
+def test_a_board_of_two_devices_says_so() -> None:
+    here, there = attempts(result("a", 0.9, network=VERIFIED), result("b", 0.8, network=VERIFIED))
+    on_gpu = there.model_copy(update={"environment": there.environment.model_copy(update={"device": "cuda"})})
+    unknown = attempt(result("c", 0.7, network=unverified()), 3)
+    board = standings([here, on_gpu, unknown], assignment())
+    devices = {row.submission: row.device for row in board.standings}
+    assert devices == {"a": "cpu", "b": "cuda", "c": None}
+    marked = {row.submission for row in board.standings if "□" in symbols(row)}
+    assert (marked, "□" in used_symbols(board)) == ({"b"}, True)
+    for alike in ([here], [on_gpu, unknown]):
+        board = standings(alike, assignment())
+        assert {row.device for row in board.standings} == {None}
+        assert "□" not in used_symbols(board)

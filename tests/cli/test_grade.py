@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import sys
 from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
@@ -210,3 +211,13 @@ def test_a_wish_to_end_keeps_what_is_finished(harness: Harness, fake: FakeGradin
     assert run.exit_code == 130
     assert "1 of 3 are graded and kept" in run.stderr
     assert signal.getsignal(number) == before
+
+
+def test_an_executor_is_named_and_its_needs_are_said(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = harness("grade", HW, "class", "--executor", "dsk")
+    assert (run.exit_code, "no such executor; did you mean 'dask'? (known: dask, local)" in run.output) == (2, True)
+    run = harness("grade", HW, "class", "--scheduler", "tcp://10.0.0.1:8786")
+    assert (run.exit_code, "--scheduler tcp://10.0.0.1:8786 is for --executor dask" in run.output) == (2, True)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    run = harness("grade", HW, "class", "--executor", "dask")
+    assert (run.exit_code, "pip install 'compress-harness[dask]'" in run.output) == (2, True)

@@ -94,8 +94,8 @@ class FakeDataSets:
 
 
 def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
-    def environment(sandbox_name: str) -> Environment:
-        return ENVIRONMENT.model_copy(update={"sandbox": sandbox_name})
+    def environment(sandbox_name: str, device: str = "cpu") -> Environment:
+        return ENVIRONMENT.model_copy(update={"sandbox": sandbox_name, "device": device})
 
     def discover(paths: Sequence[Path], *, mode: str = "auto") -> list[HandIn]:
         if mode == "single":
