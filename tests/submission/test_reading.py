@@ -450,11 +450,11 @@ def test_links_in_a_row_are_followed_up_to_a_limit(tmp_path: Path, read: Any) ->
         tarred(path, (member(f"l{count:04}"), b"x"), *((each, b"") for each in members))
         return path
 
-    started = time.monotonic()
+    started = time.process_time()
     assert len(names(read(chain(30), ReadLimits()))) == 31
     with pytest.raises(SubmissionError, match="leads nowhere"):
         read(chain(3000), ReadLimits())
-    assert time.monotonic() - started < 10
+    assert time.process_time() - started < 10
 
 
 def test_a_full_disk_is_not_the_archive_s_fault(tmp_path: Path, read: Any, monkeypatch: pytest.MonkeyPatch) -> None:
