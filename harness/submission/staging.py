@@ -236,8 +236,7 @@ class _Staging:
             waiting = []
             for link in links:
                 source = self.folder.joinpath(*(link.target or ()))
-                inside = source in {self.folder, *self.folder.joinpath(*link.parts).parents}
-                if source.exists() and not inside:
+                if source.exists() and source not in {self.folder, *self.folder.joinpath(*link.parts).parents}:
                     self._copy_link(source, link)
                 else:
                     waiting.append(link)
