@@ -261,10 +261,11 @@ class SandboxedStudent(GradedNetwork):
         try:
             self.session.ask(request, self.weights, doing="running forward", seconds=self.rules.limits.forward_seconds)
         except SubmissionError as error:
-            self.session.close()
             # A crash without a known cause may be due to these images, and says nothing of the graded ones.
             if error.status != "crashed" or error.hint is not None:
                 self.module.failure = error
+        # What it keeps from one pass to the next, it has now of this one.
+        self.session.close()
 
     def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
         """The names of tensors that were not learned: see `TracedNetwork`."""

@@ -21,6 +21,7 @@ from harness.graph.limits import SQUEEZED
 from harness.worker.decoding import aliases_of
 from harness.worker.failures import describe, failure, is_out_of_memory
 from harness.worker.messages import Batches
+from harness.worker.protocol import MAX_NAME_CHARACTERS, MAX_NAME_PARTS, MAX_TENSORS, can_be_matched
 from harness.worker.replies import Built, Described
 from harness.worker.state_dicts import versions_of
 
@@ -52,8 +53,19 @@ class Model:
         self.memory_format = self._fastest_format()
 
     def outline(self) -> Built:
-        """Names and shapes of the state, and which of them are parameters."""
+        """Names and shapes of the state, and which of them are parameters.
+
+        Raises:
+            SubmissionError: there are too many names, or too long ones.
+        """
         state = nn.Module.state_dict(self.module)
+        if not can_be_matched(state):
+            raise SubmissionError(
+                "rejected",
+                f"the network has more than {MAX_TENSORS:,} tensors, or one with a name of more than "
+                f"{MAX_NAME_CHARACTERS} characters or {MAX_NAME_PARTS} parts",
+                "keep in it what its layers need",
+            )
         parameters = [name for name, _ in nn.Module.named_parameters(self.module, remove_duplicate=False)]
         return Built(
             state={name: tuple(each.shape) for name, each in state.items() if isinstance(each, Tensor)},

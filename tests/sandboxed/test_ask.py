@@ -10,6 +10,7 @@ import hand_ins
 import pytest
 import torch
 from hand_ins import HONEST, hand_in, sandbox_called, small_assignment
+from harness_kd.reference import as_json_setting, probes
 from harness_kd.worker.answer import answer
 
 from harness.errors import PluginError, SubmissionError
@@ -40,7 +41,11 @@ def student(request, tmp_path_factory) -> Iterator[SandboxedStudent]:
 
 
 def test_the_installed_plugin_answers(student):
-    reply = student.ask(answer, {"functions": ["nothing"], "probes": []}, {}, doing="asking", limit_seconds=40)
+    probe = probes(4)[0]
+    parts = {"student": probe.case.student, "labels": probe.case.labels, "teacher": probe.case.teacher}
+    tensors = {f"{probe.inputs}.{name}": torch.from_numpy(each.copy()) for name, each in parts.items()}
+    facts = {"functions": ["nothing"], "probes": [as_json_setting(probe)]}
+    reply = student.ask(answer, facts, tensors, doing="asking", limit_seconds=40)
     assert "posed" not in reply.facts
     assert reply.facts["function"]["file"] == "model.py"
     # Their own imports mean their own files, though one of them is called like an installed package.

@@ -17,7 +17,9 @@ def measured(assignment_id: str, name: str, options: PruningOptions, calibration
     test = assignment.rules.data["test"]
     rules = assignment.rules.model_copy(update={"data": {"test": test, "calibration": test}})
     paths = {**assignment.data_paths, "calibration": fixtures() / calibration}
-    alone = replace(assignment, rules=rules, data_paths=paths, options={"pruning_curve": options})
+    alone = replace(
+        assignment, rules=rules, data_paths=paths, options={"pruning_curve": options}, evaluators=PLUGINS.evaluators
+    )
     path = SUBMISSIONS / assignment_id / name
     result = graded(alone, [path], sandbox_called("bwrap"))[name]
     assert (result.status, result.checks) == ("graded", ())

@@ -78,7 +78,8 @@ def results(tmp_path_factory: pytest.TempPathFactory):
         (folder / name).mkdir()
         (folder / name / "model.py").write_text(NET + source)
         torch.save(renamed, folder / name / "weights.pt")
-    file = quick_hw2(tmp_path_factory.mktemp("assignment"), limits={"request_seconds": 5})
+    asked = {"kd_loss": {"required": True}}
+    file = quick_hw2(tmp_path_factory.mktemp("assignment"), limits={"request_seconds": 5}, evaluators=asked)
     assignment = load(str(file), PLUGINS)
     return graded(assignment, [folder / name for name in LOSSES], sandbox_called("auto"))
 

@@ -127,7 +127,7 @@ class StudentNet(Net):
         self.lock = __import__("threading").Lock()
         return super().forward(x)
 """,
-        WHOLE,
+        WHOLE | CUT,
     ),
     "no gradients": (
         """

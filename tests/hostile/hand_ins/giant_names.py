@@ -1,6 +1,6 @@
 # Calls a parameter by a name of twenty million characters.
-# expect: crashed
-# reason: wrote over its own answers
+# expect: rejected
+# reason: the network has more than 20,000 tensors
 import torch
 from attack import Honest
 
