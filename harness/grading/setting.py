@@ -25,7 +25,7 @@ class Setting:
     Args:
         options: evaluator -> its options, in the order in which they run.
         public: bool [N]: which of the examples are public.
-        versions: evaluator -> version of the software that it comes with; `harness` and `torch` beside them.
+        versions: of what decides results, as `harness.grading.elsewhere.software` names it.
     """
 
     rules: AssignmentFile
