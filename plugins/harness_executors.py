@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -147,9 +148,15 @@ def _started(jobs: int) -> Iterator[tuple[str, Any]]:
         dashboard_address=None,
         silence_logs=logging.CRITICAL,
         protocol="tls://",
+        preload=[__name__],
         security=security,
     ) as cluster:
         yield cluster.scheduler_address, security
+
+
+def dask_setup(_: object) -> None:
+    """Called in each worker that we start: Ctrl-C at the terminal is for the grader, which then ends its workers."""
+    os.setpgrp()
 
 
 @hookimpl
