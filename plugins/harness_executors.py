@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -21,6 +23,7 @@ FoundT = TypeVar("FoundT")
 
 _TIMES = 3
 _FIRST_WORKER_SECONDS = 120
+_OTHER_WORKER_SECONDS = 20
 _LOOK_UP_SECONDS = 0.1
 _SETTINGS = {
     # Tasks are whole networks; what is large for them all is sent apart.
@@ -79,6 +82,7 @@ class _Workers:
     def __init__(self, client: Client) -> None:
         self._client = client
         self._sent: dict[int, tuple[Any, Future]] = {}
+        self._patience_seconds: float = _OTHER_WORKER_SECONDS
         self._lock = threading.Lock()
 
     @property
@@ -93,9 +97,9 @@ class _Workers:
         for _ in range(_TIMES):
             sent = None
             try:
-                sent = self._shared(shared)
+                sent = self._shared(shared, stopping)
                 answer: FoundT = self._answer(self._client.submit(work, sent, task, pure=False), stopping)
-            except Cancelled:
+            except (Cancelled, Unreachable):
                 raise
             # Whatever failed there is tried again, and then here, where it is seen what it was.
             except Exception as error:  # noqa: BLE001
@@ -105,13 +109,25 @@ class _Workers:
                 return answer
         raise Unreachable(f"{type(lost).__name__}: {lost}") from lost
 
-    def _shared(self, shared: object) -> Future:
+    def _shared(self, shared: object, stopping: threading.Event) -> Future:
         """A copy for every worker; those who come later get it from their neighbours."""
         with self._lock:
             if id(shared) not in self._sent:
+                self._find_workers(stopping)
                 (sent,) = self._client.scatter([shared], broadcast=True, hash=False)
                 self._sent[id(shared)] = shared, sent  # with it, so that its number is no other's
             return self._sent[id(shared)][1]
+
+    def _find_workers(self, stopping: threading.Event) -> None:
+        """Wait for one, if all have gone. Nobody waits a second time before one has come."""
+        end = time.monotonic() + self._patience_seconds
+        while not self._client.nthreads():
+            if stopping.wait(_LOOK_UP_SECONDS):
+                raise Cancelled("the run was stopped")
+            if time.monotonic() > end:
+                self._patience_seconds = 0
+                raise Unreachable("all workers are gone")
+        self._patience_seconds = _OTHER_WORKER_SECONDS
 
     def _forget(self, shared: object, sent: Future | None) -> None:
         """Send it again next time, if it was lost with those who had it."""
@@ -147,9 +163,15 @@ def _started(jobs: int) -> Iterator[tuple[str, Any]]:
         dashboard_address=None,
         silence_logs=logging.CRITICAL,
         protocol="tls://",
+        preload=[__name__],
         security=security,
     ) as cluster:
         yield cluster.scheduler_address, security
+
+
+def dask_setup(_: object) -> None:
+    """Called in each worker that we start: Ctrl-C at the terminal is for the grader, which then ends its workers."""
+    os.setpgrp()
 
 
 @hookimpl

@@ -26,7 +26,7 @@ class Setting:
         options: evaluator -> its options, in the order in which they run.
         public: bool [N]: which of the examples are public.
         secret: see `Context.secret`.
-        versions: evaluator -> version of the software that it comes with; `harness` and `torch` beside them.
+        versions: of what decides results, as `harness.grading.elsewhere.software` names it.
     """
 
     rules: AssignmentFile

@@ -78,7 +78,11 @@ class Device:
 
     def free_bytes(self) -> int:
         """Memory for results; any number will do for the CPU."""
-        return torch.cuda.mem_get_info(self.torch)[0] if self.torch.type == "cuda" else 2**30
+        if self.torch.type != "cuda":
+            return 2**30
+        # What torch keeps of the networks before is free, too: their number shall not decide about batches.
+        kept = torch.cuda.memory_reserved(self.torch) - torch.cuda.memory_allocated(self.torch)
+        return torch.cuda.mem_get_info(self.torch)[0] + kept
 
     @contextmanager
     def exact(self) -> Iterator[None]:
@@ -137,6 +141,7 @@ class DeviceNetwork:
                     if size == 1:
                         raise SubmissionError("out_of_memory", "one image needs more memory than the GPU has") from None
                     size //= 2
+        logits = logits.clone()  # out here, where it may be changed
         refuse_undefined(logits)
         return logits
 
@@ -147,7 +152,7 @@ class DeviceNetwork:
         with self._device.exact():
             batches = self._there_too(parts, images, end)
             found = recalibrated(self._traced.graph, self._there(sent), batches, self._device.torch)
-        return {**sent, **{name: each.cpu() for name, each in found.items()}}
+        return {**sent, **{name: each.cpu().clone() for name, each in found.items()}}
 
     def macs(self) -> int:
         """Multiply-accumulates of one image, from the operators' formulas."""

@@ -19,6 +19,7 @@ from hand_ins import HONEST, IMAGES, PLUGINS, graded, hand_in, linear, sandbox_c
 from harness.assignment.loading import Assignment, load
 from harness.errors import Cancelled, Unreachable
 from harness.grading.events import GradingEvents
+from harness.networks.device import CannotRun, Device
 from harness.values.results import Result
 
 DECIDES = HONEST.replace("return self.fc(x.flatten(1))", "return self.fc(x.flatten(1)) * (2 if x.sum() > 0 else 1)")
@@ -136,3 +137,29 @@ def test_a_run_that_is_stopped_waits_for_nobody(workers: Any) -> None:
     stopping.set()
     with pytest.raises(Cancelled):
         workers.ask(waits, None, 30.0, stopping)
+
+
+def test_on_a_device_the_code_runs_once_and_the_graph_there(
+    everyone: tuple[Assignment, list[Path]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assignment, (honest, _, decides) = everyone
+    sandbox, seen = sandbox_called("bwrap"), []
+    here = graded(assignment, [honest, decides], sandbox)
+    original = Device.network
+
+    def network(this: Device, *given: Any) -> Any:
+        seen.append(given[0].graph.input.shape)
+        return original(this, *given)
+
+    monkeypatch.setattr(Device, "network", network)
+    there = graded(assignment, [honest, decides], sandbox, device=Device("cpu"))
+    assert seen == [(3, 8, 8)]  # of the one that is verified
+    assert without_times(there) == without_times(here)
+
+    def lacks(*_: Any) -> Any:
+        raise CannotRun("no kernel of 'aten::linear'")
+
+    monkeypatch.setattr(Device, "network", lacks)
+    instead = graded(assignment, [honest], sandbox, device=Device("cpu"))["honest"]
+    assert instead.metrics == here["honest"].metrics
+    assert "measured on the CPU: cpu cannot run it: no kernel of 'aten::linear'" in instead.notes
