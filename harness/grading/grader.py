@@ -25,11 +25,11 @@ from harness.grading.events import GradingEvents, Progress
 from harness.grading.findings import Findings, accident, layers, recording
 from harness.grading.keys import Keys
 from harness.grading.memory import Memory
+from harness.grading.outcomes import outcome_of
 from harness.networks.device import Device
 from harness.networks.opening import Opening
 from harness.networks.teachers import Teachers
 from harness.plugins import Plugins
-from harness.points import rubric
 from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
 from harness.store.weights import packed
@@ -141,7 +141,7 @@ class Grader:
             failed = failure(error)
             found.end(failed.status, failed.reason, failed.hint)
             found.printed = traceback.format_exc()
-        result = self._result("notebook", None, found)
+        result = outcome_of(self.assignment.rules, "notebook", None, found)
         return result.model_copy(update={"seconds": round(time.monotonic() - started, 3)})
 
     def _read_and_grade(self, hand_in: HandIn, box: Box) -> Result | None:
@@ -167,7 +167,7 @@ class Grader:
             return None
         found = self._evaluate(name, submission, box)
         self.events.on_parts(name, found.parts)
-        return self._result(name, submission, found)
+        return outcome_of(self.assignment.rules, name, submission, found)
 
     def _unread(self, hand_in: HandIn, found: Findings) -> Result:
         """What comes of a hand-in of which nothing is known but what its learning platform says."""
@@ -177,7 +177,7 @@ class Grader:
             "time_source": hand_in.submitted_at and "platform",
             "late_mark": hand_in.late,
         }
-        return self._result(hand_in.id, None, found).model_copy(update=said)
+        return outcome_of(self.assignment.rules, hand_in.id, None, found).model_copy(update=said)
 
     def _evaluate(self, name: str, submission: Submission, box: Box) -> Findings:
         found = Findings()
@@ -279,36 +279,6 @@ class Grader:
                 f"choose one of {', '.join(map(str, allowed))}",
             )
         return size
-
-    def _result(self, name: str, submission: Submission | None, found: Findings) -> Result:
-        rules = self.assignment.rules
-        if found.status == "graded":
-            checks = {check.name: check for check in found.evaluation.checks}
-            lines = rubric.points(rules, checks, found.evaluation.metrics)
-        else:
-            lines = rubric.nothing(rules, rubric.not_graded(found.status))
-        return Result(
-            submission=name,
-            status=found.status,
-            reason=found.reason,
-            hint=found.hint,
-            digest=submission.digest if submission else None,
-            score=sum(line.points for line in lines),
-            max_score=rubric.max_score(rules),
-            points=lines,
-            network=found.network,
-            layers=found.layers,
-            nickname=submission.settings.nickname if submission else None,
-            members=submission.members if submission else (),
-            submitted_at=submission.submitted_at if submission else None,
-            time_source=submission.time_source if submission else None,
-            late_mark=submission.late_mark if submission else None,
-            printed=found.printed,
-            seconds=0,
-            measured_at={name: part.at for name, part in found.parts.items()},
-            **found.evaluation.shown,
-            notes=(*(submission.notes if submission else ()), *found.notes, *found.evaluation.notes),
-        )
 
 
 def grade_all(

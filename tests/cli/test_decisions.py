@@ -149,7 +149,7 @@ def test_an_undecided_gate_withholds_points_everywhere_until_a_person_decides(
     harness: Harness, fake: FakeGrading, tmp_path: Path
 ) -> None:
     def outcome(verdict: str) -> Result:
-        checks = (Check(name="kd_loss", verdict=verdict, reason="loss_fn_kd takes (path, epochs)"),)  # type: ignore[arg-type]
+        checks = (Check(name="parameter_limit", verdict=verdict, reason="loss_fn_kd takes (path, epochs)"),)  # type: ignore[arg-type]
         lines = rubric.points(rules, {each.name: each for each in checks}, {"accuracy": metric(0.9)})
         return result("bob", 0.9, checks=checks, points=lines, score=sum(each.points for each in lines))
 
@@ -157,7 +157,7 @@ def test_an_undecided_gate_withholds_points_everywhere_until_a_person_decides(
     fake.outcomes["bob"] = outcome("could_not_check")
     run = harness("grade", HW, "class")
     assert "\n1 submission needs a decision; points are pending until then (harness override" in run.stderr
-    assert "  bob: kd_loss: loss_fn_kd takes (path, epochs)" in run.stderr
+    assert "  bob: parameter_limit: loss_fn_kd takes (path, epochs)" in run.stderr
     assert run.exit_code == 0
     row = board(harness, "--ids")["bob"]
     # 45 for the baseline and what its rank is worth.
@@ -173,17 +173,19 @@ def test_an_undecided_gate_withholds_points_everywhere_until_a_person_decides(
         for audience in ("student", "instructor"):
             text = harness("report", HW, "bob", "--format", kind, "--audience", audience).stdout
             assert "75 pending" in text
-            assert "kd_loss could not be checked, a person has to decide" in " ".join(text.replace("\\_", "_").split())
+            assert "parameter_limit could not be checked, a person has to decide" in " ".join(
+                text.replace("\\_", "_").split()
+            )
     points = harness("export", HW, "--to", "csv").stdout
     (line,) = [each for each in csv.DictReader(io.StringIO(points)) if each["submission"] == "bob"]
     assert (line["score"], line["pending"]) == ("0.0", "75.0")
     for verdict, score in (("passed", 75), ("failed", 0)):
-        harness("override", HW, "bob", "--check", f"kd_loss={verdict}", "--reason", "read it")
+        harness("override", HW, "bob", "--check", f"parameter_limit={verdict}", "--reason", "read it")
         row = board(harness, "--ids")["bob"]
         assert row["score"] == score
         assert not any(line["pending"] for line in row["points"])  # type: ignore[attr-defined]
         assert "needs a decision" not in harness("grade", HW, "class").stderr
-    assert "failed kd_loss" in harness("leaderboard", HW).stdout
+    assert "failed parameter_limit" in harness("leaderboard", HW).stdout
     harness("override", HW, "bob", "--score", "33", "--reason", "half of it")
     assert "pending" not in harness("report", HW, "bob").stdout
     assert board(harness, "--ids")["bob"]["score"] == 33
