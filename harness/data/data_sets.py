@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from harness.assignment.loading import Assignment
 from harness.data.images import digest, digest_of_pixels, load_examples, only, public_part
 from harness.errors import UsageError
-from harness.file_signatures import file_signature
 from harness.plugins import Plugins
 from harness.submission.predictions import names_tell_classes, read_predictions
 from harness.submission.reading import Submission
+from harness.submission.signatures import file_signature
 from harness.values.base import Audience
 from harness.values.images import Examples, Images
 

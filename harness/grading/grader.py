@@ -40,6 +40,8 @@ from harness.values.networks import Predictions, Verification
 from harness.values.results import Result
 from harness.worker.failures import failure
 
+_NOT_KEPT = "its network is too large to be kept: to be measured again, its code has to run again"
+
 
 @dataclass(frozen=True)
 class Grader:
@@ -228,7 +230,8 @@ class Grader:
             # Evaluators go on without an answer that came too late; the submission does not.
             box.seconds_left(self.assignment.rules.limits.total_seconds)
             if key and opening.ran is not None:
-                self.memory.keep_intake(key, opening.ran.intake())
+                kept = self.memory.keep_intake(key, opening.ran.intake())
+                found.notes += [] if kept else [_NOT_KEPT]
 
     def _task(self, opening: Opening, submission: Submission, known: Mapping[str, Evaluation]) -> Task | None:
         """What is measured elsewhere, if it is no larger than what is kept of a network."""

@@ -18,8 +18,9 @@ class Memory:
         """What running a hand-in's code gave, without tensors where they were too many to be kept."""
         return None
 
-    def keep_intake(self, key: str, intake: Intake) -> None:
-        """Remember it."""
+    def keep_intake(self, key: str, intake: Intake) -> bool:  # noqa: ARG002
+        """Remember it; whether all of it, if it was complete."""
+        return True
 
     def evaluations(self, keys: Collection[str]) -> Mapping[str, tuple[datetime, Evaluation]]:  # noqa: ARG002
         """Key -> when something was found and what, for those that are known."""
@@ -50,9 +51,11 @@ class StoreMemory(Memory):
         except ValueError:
             return None
 
-    def keep_intake(self, key: str, intake: Intake) -> None:
+    def keep_intake(self, key: str, intake: Intake) -> bool:
         """See `Memory`."""
-        self.store.keep_intake(key, intake.said.model_dump_json(), intake.packed(self.most_bytes))
+        tensors = intake.packed(self.most_bytes)
+        self.store.keep_intake(key, intake.said.model_dump_json(), tensors)
+        return tensors is not None or not intake.complete
 
     def evaluations(self, keys: Collection[str]) -> Mapping[str, tuple[datetime, Evaluation]]:
         """See `Memory`."""

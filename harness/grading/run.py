@@ -22,7 +22,6 @@ from harness.assignment.loading import Assignment
 from harness.board.judged import judge_of
 from harness.contracts.executors import Crew
 from harness.data.data_sets import DataSets
-from harness.file_signatures import file_signature
 from harness.grading.events import GradingEvents, Progress
 from harness.grading.keys import ENDS, Keys
 from harness.plugins import Plugins
@@ -31,6 +30,7 @@ from harness.store.claims import Claims
 from harness.store.store import Depth, Store
 from harness.store.tables import Basis
 from harness.submission.hand_in import HandIn
+from harness.submission.signatures import file_signature
 from harness.submission.staging import is_source
 from harness.values.measured import Measured, parts_to_json
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result

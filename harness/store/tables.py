@@ -124,7 +124,7 @@ class Basis:
     Attributes:
         parts: what each evaluator contributed, as `harness.values.measured.parts_to_json` writes it.
         conditions: under which grading the same files again would find the same; None where it might not.
-        signature: of the hand-in's files (`harness.file_signatures`), where it is known.
+        signature: of the hand-in's files (`harness.submission.signatures`), where it is known.
     """
 
     parts: str

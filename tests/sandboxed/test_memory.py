@@ -15,10 +15,11 @@ from hand_ins import HONEST, IMAGES, PLUGINS, hand_in, linear, sandbox_called
 
 from harness.assignment.loading import load
 from harness.board.record import BoardRequest, class_record
+from harness.data.data_sets import DataSets
 from harness.grading.environment import environment
 from harness.grading.run import Run
 from harness.networks.student import SandboxedStudent
-from harness.sandbox import Sandbox
+from harness.sandbox import Box, Sandbox
 from harness.store.store import Store
 from harness.submission.discovery import discover
 from harness.values.board import Board
@@ -41,9 +42,9 @@ class Class:
         self.store = Store.open(f"sqlite:///{folder / 'harness.db'}")
         self.measured: Counter[tuple[str, str]] = Counter()
         self.opened: Counter[str] = Counter()
-        self._watch(monkeypatch)
+        self.watch(monkeypatch)
 
-    def _watch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def watch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         for name in ("accuracy", "parameter_limit", "quantization_curve", "model_size"):
             kind = type(PLUGINS.evaluators[name])
             original = kind.evaluate
@@ -67,8 +68,6 @@ class Class:
         self.measured.clear()
         self.opened.clear()
         assignment = load(str(write_assignment(self.folder / "assignment", **{**rules(), **tables})), PLUGINS)
-        from harness.data.data_sets import DataSets
-
         images = DataSets(assignment, PLUGINS, "instructor")
         submissions = discover([self.hand_ins])
         run = Run(assignment, PLUGINS, sandbox, submissions, images, self.store, environment("bwrap"), jobs=1)
@@ -88,6 +87,17 @@ def rules(limit: int = LIMIT, points: float = 3, baseline: float = 0.01, **evalu
         "rubric": {"gates": ["parameter_limit"], "points": [{"name": "p", "baseline": "simple", "points": points}]},
         "limits": limits(40),
     }
+
+
+def forbidden_to(everyone: Class, name: str, start: Any) -> Any:
+    """`Box.worker`, as long as it starts none for that submission's code."""
+    source = (everyone.hand_ins / name / "model.py").read_text()
+
+    def worker(box: Box, folder: Path, *rest: Any) -> Any:
+        assert (folder / "model.py").read_text() != source, f"a worker was started for {name}"
+        return start(box, folder, *rest)
+
+    return worker
 
 
 class NoSandbox:
@@ -144,6 +154,7 @@ def test_another_evaluator_is_measured_from_what_is_kept(everyone: Class, monkey
     sandbox, more = sandbox_called("bwrap"), rules(quantization_curve={"bits": [8, 4]})
     first = everyone.graded(sandbox)
     assert "quantization_curve" not in str(everyone.board(**more).standings)
+    monkeypatch.setattr(Box, "worker", forbidden_to(everyone, "honest", Box.worker))
     again = everyone.graded(sandbox, **more)
     # A graph is all that the verified network is measured by; the other has to run.
     assert everyone.opened == {"decides": 1}
@@ -155,6 +166,8 @@ def test_another_evaluator_is_measured_from_what_is_kept(everyone: Class, monkey
         assert again[name].measured_at["quantization_curve"] > first[name].measured_at["accuracy"]
         assert [each.name for each in again[name].curves] == ["quantization"]
     # From the graph it comes to the same numbers as from the submission.
+    monkeypatch.undo()
+    everyone.watch(monkeypatch)
     anew = everyone.graded(sandbox, fresh=True, **more)
     assert everyone.opened == {"honest": 1, "decides": 1, "broken": 1}
     assert anew["honest"].curves == again["honest"].curves
@@ -192,5 +205,7 @@ def test_a_network_that_is_too_large_to_be_kept_runs_again(everyone: Class) -> N
     first = everyone.graded(sandbox, **small)
     again = everyone.graded(sandbox, **{**rules(quantization_curve={"bits": [8]}), **small})
     assert everyone.opened["honest"] == 1
+    assert any("too large to be kept" in note for note in first["honest"].notes)
+    assert not any("too large" in note for note in first["decides"].notes)
     assert np.isclose(again["honest"].metrics["accuracy"].value, first["honest"].metrics["accuracy"].value)
     assert again["honest"].curves

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.file_signatures import file_signature
+from harness.submission.signatures import file_signature
 
 
 def rewritten(folder: Path) -> None:
