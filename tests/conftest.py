@@ -27,15 +27,9 @@ settings.load_profile("random" if os.environ.get("HARNESS_HYPOTHESIS") == "rando
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark tests by the folder they lie in and by the fixtures they ask for.
-
-    With `--dist loadgroup` a file stays on one process, for it makes its class once; so does all of `hostile/`, whose
-    files share theirs.
-    """
+    """Mark tests by the folder they lie in and by the fixtures they ask for."""
     for item in items:
-        path = item.path.relative_to(_TESTS)
-        folder = path.parts[0]
-        item.add_marker(pytest.mark.xdist_group(folder if folder == "hostile" else path.as_posix()))
+        folder = item.path.relative_to(_TESTS).parts[0]
         names = [_MARKS_OF_FOLDERS.get(folder), *map(_MARKS_OF_FIXTURES.get, getattr(item, "fixturenames", ()))]
         for name in names:
             if name is not None:
@@ -43,7 +37,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A file whose every test belongs to the other half of `tox run` (that of units, that of sandboxes) is no failure."""
+    """A file whose every test belongs to the other half of `tox run` (the parallel one, the serial one) is no failure."""
     if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.option.markexpr:
         session.exitstatus = pytest.ExitCode.OK
 
