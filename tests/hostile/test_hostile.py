@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 import pytest
-from hostile_arena import ARENAS, USERS, Arena
+from hostile_arena import ARENAS, Arena
 from hostile_class import HONEST, HONEST_ACCURACY, Attack, attacks, chosen
 from hostile_gaps import KNOWN_GAPS
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(500)
 
 def test_there_are_enough():
     assert len(attacks()) >= 110
-    assert len(attacks()) / 4 <= len(chosen()) <= len(attacks()) / 2
+    assert len(attacks()) / 4 <= len(chosen()) <= len(attacks()) / 3
 
 
 @pytest.mark.parametrize(("arena", "attack"), FACED, indirect=["arena"])
@@ -95,9 +95,9 @@ def test_the_grader_itself_ran_nothing_of_theirs(outcome):
     assert "BREACH" not in outcome["said"]
 
 
-@pytest.mark.parametrize("place", [each for each in ARENAS if each[1] == USERS[0]], ids="-".join)
-def test_nobody_outlives_a_killed_grader(arenas, place):
-    outcome = arenas[place].run("kill")
+def test_nobody_outlives_a_killed_grader(arenas):
+    """A whole class of one grader; `tests/sandbox/test_boxes.py` kills one behind every wall."""
+    outcome = arenas[ARENAS[0]].run("kill")
     assert outcome["building"] == 2
     assert outcome["before"] >= 2  # there was somebody to survive
     assert outcome["survivors"] == []
