@@ -9,7 +9,8 @@ from pathlib import Path
 
 
 def file_signature(paths: Iterable[Path]) -> str:
-    """A digest of names, sizes, times and numbers of these files and of all that lie below these folders.
+    """A digest of names, sizes, times and numbers of these files and of all that lie below these folders; however the
+    way to them is spelled.
 
     Writing to a file, replacing, renaming, adding or removing one changes it. So does copying a folder: then the files
     have to be read to learn that they are the same.
@@ -18,10 +19,12 @@ def file_signature(paths: Iterable[Path]) -> str:
         OSError: one of them cannot be looked at.
     """
     digest = hashlib.sha256()
-    for each in sorted((each for path in paths for each in (path, *_below(path))), key=os.fsencode):
-        seen = each.stat(follow_symlinks=False)
-        told = f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino} {seen.st_dev} {seen.st_mode}"
-        digest.update(os.fsencode(each) + b"\0" + told.encode() + b"\0")
+    for path in sorted(paths, key=os.fsencode):
+        for each in sorted((path, *_below(path)), key=os.fsencode):
+            seen = each.stat(follow_symlinks=False)
+            told = f"{seen.st_size} {seen.st_mtime_ns} {seen.st_ctime_ns} {seen.st_ino} {seen.st_dev} {seen.st_mode}"
+            name = os.fsencode(path.name) + b"\0" + os.fsencode(each.relative_to(path))
+            digest.update(name + b"\0" + told.encode() + b"\0")
     return digest.hexdigest()
 
 

@@ -62,6 +62,12 @@ def test_files_alone_have_one_too(folder: Path) -> None:
     assert file_signature(both) != before
 
 
+def test_the_way_to_them_may_be_spelled_otherwise(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = file_signature([folder])
+    monkeypatch.chdir(folder.parent)
+    assert file_signature([Path("bob")]) == file_signature([Path("bob/../bob")]) == before
+
+
 def test_what_is_not_there_has_none(folder: Path) -> None:
     with pytest.raises(OSError, match="nothing"):
         file_signature([folder / "nothing"])
