@@ -89,9 +89,8 @@ def measured(setting: Setting, task: Task) -> dict[str, Found]:
         HarnessError: not a submission's fault; elsewhere it may work.
     """
     _same_software(setting)
-    limits, shape = setting.rules.limits, setting.input_shape
+    shape, usage = setting.input_shape, Usage.within(setting.rules.limits)
     intake, running = unpacked(task.said, task.tensors), threading.Event()
-    usage = Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
     with choose("none").box() as box:
         measuring = Measuring(lambda: box.measuring_worker(usage, running), _images(), setting.rules, shape)
         try:

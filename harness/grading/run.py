@@ -100,10 +100,9 @@ class Run(GradingEvents):
                 left = self._left_by_others()
 
     def _graded(self, submissions: Sequence[HandIn], *, fresh: bool) -> Generator[Result]:
-        hand_ins = {each.id: each for each in submissions}
         with closing(self._results(submissions, fresh=fresh)) as results:
             for result in results:
-                kept = self._keep(result, hand_ins[result.submission])
+                kept = self._keep(result, self._by_id[result.submission])
                 self._claims.release(kept.submission)
                 self.graded.add(kept.submission)
                 yield kept
@@ -148,6 +147,10 @@ class Run(GradingEvents):
         ours = self.graded | self.unchanged
         kept = self.store.latest(self.assignment.id, depth=depth)
         return tuple(self.keys.judge.judged(each) for each in kept if each.result.submission in ours)
+
+    @cached_property
+    def _by_id(self) -> Mapping[str, HandIn]:
+        return {each.id: each for each in self.submissions}
 
     @cached_property
     def _conditions_now(self) -> frozenset[str]:
@@ -237,7 +240,7 @@ class Run(GradingEvents):
 
     def _said_otherwise(self, submission: str) -> bool:
         """Whether a platform says now when it came or that it is late, and did not say so when it was graded."""
-        found = next(each for each in self.submissions if each.id == submission)
+        found = self._by_id[submission]
         before = self.store.history(self.assignment.id, submission)[-1].result
         timed = before.submitted_at if before.time_source == "platform" else None
         said = {(found.submitted_at, timed), (found.late, before.late_mark)}

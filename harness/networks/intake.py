@@ -65,6 +65,11 @@ class Intake:
     constants: Weights
     complete: bool = True
 
+    @property
+    def measurable(self) -> bool:
+        """Whether it is enough to measure the network by, without its code."""
+        return self.complete and self.said.verification.verified
+
     def traced(self, rules: AssignmentFile, input_shape: tuple[int, ...]) -> TracedNetwork:
         """The network of a verified hand-in.
 

@@ -112,7 +112,7 @@ class Opening:
         if self._live is not None:
             self._live.close()
             found = self._live.intake()
-        return found if found is not None and found.complete and found.said.verification.verified else None
+        return found if found is not None and found.measurable else None
 
     def live(self) -> SandboxedStudent:
         """The one in the sandbox: its code runs now, unless it has.
@@ -137,7 +137,7 @@ class Opening:
 
     def _without_code(self, known: Intake | None) -> KeptStudent | None:
         rules = self._assignment.rules
-        if known is None or not known.complete or not known.said.verification.verified:
+        if known is None or not known.measurable:
             return None
         try:
             traced = known.traced(rules, self._shape)
@@ -153,13 +153,13 @@ class Opening:
         )
 
     def _measured(self, traced: TracedNetwork, weights: Mapping[str, Tensor]) -> Network:
-        rules, limits = self._assignment.rules, self._assignment.rules.limits
+        rules = self._assignment.rules
         if self._device is not None:
             try:
                 return self._device.network(traced, weights, rules)
             except CannotRun as error:
                 self._told.append(f"measured on the CPU: {self._device.torch} cannot run it: {error}")
-        usage = Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads)
+        usage = Usage.within(rules.limits)
         measuring = Measuring(
             lambda: self._box.measuring_worker(usage, self._stopping), self._shared.in_order, rules, self._shape
         )

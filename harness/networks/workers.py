@@ -139,8 +139,7 @@ class Workers:
 
     @property
     def _usage(self) -> Usage:
-        limits = self.rules.limits
-        return Usage(limits.memory_bytes, limits.cpu_seconds, limits.threads, limits.total_seconds)
+        return Usage.within(self.rules.limits)
 
     def _greet(self, session: WorkerSession) -> None:
         self.opened, self.built = self._import_and_build(session)

@@ -26,6 +26,8 @@ from harness.worker.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from harness.values.rules import Limits
+
 _PRINTED_BYTES = 64 * 2**10
 _WATCH_SECONDS = 0.05
 _LAST_WORDS_SECONDS = 5.0
@@ -45,6 +47,11 @@ class Usage:
     threads: int
     total_seconds: float = math.inf
     """Of everything that is done with its submission, in however many workers."""
+
+    @classmethod
+    def within(cls, limits: Limits) -> Usage:
+        """What an assignment allows."""
+        return cls(limits.memory_bytes, limits.cpu_seconds, limits.threads, limits.total_seconds)
 
 
 class Refusal(SubmissionError):

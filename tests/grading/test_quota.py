@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from cli_fakes import FakeDataSets, FakeGrading, FakeSandbox, install
+from cli_fakes import FakeDataSets, FakeGrading, FakeSandbox
 from result_fakes import ENVIRONMENT, INFO, assignment, attempt, result
 
 from harness.grading.quota import LimitedRun, next_day, used_on
@@ -23,19 +21,6 @@ from harness.values.rules import LatePolicy, Rubric
 NOW = datetime(2026, 2, 1, 20, tzinfo=UTC)
 TAIPEI = ZoneInfo("Asia/Taipei")
 TEAM = dict.fromkeys(("alice", "bob"), frozenset({"alice", "bob"}))
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> FakeGrading:
-    made = FakeGrading()
-    install(monkeypatch, made)
-    return made
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with closing(Store.open(f"sqlite:///{tmp_path}/harness.db")) as opened:
-        yield opened
 
 
 def run_of(store: Store, *names: str, per_day: int | None = 2, members: Any = None) -> LimitedRun:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -18,19 +17,6 @@ from harness.grading.run import Run
 from harness.plugins import Plugins
 from harness.store.store import Store
 from harness.submission.hand_in import HandIn
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> FakeGrading:
-    made = FakeGrading()
-    install(monkeypatch, made)
-    return made
-
-
-@pytest.fixture
-def store(tmp_path: Any) -> Iterator[Store]:
-    with closing(Store.open(f"sqlite:///{tmp_path}/harness.db")) as opened:
-        yield opened
 
 
 def run_of(store: Store, tmp_path: Any) -> Run:
