@@ -29,6 +29,7 @@ from harness.networks.workers import Workers
 from harness.plugins import worker_half_name
 from harness.sandbox import Box
 from harness.sandbox.shared_images import SharedImages
+from harness.submission.reading import no_weights
 from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
 from harness.worker.messages import AnswerProbes, AskPlugin, Decode, Describe, PruneChannels
 from harness.worker.replies import Built, Decoded
@@ -239,11 +240,7 @@ class SandboxedStudent(GradedNetwork):
         """The weights, from a worker in which nothing of the student's has run before."""
         weights, limits = self.submission.weights, self.rules.limits
         if weights is None:
-            raise SubmissionError(
-                "rejected",
-                "there is no weights file",
-                "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
-            )
+            raise no_weights()
         self._on_stage("decoding weights")
         return self._workers.apart(
             Decode(weights=weights.as_posix(), max_bytes=limits.tensor_bytes),

@@ -21,7 +21,9 @@ def test_everything_passed(harness: Harness, fake: FakeGrading) -> None:
     run = harness("check", HW, "class/alice")
     assert run.exit_code == 0, run.output
     assert "✓ parameter_limit 95,386 of at most 100,000 parameters" in run.stdout
-    assert "Predicted score  45 / 5 (the same images are graded)" in run.stdout
+    assert (
+        "Predicted score  45 of 100 so far; 30 by rank, 25 by hand to come (the same images are graded)" in run.stdout
+    )
     assert "everything passes: hand it in" in run.stdout
     assert fake.calls[0]["audience"] == "student"
 
@@ -34,7 +36,7 @@ def test_what_did_not_pass_exits_1_with_its_hint(harness: Harness, fake: FakeGra
     run = harness("check", HW, "class/alice")
     assert run.exit_code == 1
     assert "→ use T²" in run.stdout
-    assert "• see to kd_loss above, then check again" in run.stdout
+    assert "Next  see to kd_loss above, then check again" in run.stdout
 
 
 def test_a_submission_that_cannot_be_graded_exits_1(harness: Harness, fake: FakeGrading) -> None:
@@ -59,7 +61,7 @@ def test_the_prediction_on_a_split_has_its_uncertainty(harness: Harness, fake: F
         "alice", checks=FINE, max_score=4, metrics={"accuracy_public": metric(0.69, low=0.68, high=0.70)}
     )
     run = harness("check", "ntu-ml2023-hw13", "class/alice", "--data", "test=class")
-    assert "Predicted score  2 / 4, probably between 1.5 and 2 (95 %" in run.stdout
+    assert "6 by hand to come (95 %: between 1.5 and 2" in run.stdout
 
 
 def test_without_a_sandbox_it_says_so(harness: Harness, fake: FakeGrading) -> None:
@@ -80,5 +82,5 @@ def test_a_verified_network_is_a_line_and_an_unverified_one_says_why_and_what_to
     run = harness("check", HW, "class/bob")
     assert run.exit_code == 0
     assert "○ its code ran on every image: not verified (it decides by values)" in run.stdout
-    assert "• everything passes: hand it in" in run.stdout
+    assert "Next  everything passes: hand it in" in run.stdout
     assert "write forward with plain tensor operators" in run.stdout
