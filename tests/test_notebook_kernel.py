@@ -12,8 +12,7 @@ from nbclient import NotebookClient
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
-_DEFINES = """
-import harness, torch
+_DEFINES = """import harness, torch
 from torch import nn
 class Tiny(nn.Module):
     def __init__(self):
@@ -43,7 +42,7 @@ def test_a_notebook_shows_a_page_and_the_line_of_a_failure(tmp_path: Path) -> No
     assert value["data"]["text/html"].startswith("<iframe ")
     assert "prefers-color-scheme: dark" in value["data"]["text/html"]
     assert "Next: " in _texts(graded)
-    assert "line 12" in _texts(failed)
+    assert "this notebook's cell line 11: `return self.absent(x)`" in _texts(failed)
 
 
 def _texts(outputs: list[Any]) -> str:

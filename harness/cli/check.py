@@ -120,6 +120,8 @@ class _Checking:
 
     def _graded(self, stages: Stages) -> Result:
         stages.enter("loading torch")
+        # In the process that starts workers, while this one imports it as well.
+        self.sandbox.warm()
         from harness.grading.events import GradingEvents, Progress
         from harness.grading.grader import grade_all
         from harness.submission.discovery import discover
@@ -142,15 +144,11 @@ class _Checking:
 
 
 def _started(name: str, path: Path, sandbox_name: str | None, data: dict[str, Path]) -> _Checking:
-    """The assignment and a sandbox that imports torch in the background from now on.
-
-    What is wrong with assignment and path is said before that begins.
-    """
+    """The assignment and the sandbox, neither of which needs torch."""
     from harness.sandbox import choose, for_check
 
     assignment, plugins = load_assignment(name, data)
     sandbox = choose(sandbox_name) if sandbox_name else for_check()
-    sandbox.warm()
     return _Checking(path, assignment, plugins, sandbox)
 
 
