@@ -26,8 +26,9 @@ def looked_at(path: Path) -> Result | None:
     return first_look(discover([path], mode="single")[0], assignment, plugins, choose("none"))
 
 
-def test_missing_weights_are_refused() -> None:
-    refused = looked_at(CLASS / "fail-no-weights")
+def test_missing_weights_are_refused(tmp_path: Path) -> None:
+    shutil.copy(CLASS / "seed-001/model.py", tmp_path)
+    refused = looked_at(tmp_path)
     assert refused is not None
     assert (refused.status, refused.reason) == ("rejected", "there is no weights file")
 
