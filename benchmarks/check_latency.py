@@ -2,7 +2,7 @@
 
     python benchmarks/check_latency.py [--rounds 3]
 
-Medians of whole commands: a hand-in whose files decide it, one whose weights do not fit, and one that is graded in full.
+Medians of whole commands: of a hand-in whose files decide it, one whose weights do not fit, and one that is graded.
 """
 
 from __future__ import annotations
