@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cli_fakes import HW, FakeGrading
@@ -84,3 +85,39 @@ def test_a_verified_network_is_a_line_and_an_unverified_one_says_why_and_what_to
     assert "○ its code ran on every image: not verified (it decides by values)" in run.stdout
     assert "Next  everything passes: hand it in" in run.stdout
     assert "write forward with plain tensor operators" in run.stdout
+
+
+def test_a_good_hand_in_fits_one_screen_without_evidence_and_repeated_counts(
+    harness: Harness, fake: FakeGrading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    counts = {name: metric(95_386, unit="parameters") for name in ("parameters", "parameters_stored")}
+    counts["parameters_nonzero"] = metric(90_000, unit="parameters")
+    long = Check.passed("kd_loss", "agrees " * 40)
+    evidence = Check.passed("integrity_verified", "a graph")
+    fake.outcomes["alice"] = result("alice", checks=(*FINE, long, evidence), metrics=counts, printed="I was here\n")
+    run = harness("check", HW, "class/alice")
+    assert "integrity_verified" not in run.stdout
+    assert "parameters_stored" not in run.stdout
+    assert "parameters_nonzero 90,000" in run.stdout
+    assert "printed: I was here" in run.stdout
+    assert len(run.stdout.splitlines()) < 24
+    assert max(map(len, run.stdout.splitlines())) <= 80
+
+
+def test_what_was_printed_stays_hidden_where_images_are_private(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result("alice", checks=FINE, printed="an image\n")
+    run = harness("check", "ntu-ml2023-hw13", "class/alice", "--data", "test=class", "--html", "page.html")
+    assert "an image" not in run.stdout
+    assert "an image" not in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_the_students_own(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result("alice", checks=FINE, printed="I was here\n")
+    assert harness("check", HW, "class/alice", "-q", "--html", "page.html").output == ""
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "I was here" in page
+    assert "for the instructor" not in page.lower()
+    assert "The instructor's version" not in page
+    assert "30 by rank, 25 by hand to come" in page
+    assert harness("check", HW, "class/alice", "--open").exit_code == 2
