@@ -18,7 +18,7 @@ from harness.points import rubric
 from harness.points.lateness import Lateness, lateness
 from harness.points.manual import GivenPoints
 from harness.points.scoring import DECIDED, Place, ScoreInputs, most, score_lines, total
-from harness.values.board import Board, Overridden, Person, Standing, Unranked
+from harness.values.board import Board, Excused, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
 from harness.values.measures import ACCURACY, Check, Figures
 from harness.values.results import Attempt, Result
@@ -37,6 +37,8 @@ class BoardInputs:
     overrides: Mapping[str, Override] = field(default_factory=dict)
     manual_points: GivenPoints = field(default_factory=dict)
     roster: Roster | None = None
+    excused: tuple[Excused, ...] = ()
+    """Who is in neither the attempts nor the roster, because the assignment does not count for them."""
     times: HandInTimes = field(default_factory=HandInTimes)
     frozen_at: datetime | None = None
     """Attempts graded later are ignored."""
@@ -140,6 +142,7 @@ class BoardBuilder:
             standings=tuple(on_front(_tied(rows), results, axes)),
             unranked=tuple(self._unranked(*each) for each in out),
             missing=roster.missing(each.result.submission for each in self.attempts) if roster else (),
+            excused=self.inputs.excused,
             frozen_at=self.inputs.frozen_at,
         )
 

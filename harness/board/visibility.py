@@ -32,6 +32,7 @@ def for_class(board: Board, measures: Measures) -> Board:
             # A figure of someone who has no place may be the reason for it.
             "unranked": tuple(_for_class(row, (), measures, private=board.private) for row in unranked),
             "missing": (),
+            "excused": (),
         }
     )
 

@@ -8,6 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from harness.values.base import Value
+from harness.values.decisions import Ruling
 from harness.values.measures import Figures, Metric
 from harness.values.results import AssignmentInfo, ScoreLine, pending_of
 from harness.values.rules import RankKey
@@ -29,6 +30,13 @@ class Person(Value):
     """As the roster has it."""
     team: str | None = None
     """Those with the same team share a hand-in."""
+
+
+class Excused(Person):
+    """Someone the assignment does not count for: neither a score nor a zero."""
+
+    ruling: Ruling
+    """Who decided it, when and why."""
 
 
 class Overridden(Value):
@@ -185,6 +193,8 @@ class Board(Value):
     """Those that have none."""
     missing: tuple[Person, ...] = ()
     """Who of the roster handed in nothing; empty on the class's board."""
+    excused: tuple[Excused, ...] = ()
+    """Whom the assignment does not count for; they are in no row. Empty on the class's board."""
     frozen_at: datetime | None = None
     """Later attempts are not on the board."""
 
