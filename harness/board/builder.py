@@ -17,6 +17,7 @@ from harness.board.times import HandInTimes
 from harness.points import rubric
 from harness.points.lateness import Lateness, lateness
 from harness.points.manual import GivenPoints
+from harness.points.possible import points_possible
 from harness.points.scoring import DECIDED, Place, ScoreInputs, most, score_lines, total
 from harness.values.board import Board, Excused, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
@@ -191,6 +192,7 @@ class BoardBuilder:
             "status": result.status,
             "score": total(lines),
             "max_score": most(rules, lines),
+            "possible": points_possible(rules, lines),
             "points": lines,
             "metrics": {name: result.metrics[name] for name in shown if name in result.metrics},
             "failed_checks": tuple(check.name for check in result.checks if check.verdict == "failed"),

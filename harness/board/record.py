@@ -19,7 +19,7 @@ from harness.errors import UsageError
 from harness.points.manual import read_manual_points
 from harness.store.store import Depth, Store
 from harness.values.board import Board
-from harness.values.decisions import BoardState, Ruling, in_force, rulings_in_force, state_after
+from harness.values.decisions import BoardState, Request, Ruling, in_force, rulings_in_force, state_after
 from harness.values.results import Attempt
 from harness.values.rules import AssignmentFile
 
@@ -53,7 +53,8 @@ class ClassRecord:
     state: BoardState
     inputs: BoardInputs
     rules: AssignmentFile
-    excused: LeftOut
+    rulings: tuple[tuple[str, Ruling], ...]
+    requests: tuple[tuple[str, Request], ...]
 
     def decided(self, attempt: Attempt) -> Attempt:
         """Another reading of an attempt, such as one with all details, with times and overrides applied."""
@@ -108,7 +109,9 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
         pseudonym_key=store.secret("pseudonyms").encode() if anonymous else None,
     )
     making = BoardBuilder.of(excused.attempts(removed.attempts(attempts)), assignment, inputs)
-    return ClassRecord(making.board(), tuple(making.attempts), state, inputs, assignment.rules, excused)
+    return ClassRecord(
+        making.board(), tuple(making.attempts), state, inputs, assignment.rules, rulings, decisions.requests()
+    )
 
 
 def _times(

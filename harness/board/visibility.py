@@ -56,6 +56,7 @@ def _for_class(row: AnyEntry, shown: Sequence[str], measures: Measures, *, priva
             "people": (),
             "score": total(points),
             "max_score": sum(line.max_points for line in points),
+            "possible": row.possible.without(line for line in row.points if line not in points),
             "points": points,
             "metrics": {name: row.metrics[name] for name in shown if name in row.metrics},
             "failed_checks": tuple(name for name in row.failed_checks if not measures.is_evidence(name)),

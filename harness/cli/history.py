@@ -35,7 +35,7 @@ def command(*, assignment_name: str, submission: str, store_url: str) -> None:
     with closing(Store.open(store_url, create=False)) as store:
         decisions = store.decisions(assignment.id)
         overrides, rulings, requests = decisions.overrides(), decisions.rulings(), decisions.requests()
-        decided = [*overrides, *rulings, *requests]
+        decided: list[tuple[str, Override | Ruling | Request]] = [*overrides, *rulings, *requests]
         # Someone who was forgotten, or has handed in nothing yet, may still have been decided about.
         ruled = {who for who, _ in decided}
         found = submission if submission in ruled else whom(store, assignment.id, submission)

@@ -88,7 +88,7 @@ def _change(before: Entry | None, after: Entry | None) -> str:
 
     if before is None or after is None:
         return ""
-    old, new = (f"{score_text(row.score, row.max_score, row.pending)}, {row.status}" for row in (before, after))
+    old, new = (f"{score_text(row.score, row.possible.total, row.pending)}, {row.status}" for row in (before, after))
     return f": {old} → {new}" if old != new else f": {new}, as before"
 
 

@@ -86,7 +86,7 @@ def _table(rows: Iterable[tuple[str, Request, Request | None]]) -> str:
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for who, asked, reply in rows:
-        cells: list[object] = [who, asked.at.isoformat(timespec="seconds"), asked.text]
+        cells: list[str | None] = [who, asked.at.isoformat(timespec="seconds"), asked.text]
         if reply is None:
             cells += ["open", None, None, None]
         else:

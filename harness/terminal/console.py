@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.terminal.large_table import Cell, LargeTable
-from harness.text import clean, interval_text, metric_text, plain_number, score_text
+from harness.text import clean, interval_text, metric_text, plain_number, score_text, to_come_text
 from harness.values.board import Baseline, Board, Standing, symbols, used_symbols
 
 _PIPE_COLUMNS = 120
@@ -80,6 +80,8 @@ def _ranking(board: Board) -> list[RenderableType]:
     headers = ("#", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks")
     rows = [_cells(line, board) for line in board.lines()]
     meanings = [Text(f"{mark} {meaning}", "dim") for mark, meaning in used_symbols(board).items()]
+    if board.possible and (rest := to_come_text(board.possible)):
+        meanings.append(Text(f"scores so far: {rest}", "dim"))
     if len(rows) > _LARGE_ROWS:
         return [LargeTable(headers, rows), *meanings]
     table = simple_table(*headers)
@@ -104,7 +106,7 @@ def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list
     ranked = [_metric_cell(metric_text(each), interval_text(each)) for each in metrics]
     others = [Text(plain_number(row.metrics.get(name))) for name in further]
     checks = Text("\n").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
-    score = score_text(row.score, row.max_score, row.pending)
+    score = score_text(row.score, row.possible.total, row.pending)
     return [str(row.rank), _name(row.name, row.submission), symbols(row), *ranked, *others, score, checks]
 
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.values.base import Value
 from harness.values.decisions import Ruling
 from harness.values.measures import Figures, Metric
-from harness.values.results import AssignmentInfo, ScoreLine, pending_of
+from harness.values.results import AssignmentInfo, PointsPossible, ScoreLine, pending_of
 from harness.values.rules import RankKey
 from harness.vocabulary import DeviceName, Status, describe_status
 
@@ -77,6 +77,8 @@ class Entry(Value):
     """The sum of `points`."""
     max_score: float
     """The most it could be."""
+    possible: PointsPossible
+    """The whole that the score is part of."""
     points: tuple[ScoreLine, ...] = ()
     """On the class's board only lines that are `public`."""
     metrics: dict[str, Metric] = Field(default_factory=dict)
@@ -216,6 +218,12 @@ class Board(Value):
             if baseline.reached_by is not None:
                 lines.insert(baseline.reached_by, baseline)
         return lines
+
+    @property
+    def possible(self) -> PointsPossible | None:
+        """The whole that scores are part of, with the most to come of all rows; None without rows or points."""
+        whole = [row.possible for row in self.entries if row.possible.total]
+        return min(whole, key=lambda each: each.now, default=None)
 
     @property
     def entries(self) -> list[Entry]:

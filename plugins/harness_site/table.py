@@ -130,7 +130,7 @@ def _extra_cell(row: Standing, title: str) -> str:
     values = {
         "public rank": "" if row.public_rank is None else str(row.public_rank),
         "p": _p(row.p_value),
-        "score": score_text(row.score, row.max_score, row.pending),
+        "score": score_text(row.score, row.possible.total, row.pending),
         "attempts": f"{row.attempts:,}",
         "days late": _late(row),
     }
