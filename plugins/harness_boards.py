@@ -37,7 +37,14 @@ class Markdown:
             parts.append("> Graded on stand-in data, which only looks like the real thing: this ranking means nothing.")
         if board.frozen_at is not None:
             parts.append(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.")
-        headers = ["rank", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks"]
+        headers = [
+            "rank",
+            "name",
+            "",
+            *map(board.title_of, (*(key.metric for key in board.ranking), *board.briefly)),
+            "score",
+            "failed checks",
+        ]
         rows = [self._row(line, board) for line in board.lines()] if board.standings else []
         parts.append(_table(rows, headers))
         parts += [f"{mark} {markdown_cell(meaning)}" for mark, meaning in used_symbols(board).items()]

@@ -137,6 +137,9 @@ class BoardBuilder:
             figures=self.figures,
             ranking=self.rules.ranking,
             further=self.further,
+            titles={
+                name: measures.title(name) for name in (*(key.metric for key in self.rules.ranking), *self.further)
+            },
             briefly=tuple(name for name in measures.on_board(narrow=True) if name in self.further),
             pareto=axes,
             baselines=baseline_lines(rules.baselines, self.rules.ranking[0], rows, measures),

@@ -185,6 +185,8 @@ class Board(Value):
     """Metrics shown beside them, in this order; at least one row has each."""
     briefly: tuple[str, ...] = ()
     """Those of them that narrow tables show as well."""
+    titles: dict[str, str] = Field(default_factory=dict)
+    """What its metrics are called, by name."""
     pareto: Axes | None = None
     """None where the two metrics would be one."""
     baselines: tuple[Baseline, ...] = ()
@@ -199,6 +201,10 @@ class Board(Value):
     """Whom the assignment does not count for; they are in no row. Empty on the class's board."""
     frozen_at: datetime | None = None
     """Later attempts are not on the board."""
+
+    def title_of(self, metric: str) -> str:
+        """What people call a metric."""
+        return self.titles.get(metric) or metric.replace("_", " ")
 
     @property
     def stand_in(self) -> bool:
