@@ -27,6 +27,7 @@ def for_class(board: Board, measures: Measures) -> Board:
     return board.model_copy(
         update={
             "further": further,
+            "titles": {name: board.titles[name] for name in shown if name in board.titles},
             "briefly": tuple(name for name in board.briefly if name in further),
             "standings": tuple(_for_class(row, shown, measures, private=board.private) for row in standings),
             # A figure of someone who has no place may be the reason for it.

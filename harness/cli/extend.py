@@ -31,9 +31,9 @@ def command(
     author: str,
     until: str | None,
 ) -> None:
-    """Give a submission, a person or a team more time; lateness counts from then on.
+    """Give a submission, a person or a team more time.
 
-    A due date in a table that --times names must be the same. With --roster, ID may be someone who has handed in
+    Lateness counts from then on. A due date in a table that --times names must be the same. With --roster, ID may be someone who has handed in
     nothing yet.
     """
     from harness.board.whom import whom

@@ -28,9 +28,9 @@ def command(
     author: str,
     forget: bool,
 ) -> None:
-    """Take a submission, a person or a team off the board and out of statistics and exports.
+    """Take a submission, a person or a team off the board.
 
-    What was graded stays in the store, unless --forget deletes it; that it was removed, by whom and why, stays there in
+    They are in no statistic and no export either. What was graded stays in the store, unless --forget deletes it; that it was removed, by whom and why, stays there in
     any case.
     """
     from harness.board.whom import whom

@@ -48,9 +48,9 @@ def command(
     author: str,
     out: Path | None,
 ) -> None:
-    """List regrade requests as CSV, note one, or answer it.
+    """List regrade requests, note one, or answer it.
 
-    An answer changes no points: 'harness override' does that. Both are in the history and in the report.
+    The list is CSV. An answer changes no points: 'harness override' does that. Both are in the history and in the report.
     """
     from harness.board.whom import whom
     from harness.store.store import Store
