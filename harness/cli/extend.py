@@ -33,8 +33,8 @@ def command(
 ) -> None:
     """Give a submission, a person or a team more time.
 
-    Lateness counts from then on. A due date in a table that --times names must be the same. With --roster, ID may be someone who has handed in
-    nothing yet.
+    Lateness counts from then on. A due date in a table that --times names must be the same. With --roster, ID may be
+    someone who has handed in nothing yet.
     """
     from harness.board.whom import whom
     from harness.store.store import Store

@@ -30,8 +30,8 @@ def command(
 ) -> None:
     """Take a submission, a person or a team off the board.
 
-    They are in no statistic and no export either. What was graded stays in the store, unless --forget deletes it; that it was removed, by whom and why, stays there in
-    any case.
+    They are in no statistic and no export either. What was graded stays in the store, unless --forget deletes it; that
+    it was removed, by whom and why, stays there in any case.
     """
     from harness.board.whom import whom
     from harness.store.store import Store

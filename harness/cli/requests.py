@@ -50,7 +50,8 @@ def command(
 ) -> None:
     """List regrade requests, note one, or answer it.
 
-    The list is CSV. An answer changes no points: 'harness override' does that. Both are in the history and in the report.
+    The list is CSV. An answer changes no points: 'harness override' does that. Both are in the history and in the
+    report.
     """
     from harness.board.whom import whom
     from harness.store.store import Store
