@@ -236,6 +236,7 @@ _BOARD_PLACES: dict[str, tuple[ModuleType, str]] = {
     "Overridden": (board, "`override` of a row"),
     "Baseline": (board, "`baselines[]`"),
     "Axes": (board, "`pareto`"),
+    "Excused": (board, "`excused[]`"),
     "Person": (board, "`people[]` and `missing[]`"),
 }
 

@@ -77,6 +77,18 @@ def author_option(command: Command) -> Command:
     )(command)
 
 
+def why_option(command: Command) -> Command:
+    return click.option(
+        "--why", "--reason", "reason", required=True, callback=_said, help="Why; kept with the decision."
+    )(command)
+
+
+def _said(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("say why, in a few words")
+    return value
+
+
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)

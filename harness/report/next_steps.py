@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from harness.assignment.loading import Assignment
+from harness.points.possible import points_possible
 from harness.points.rubric import predict
-from harness.points.whole import whole_text
 from harness.report.view import is_flagged
-from harness.text import clean
+from harness.text import clean, whole_text
 from harness.values.results import Result
 
 _PLAIN = (
@@ -19,7 +19,7 @@ def prediction(result: Result, assignment: Assignment) -> str:
     """'1.5 of 4, probably between 1 and 2 (…)'."""
     rules = assignment.rules
     expected = predict(rules, {check.name: check for check in result.checks}, result.metrics)
-    text = whole_text(rules, expected.score, result.pending)
+    text = whole_text(expected.score, points_possible(rules, result.points), result.pending)
     if rules.data["test"].public_fraction is None:
         return f"{text} (the same images are graded)"
     if expected.low == expected.high:

@@ -20,7 +20,7 @@ from harness.report.view import (
 from harness.terminal.check import COLOURS
 from harness.terminal.console import plain_grid, safe, simple_table
 from harness.terminal.curves import curve_view, table_view
-from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text
+from harness.text import clean_lines, interval_text, metric_text, points_text, shape_text, whole_text
 from harness.values.measures import Check
 from harness.values.networks import Layer
 from harness.values.report import MetricLine, ReportView
@@ -39,9 +39,12 @@ def report_view(view: ReportView, attempts: int) -> RenderableType:
         parts += [Text(), curve_view(curve)]
     if result.layers:
         parts += [Text(), _layers(result.layers)]
-    parts += [Text(), Text.assemble(("Score ", "bold"), score_text(view.score, view.max_score, view.pending))]
+    parts += [Text(), Text.assemble(("Score ", "bold"), whole_text(view.score, view.possible, view.pending))]
     if view.override:
         parts.append(safe(view.override.said, "yellow"))
+    if view.board_name:
+        parts.append(safe(f"On the board: {view.board_name}"))
+    parts += [safe(each, "yellow", limit_characters=2000) for each in view.decisions]
     graded = f"attempt {view.attempt} of {attempts}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC"
     facts = [graded, *(f"{name} {value}" for name, value in view.circumstances)]
     parts.append(safe(" · ".join(facts), "dim"))

@@ -6,6 +6,9 @@ Canvas   the gradebook: `Student,ID,…,SIS Login ID,Section,<title> (<assignmen
 Moodle   the grading worksheet: `Identifier` ("Participant 123"), `Grade`, `Maximum Grade`, `Last modified (grade)`, …
          Moodle wants the whole sheet back, and refuses a line whose time of grading it does not know.
 
+Excused people are `EX` in Canvas. Moodle's sheet has no word for it: their lines stay as they were, and excused.csv
+names them, to be excluded in its gradebook by hand.
+
 Points that are pending are no score: whoever has some is in neither sheet, but in pending.csv with the reason.
 Both find people by the ids of submissions, which in bulk downloads are those of the system, or by the roster's.
 """
@@ -23,6 +26,7 @@ from harness.api import Board, Exporter, Standing, Unranked, UsageError, hookimp
 from harness.api.files import Problem, TableError, read_lines
 
 _CANVAS_PEOPLE = ("Student", "ID", "SIS User ID", "SIS Login ID", "Section")
+_CANVAS_EXCUSED = "EX"
 _CANVAS_TITLE = re.compile(r"(?P<title>.*) \((?P<id>\d+)\)")
 _MOODLE_PERSON = re.compile(r"\D*(\d+)")
 
@@ -42,13 +46,15 @@ class Canvas:
         if "ID" not in header:
             _refuse(path, "there is no column ID: is this the gradebook that Canvas exports?")
         scores = _scores(board)
-        person = header.index("ID")
+        person, excused = header.index("ID"), {each.id for each in board.excused}
         written = [header]
         found = set()
         for _, cells in rows:
             if "Points Possible" in cells[0] and not cells[person]:
                 written.append(cells)
-            elif (identity := cells[person].strip()) in scores:
+            elif (identity := cells[person].strip()) in excused:
+                written.append([*cells[:column], _CANVAS_EXCUSED, *cells[column + 1 :]])
+            elif identity in scores:
                 found.add(identity)
                 written.append(_filled(cells, column, scores[identity]))
         chosen = [[cells[index] for index in kept] for cells in written]
@@ -82,7 +88,8 @@ class Moodle:
                 problems.append(Problem(f"line {line}", what))
         if problems:
             raise TableError(str(path), problems)
-        return {"moodle.csv": _written(written, ",")} | _left_out(scores, found) | _pending(board)
+        files = {"moodle.csv": _written(written, ",")}
+        return files | _left_out(scores, found) | _pending(board) | excused_list(board)
 
 
 def _needed(template: Path | None, what: str) -> Path:
@@ -141,6 +148,12 @@ def _pending(board: Board) -> dict[str, str]:
         for identity in _ids(row)
     ]
     return {"pending.csv": _written([["id", "pending", "reason"], *sorted(rows)], ",")} if rows else {}
+
+
+def excused_list(board: Board) -> dict[str, str]:
+    """Whom the assignment does not count for, for systems that cannot be told; no file where that is nobody."""
+    rows = [[each.id, each.name, each.email or ""] for each in board.excused]
+    return {"excused.csv": _written([["id", "name", "email"], *rows], ",")} if rows else {}
 
 
 def _left_out(scores: Mapping[str, float], found: set[str]) -> dict[str, str]:

@@ -21,6 +21,7 @@ import harness.submission.discovery
 from harness.assignment.loading import Assignment
 from harness.errors import SandboxUnavailable
 from harness.grading.events import GradingEvents, Progress
+from harness.submission.discovery import submission_id
 from harness.submission.hand_in import Found, HandIn
 from harness.values.results import Environment, Result
 
@@ -100,8 +101,8 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
 
     def discover(paths: Sequence[Path], *, mode: str = "auto") -> list[HandIn]:
         if mode == "single":
-            return [HandIn(path.name, path) for path in paths]
-        return [HandIn(each.name, each) for path in paths for each in sorted(path.iterdir())]
+            return [HandIn(submission_id(path), path) for path in paths]
+        return [HandIn(submission_id(each), each) for path in paths for each in sorted(path.iterdir())]
 
     def find(paths: Sequence[Path], *, mode: str = "auto") -> Found:
         return Found(tuple(discover(paths, mode=mode)), tuple(fake.left_out))
