@@ -127,11 +127,13 @@ def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out:
 def prediction(result: Result, assignment: Assignment) -> str:
     """'1.5 / 4, probably between 1 and 2 (…)'."""
     from harness.points.possible import points_possible
-    from harness.points.rubric import predict
+    from harness.points.rubric import nothing, predict
     from harness.text import whole_text
 
     expected = predict(assignment.rules, {check.name: check for check in result.checks}, result.metrics)
-    text = whole_text(expected.score, points_possible(assignment.rules, result.points), result.pending)
+    # Whatever was found, the prediction covers every automatic line.
+    whole = points_possible(assignment.rules, nothing(assignment.rules, ""))
+    text = whole_text(expected.score, whole, result.pending)
     if assignment.rules.data["test"].public_fraction is None:
         return f"{text} (the same images are graded)"
     if expected.low == expected.high:
