@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from harness.assignment.loading import Assignment
 from harness.points.possible import points_possible
-from harness.points.rubric import predict
+from harness.points.rubric import nothing, predict
 from harness.report.view import is_flagged
 from harness.text import clean, whole_text
 from harness.values.results import Result
@@ -19,7 +19,8 @@ def prediction(result: Result, assignment: Assignment) -> str:
     """'1.5 of 4, probably between 1 and 2 (…)'."""
     rules = assignment.rules
     expected = predict(rules, {check.name: check for check in result.checks}, result.metrics)
-    text = whole_text(expected.score, points_possible(rules, result.points), result.pending)
+    # Whatever was found, the prediction covers every automatic line.
+    text = whole_text(expected.score, points_possible(rules, nothing(rules, "")), result.pending)
     if rules.data["test"].public_fraction is None:
         return f"{text} (the same images are graded)"
     if expected.low == expected.high:
