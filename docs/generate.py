@@ -26,7 +26,8 @@ from harness import api
 from harness.assignment import loading as assignment
 from harness.cli import COMMANDS, main
 from harness.contracts import hooks as hookspecs
-from harness.plugins import MEMBERS, Plugins
+from harness.plugins import Plugins
+from harness.plugins.loading import HOOKS
 from harness.submission import settings
 from harness.values import board, networks, results, rules
 from harness.values.meanings import meanings
@@ -52,7 +53,7 @@ def command_help() -> str:
 def hooks() -> str:
     """The exact signature of every hook and what it says, with the protocol of what it returns."""
     parts = []
-    for hook in MEMBERS:
+    for hook in HOOKS:
         function = getattr(hookspecs, hook)
         returned = re.search(r"Iterable\[(\w+)", str(inspect.signature(function)))
         assert returned, hook

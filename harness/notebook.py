@@ -23,7 +23,7 @@ from harness.contracts.sources import WorkerHalf
 from harness.errors import UsageError
 from harness.grading.grader import Grader
 from harness.networks.fitting import Fitted, fitted
-from harness.networks.in_process import LiveNetwork, traced_in_process
+from harness.networks.in_process import LiveNetwork, running_students_code, traced_in_process
 from harness.networks.session import Answer
 from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
@@ -134,7 +134,8 @@ class _LiveStudent(LiveNetwork):
         doing: str,  # noqa: ARG002 - the student's own process: interrupt the cell instead
         limit_seconds: float,  # noqa: ARG002
     ) -> Reply:
-        return Reply(*half(LiveSources(self.loss), facts, tensors))
+        with running_students_code():
+            return Reply(*half(LiveSources(self.loss), facts, tensors))
 
 
 def _live(

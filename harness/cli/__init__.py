@@ -17,6 +17,7 @@ from io import TextIOWrapper
 
 import click
 
+from harness.cli.disabling import disable_option
 from harness.errors import HarnessError, SandboxUnavailable
 from harness.version import __version__
 from harness.vocabulary import ExitCode, exit_codes
@@ -52,6 +53,8 @@ class LazyGroup(click.Group):
             return None
         command = import_module(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        if all(each.name != "disable_plugin" for each in command.params):
+            command.params.append(disable_option(hidden=True))
         return command
 
     def resolve_command(
@@ -110,6 +113,7 @@ def _ending_politely() -> Iterator[None]:
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=f"Exit codes: {exit_codes()}.",
+    params=[disable_option(hidden=False)],
 )
 @click.version_option(__version__, prog_name="harness")
 def main() -> None:

@@ -13,6 +13,7 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
+    plugins_print_to_stderr,
     write_json,
 )
 from harness.grading.events import GradingEvents, Progress
@@ -54,7 +55,8 @@ def command(
 
     assignment, plugins = load_assignment(assignment_name, data)
     sandbox = choose(sandbox_name) if sandbox_name else for_check()
-    result = _grade(path, assignment, plugins, sandbox, console(stderr=True))
+    with plugins_print_to_stderr():
+        result = _grade(path, assignment, plugins, sandbox, console(stderr=True))
     out = console(stderr=json_to == "-")
     out.print(check_view(result, assignment))
     _print_ending(result, assignment, sandbox, out)
