@@ -47,6 +47,9 @@ def command_help() -> str:
         assert command is not None, name
         context = click.Context(command, parent=top, info_name=name)
         parts += [f"### `harness {name}`", _fenced("text", f"$ harness {name} --help\n{command.get_help(context)}")]
+        for part, below in command.commands.items() if isinstance(command, click.Group) else ():
+            said = below.get_help(click.Context(below, parent=context, info_name=part))
+            parts.append(_fenced("text", f"$ harness {name} {part} --help\n{said}"))
     return _joined(parts)
 
 

@@ -89,7 +89,7 @@ def check(
 
     def opened() -> _LiveStudent:
         shape = (rules.rules.images.channels, size, size)
-        return _live(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
+        return live_student(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
 
     result = grader.grade_live(opened, size, None if kd_loss is None else name_of(kd_loss))
     if show:
@@ -138,7 +138,7 @@ class _LiveStudent(LiveNetwork):
             return Reply(*half(LiveSources(self.loss), facts, tensors))
 
 
-def _live(
+def live_student(
     model: nn.Module | Callable[[], nn.Module],
     weights: str | Path | Mapping[str, Tensor] | None,
     loss: Callable[..., Any] | None,

@@ -45,7 +45,7 @@ def expect(kind: Kind, item: Any, method: str, returned: object, wanted: type[Wa
     if isinstance(returned, wanted):
         return returned
     what = "None" if returned is None else f"a {type(returned).__name__}"
-    raise broken(kind, item, f"{method}() returned {what}, not a {wanted.__name__}{advice}")
+    raise broken(kind, item, f"{method}() returned {what}, no {wanted.__name__}{advice}")
 
 
 def expect_files(kind: Kind, item: Any, method: str, returned: object) -> dict[str, str]:

@@ -90,13 +90,13 @@ def _objects(kind: Kind, hook: Any, package: str) -> Iterator[Any]:
             f"{where} returned {what}, which is no list: return a list of {kind.words}s, such as [Mine()]"
         )
     for item in items:
-        problem = _problem(kind, item)
+        problem = problem_of(kind, item)
         if problem:
             raise PluginError(f"{where} returned {problem}")
         yield item
 
 
-def _problem(kind: Kind, item: Any) -> str:
+def problem_of(kind: Kind, item: Any) -> str:
     """What is wrong with an object; empty where nothing is."""
     if isinstance(item, type):
         return f"the class {item.__name__} and not an instance of it: write {item.__name__}()"
