@@ -194,12 +194,6 @@ def example_assignment() -> str:
     return _joined([_fenced("toml", path.read_text(encoding="utf-8"))])
 
 
-def file(name: str) -> str:
-    """A file below docs/, in a block of its language."""
-    language = {".py": "python", ".toml": "toml", ".json": "json"}[Path(name).suffix]
-    return _joined([_fenced(language, (DOCS / name).read_text(encoding="utf-8"))])
-
-
 _ASSIGNMENT_PLACES = {
     "AssignmentFile": "Top level",
     "SubmissionRules": "`[submission]`",
