@@ -26,7 +26,7 @@ from harness.grading.environment import environment
 from harness.grading.events import GradingEvents, Progress
 from harness.grading.grader import Grader
 from harness.networks.fitting import Fitted, fitted
-from harness.networks.in_process import LiveNetwork, traced_in_process
+from harness.networks.in_process import LiveNetwork, running_students_code, traced_in_process
 from harness.networks.session import Answer
 from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
@@ -96,7 +96,7 @@ def check(
 
     def opened() -> _LiveStudent:
         shape = (rules.rules.images.channels, size, size)
-        return _live(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
+        return live_student(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
 
     def graded(enter: Callable[[str], None]) -> Result:
         grader = Grader(rules, plugins, choose("none"), "student", _Told(enter))
@@ -175,10 +175,11 @@ class _LiveStudent(LiveNetwork):
         doing: str,  # noqa: ARG002 - the student's own process: interrupt the cell instead
         limit_seconds: float,  # noqa: ARG002
     ) -> Reply:
-        return Reply(*half(LiveSources(self.loss), facts, tensors))
+        with running_students_code():
+            return Reply(*half(LiveSources(self.loss), facts, tensors))
 
 
-def _live(
+def live_student(
     model: nn.Module | Callable[[], nn.Module],
     weights: str | Path | Mapping[str, Tensor] | None,
     loss: Callable[..., Any] | None,

@@ -45,7 +45,7 @@ class AccuracyOptions(Options):
 
 
 class Accuracy:
-    """The share of graded images whose largest logit is that of their class.
+    """Measures top-1 accuracy: the share of graded images whose largest logit is that of their class.
 
     Exact ties between logits go to the lowest class, as `argmax` defines it. An image with a NaN among its logits gets
     no class and is wrong; a note says how many there are. Where the assignment splits its data, `accuracy_public` and

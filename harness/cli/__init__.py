@@ -16,6 +16,7 @@ from importlib import import_module
 import click
 
 from harness.cli.characters import make_printable
+from harness.cli.disabling import disable_option
 from harness.errors import HarnessError, SandboxUnavailable
 from harness.version import __version__
 from harness.vocabulary import ExitCode, exit_codes
@@ -38,6 +39,7 @@ COMMANDS = {
     "requests": "List regrade requests, note one, or answer it.",
     "freeze": "Freeze the board.",
     "publish": "Publish what the private images decide.",
+    "new": "Make a plugin, an assignment or a submission to start from.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON schema of assignment files.",
     "doctor": "Say what this machine has and what is missing.",
@@ -55,6 +57,8 @@ class LazyGroup(click.Group):
             return None
         command = import_module(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        if all(each.name != "disable_plugin" for each in command.params):
+            command.params.append(disable_option(hidden=True))
         return command
 
     def resolve_command(
@@ -113,6 +117,7 @@ def _ending_politely() -> Iterator[None]:
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=f"Exit codes: {exit_codes()}.",
+    params=[disable_option(hidden=False)],
 )
 @click.version_option(__version__, prog_name="harness")
 def main() -> None:

@@ -14,6 +14,7 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
+    plugins_print_to_stderr,
     write_json,
     write_text,
 )
@@ -100,8 +101,9 @@ class _Checking:
         self.seen = self._signature()
         stages.enter("reading")
         (hand_in,) = discover([self.path], mode="single")
-        refused = first_look(hand_in, self.assignment, self.plugins, self.sandbox)
-        return refused or self._graded(stages)
+        with plugins_print_to_stderr():
+            refused = first_look(hand_in, self.assignment, self.plugins, self.sandbox)
+            return refused or self._graded(stages)
 
     def wait_for_change(self) -> None:
         """Until a file is another one than when it was last checked, and stays as it is for a moment."""

@@ -13,12 +13,12 @@ from harness.cli.options import (
     load_assignment,
     manual_option,
     out_option,
+    plugins_print_to_stderr,
     roster_option,
     store_option,
     times_option,
 )
 from harness.errors import UsageError
-from harness.text import suggestion
 
 
 @click.command()
@@ -51,12 +51,16 @@ def command(
     With names and all points: automatic, by rank, by hand, lateness, overrides. Not for the class.
     """
     from harness.board.record import BoardRequest, class_record
+    from harness.plugins.faults import blaming, expect_files
+    from harness.plugins.kinds import EXPORTER
     from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     if exporter not in plugins.exporters:
-        known = list(plugins.exporters)
-        raise UsageError(f"--to {exporter}: no such exporter{suggestion(exporter, known)} (known: {', '.join(known)})")
+        raise UsageError(f"--to {exporter}: no such exporter{plugins.missing(exporter, plugins.exporters)}")
     with closing(Store.open(store_url, create=False)) as store:
         board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times)).board
-    deliver(plugins.exporters[exporter].export(board, template), out)
+    chosen = plugins.exporters[exporter]
+    with plugins_print_to_stderr(), blaming(EXPORTER, chosen, "export"):
+        files = chosen.export(board, template)
+    deliver(expect_files(EXPORTER, chosen, "export", files), out)

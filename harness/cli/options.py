@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import getpass
+import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from harness.cli.disabling import DISABLED
 from harness.errors import UsageError
 from harness.vocabulary import DEFAULT_STORE
 
@@ -121,12 +124,32 @@ def times_option(command: Command) -> Command:
     )(command)
 
 
+def installed_plugins(*, warn: bool = True) -> Plugins:
+    """All that are not disabled. What they print while they are imported goes to stderr.
+
+    Args:
+        warn: say there which ones are broken; whoever needs one of them is told anyway.
+    """
+    from harness.plugins import Plugins
+
+    disabled = click.get_current_context().meta.get(DISABLED, ())
+    with plugins_print_to_stderr():
+        plugins = Plugins.installed(without=disabled)
+    for fault in plugins.faults if warn else ():
+        click.echo(f"Warning: left out: {fault}", err=True)
+    return plugins
+
+
+def plugins_print_to_stderr() -> AbstractContextManager[object]:
+    """While plugins work: what one prints must not stand among results, which other programs read."""
+    return redirect_stdout(sys.stderr)
+
+
 def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:
     """The assignment with its data replaced, and the installed plugins."""
     from harness.assignment.loading import load
-    from harness.plugins import Plugins
 
-    plugins = Plugins.installed()
+    plugins = installed_plugins()
     return load(name, plugins, data=data, needs_data=needs_data), plugins
 
 

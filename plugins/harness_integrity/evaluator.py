@@ -64,7 +64,7 @@ class IntegrityOptions(Options):
 
 
 class Integrity:
-    """What is known of a network beyond its numbers.
+    """Probes whether answers come from the counted weights and from the image in front of the network.
 
     Of a verified network one check says what was verified and what stands outside; it costs nothing. Any other network
     is probed on a sample of the images; together the probes run it on three times as many images as the sample has. A

@@ -86,7 +86,10 @@ class Counts(Value):
 
 
 class ParameterLimit:
-    """`parameters` is the judged count; all three stand beside it."""
+    """Counts the network's parameters, and holds them against a limit, if there is one.
+
+    `parameters` is the judged count; all three stand beside it.
+    """
 
     name = LIMIT.name
     Options = LimitOptions
