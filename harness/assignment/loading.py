@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.assignment.mistakes import missing_data, references, tables, unknown, validated
+from harness.assignment.mistakes import missing_data, missing_starter, references, tables, unknown, validated
 from harness.assignment.shipped import fixtures
 from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
@@ -58,6 +58,11 @@ class Assignment:
     @property
     def id(self) -> str:
         return self.rules.id
+
+    @property
+    def starter(self) -> tuple[Path, ...]:
+        """The sources that everybody was given."""
+        return tuple(self.source.parent / each for each in self.rules.submission.starter)
 
     @property
     def info(self) -> AssignmentInfo:
@@ -128,6 +133,7 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
     options = _options(document, "evaluators", plugins.evaluators, problems)
     class_options = _options(document, "class_evaluators", plugins.class_evaluators, problems)
     problems += references(document, plugins) + missing_data(document, path.parent, plugins, found)
+    problems += missing_starter(document, path.parent)
     if problems or rules is None:
         raise AssignmentError(source, problems)
     data_paths = {name: path.parent / data.path for name, data in rules.data.items()}
@@ -159,6 +165,7 @@ def _options(
 def _digest(rules: AssignmentFile) -> str:
     # Comparisons across the class and what boards apply change nobody's result: tuning them makes no result stale.
     later = dict.fromkeys(("class_evaluators", "title", "ranking", "board"), True)
-    parts = {"images": {"class_names"}, "submission": {"attempts_per_day"}, "rubric": {"rank", "manual", "cap", "late"}}
+    submission, rubric = {"attempts_per_day", "starter"}, {"rank", "manual", "cap", "late"}
+    parts = {"images": {"class_names"}, "submission": submission, "rubric": rubric}
     kept = rules.model_dump_json(exclude={**later, **parts})
     return "sha256:" + hashlib.sha256(kept.encode()).hexdigest()

@@ -102,6 +102,16 @@ def missing_data(
     return problems
 
 
+def missing_starter(document: Mapping[str, Any], folder: Path) -> list[Problem]:
+    """Sources that everybody was given, and that are not there."""
+    files = tables(document, "submission").get("starter")
+    return [
+        Problem(f"submission.starter.{number}", f"no such file: {folder / each}")
+        for number, each in enumerate(files if isinstance(files, list) else ())
+        if isinstance(each, str) and not (folder / each).is_file()
+    ]
+
+
 def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> Problem:
     """'unknown baseline 'simpel'; did you mean 'simple'? (known: simple, strong)'."""
     names = sorted(known)

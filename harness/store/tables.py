@@ -17,7 +17,7 @@ from harness.errors import UsageError
 from harness.values.evaluation import Correct, Evaluation
 from harness.values.results import AssignmentInfo, Attempt, DataInfo, Environment, Result, compact
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 # What only reports show of a result, and most of its size.
 _DETAILS = ("curves", "confusion", "layers", "notes", "printed")
 _BARE = {"submission": "", "status": "graded", "reason": None, "digest": None, "score": 0, "max_score": 0, "seconds": 0}
@@ -61,6 +61,14 @@ attempts = sa.Table(
 # The weights of a submission's newest attempt that has any, for comparisons across the class (`harness.store.weights`).
 kept_weights = sa.Table(
     "harness_weights",
+    tables,
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
+# The same of its sources (`harness.store.sources`). Since version 4.
+kept_sources = sa.Table(
+    "harness_sources",
     tables,
     sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("data", sa.LargeBinary, nullable=False),

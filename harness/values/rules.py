@@ -34,6 +34,9 @@ class SubmissionRules(Value):
     attempts_per_day: PositiveInt | None = None
     """How many different hand-ins of one student or team `harness watch` grades on a day; absent: any number."""
 
+    starter: tuple[str, ...] = ()
+    """Sources that everybody was given, relative to the assignment file: what comes from them is no sign of copying."""
+
 
 class DataRules(Value):
     """`[data.<name>]`: one data set. `test` is graded; `calibration` has training images for BatchNorm's statistics."""
