@@ -88,10 +88,10 @@ def _shared_code(entries: Sequence[ClassEntry], options: SimilarityOptions, star
     return shared_code(sources, starter, winnow, options.shared_source, options.most)
 
 
-def _unlikeness(equal: Equal | None, alike: Alike | None, code: SharedCode | None) -> tuple[bool, float]:
-    """The very same file first, then by the largest of the shares."""
+def _unlikeness(equal: Equal | None, alike: Alike | None, code: SharedCode | None) -> tuple[bool, float, float]:
+    """The very same file first, then by the largest of the shares, then by their sum."""
     shares = (equal.elements if equal else 0.0, alike.resemblance if alike else 0.0, code.share if code else 0.0)
-    return not (equal and equal.file), -max(shares)
+    return not (equal and equal.file), -max(shares), -sum(shares)
 
 
 def _compared(entries: int, usual: Sequence[Usual]) -> Iterable[str]:

@@ -89,7 +89,7 @@ def test_json_is_all_that_goes_to_stdout(graded: Harness) -> None:
     assert both.submissions == ("alice", "eve\x1b[2J")
     assert both.evidence["found"] == "in place, code"
     assert both.evidence["common code"] == 1
-    assert (both.passages[0].one.first_line, both.passages[0].one.last_line) == (3, 20)
+    assert (both.passages[0].one.first_line, both.passages[0].one.last_line) == (3, 21)
     assert [(each.submissions, each.evidence["found"]) for each in rest] == [
         (("alice", "carol"), "code"),
         (("carol", "eve\x1b[2J"), "code"),

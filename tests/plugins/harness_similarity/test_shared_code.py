@@ -138,7 +138,7 @@ def test_passages_stand_where_they_say() -> None:
     assert found.passages[0].other.file == "net.ipynb cell 2"
 
 
-@given(st.integers(0, 10**6), st.integers(32, 60), st.integers(0, 80), st.integers(0, 80))
+@given(st.integers(0, 10**6), st.integers(32, 60), st.integers(1, 80), st.integers(0, 80))
 def test_a_common_run_of_the_guaranteed_length_always_has_a_common_fingerprint(
     seed: int, length: int, before: int, after: int
 ) -> None:
