@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.assignment.mistakes import missing_data, missing_starter, references, tables, unknown, validated
+from harness.assignment.places import lines_of, placed
 from harness.assignment.shipped import fixtures
 from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
@@ -123,7 +124,8 @@ def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None,
 
 def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | None) -> Assignment:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -135,7 +137,8 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
     problems += references(document, plugins) + missing_data(document, path.parent, plugins, found)
     problems += missing_starter(document, path.parent)
     if problems or rules is None:
-        raise AssignmentError(source, problems)
+        lines = lines_of(text)
+        raise AssignmentError(source, [placed(each, lines, document) for each in problems])
     data_paths = {name: path.parent / data.path for name, data in rules.data.items()}
     used = {name: plugins.evaluators[name] for name in options}
     measures = plugins.measures(options)

@@ -258,6 +258,15 @@ class Rubric(Value):
     late: LatePolicy | None = None
     """Absent: lateness costs nothing."""
 
+    @property
+    def possible(self) -> dict[str, float]:
+        """The most points there are, by who gives them, before `cap`."""
+        return {
+            "automatic": sum(line.points for line in self.points),
+            "by_rank": sum(line.points for line in self.rank),
+            "by_hand": sum(line.points for line in self.manual),
+        }
+
     @model_validator(mode="after")
     def _distinct_names(self) -> Self:
         names = [line.name for line in self.manual]

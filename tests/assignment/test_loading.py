@@ -171,7 +171,7 @@ def test_all_mistakes_are_told_at_once(folder: Path) -> None:
         ("images.crop_from", 32, "crop_from needs resize"),
         ("rubric.points.0.points", -1, "greater than or equal to 0"),
         ("rubric.points.0.points", float("nan"), "finite"),
-        ("rubric.points", "all", "valid array"),
+        ("rubric.points", "all", "should be a list"),
         ("rubric.late.due", "tomorrow", "date and time"),
         ("rubric.late.due", "2026-01-31T23:59:00", "time zone"),
         ("rubric.late.due", "2026-01-31", "time of day"),
