@@ -4,8 +4,9 @@
     python benchmarks/source_similarity.py [--submissions 1000]
 
 The class: 100 lines that all have and 200 lines of torchvision's networks from a place of one's own. copydetect
-(PyPI), which winnows characters of all code and tells no names apart, so that independent networks share half, is given the example submissions, torchvision's networks and a renamed copy of
-one; listed are the pairs that either of the two finds.
+(PyPI), which winnows characters of all code and tells no names apart, so that independent networks share half, is given
+the example submissions, torchvision's networks and a renamed copy of one; listed are the pairs that either
+of the two finds.
 """
 
 from __future__ import annotations

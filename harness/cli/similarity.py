@@ -13,8 +13,12 @@ import click
 from harness.cli.options import assignment_argument, json_option, load_assignment, store_option, write_json
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from harness.grading.class_evaluation import ClassReport
     from harness.values.class_comparison import ClassComparison, Finding, Passage
+
+_MOST_INDENT = 16
 
 
 @click.command()
@@ -90,8 +94,18 @@ def _side_by_side(finding: Finding, passage: Passage) -> object:
         table.add_column(safe(f"{name}: {place.file} {lines}", "bold"), ratio=1, no_wrap=True, overflow="ellipsis")
     both = (passage.one.text.split("\n"), passage.other.text.split("\n"))
     for one, other in zip_longest(*both, fillvalue=""):
-        table.add_row(safe(one.expandtabs(4)), safe(other.expandtabs(4)))
+        table.add_row(*map(_code_line, (one, other)))
     return table
+
+
+def _code_line(line: str) -> Text:
+    """With its indentation, which cleaning takes away."""
+    from rich.text import Text
+
+    from harness.terminal.console import safe
+
+    code = line.expandtabs(4)
+    return Text(" " * min(len(code) - len(code.lstrip()), _MOST_INDENT)).append_text(safe(code))
 
 
 def _table(comparison: ClassComparison) -> object:

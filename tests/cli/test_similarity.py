@@ -78,6 +78,8 @@ def test_pairs_are_listed_with_a_paragraph(graded: Harness) -> None:
     assert "ask both how they trained" in text
     assert "'carol' and 'eve' have 100 % of the smaller one's functions and classes in common" in text
     assert "ask both where the code comes from" in text
+    assert "    def __init__(self):" in run.stdout
+    assert "carol: model.py 3-21" in run.stdout
     assert "bob" not in text
     assert "\x1b" not in run.stdout
 
