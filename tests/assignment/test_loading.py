@@ -337,3 +337,13 @@ def test_only_courses_that_asked_for_a_loss_function_require_one(name: str) -> N
     required = assignment.options["kd_loss"].model_dump()["required"]
     assert required == ("hw13" in name)
     assert "kd_loss" not in assignment.rules.rubric.gates
+
+
+def test_code_that_was_handed_out_has_to_be_there_and_changes_no_result(folder: Path) -> None:
+    assert "no such file" in problems(folder, ("submission.starter", ["lab.py"]))["submission.starter.0"]
+    (folder / "lab.py").write_text("x = 1\n", encoding="utf-8")
+    document = copy.deepcopy(GOOD)
+    document["submission"]["starter"] = ["lab.py"]
+    found = read(folder, document)
+    assert found.starter == (folder / "lab.py",)
+    assert found.digest == read(folder, GOOD).digest
