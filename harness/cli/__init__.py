@@ -7,16 +7,15 @@ from __future__ import annotations
 
 import difflib
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from io import TextIOWrapper
 
 import click
 
+from harness.cli.characters import make_printable
 from harness.errors import HarnessError, SandboxUnavailable
 from harness.version import __version__
 from harness.vocabulary import ExitCode, exit_codes
@@ -115,10 +114,7 @@ def _ending_politely() -> Iterator[None]:
 @click.version_option(__version__, prog_name="harness")
 def main() -> None:
     """Grade compressed neural networks: load them safely, verify limits and losses, measure, rank."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A locale without '✓' shows '?' instead of failing.
-            stream.reconfigure(errors="replace")
+    make_printable()
 
 
 def _say(error: HarnessError) -> None:

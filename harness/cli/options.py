@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.shell_completion import CompletionItem
 
 from harness.errors import UsageError
 from harness.vocabulary import DEFAULT_STORE
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT")
+
+def _shipped(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Shells complete ids of shipped assignments, and files as everywhere."""
+    from harness.assignment.loading import shipped
+
+    found = [CompletionItem(name) for name in shipped() if name.startswith(begun)]
+    return found or [CompletionItem(begun, type="file")]
+
+
+assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT", shell_complete=_shipped)
 _FILES_NAMED = 10
 
 

@@ -21,7 +21,7 @@ from harness.cli.options import (
     write_text,
 )
 from harness.errors import UsageError
-from harness.text import suggestion
+from harness.text import clean, suggestion
 
 if TYPE_CHECKING:
     from harness.values.base import Audience
@@ -116,12 +116,22 @@ def _print(view: ReportView, attempts: int, out: Path | None) -> None:
 
 
 def _draw(view: ReportView, out: Path | None) -> None:
-    """A file per curve into a folder; a single one also to the terminal or to the file that `out` names."""
+    """A file per curve into a folder; a single one also to the terminal or to the file that `out` names.
+
+    Raises:
+        UsageError: there is none to draw, or one file is named for several.
+    """
     from harness.charts.svg_file import svg_file
 
-    if not view.result.curves:
-        raise UsageError(f"{view.result.submission}: the assignment measured no curves")
-    files = {f"{curve.name}.svg": svg_file(curve) for curve in view.result.curves}
+    name, curves = view.result.submission, view.result.curves
+    if not curves and view.withheld:
+        raise UsageError(f"{name}: no curve is shown to students; with --audience instructor: all that were measured")
+    if not curves:
+        raise UsageError(f"{name}: the assignment measured no curves")
+    if len(curves) > 1 and out is not None and out.suffix == ".svg":
+        named = ", ".join(clean(each.name) for each in curves)
+        raise UsageError(f"{out} is one file, and there are {len(curves)} curves ({named}): name a folder with --out")
+    files = {f"{curve.name}.svg": svg_file(curve) for curve in curves}
     if out is None or out.suffix == ".svg":
         deliver(files, out)
     else:

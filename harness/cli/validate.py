@@ -61,7 +61,9 @@ def command(
         _with_lines(assignment, doubts(assignment, plugins, now())),
     )
     result = _graded(reference, assignment, plugins, sandbox_name) if reference and not errors else None
-    _show(assignment, errors, warnings, result, paper)
+    _show(assignment, errors, warnings, paper)
+    if result is not None:
+        _show_reference(result, assignment, plugins, sandbox_name, paper)
     write_json(
         json_to, _document(assignment.id, errors=errors, warnings=warnings, assignment=assignment, result=result)
     )
@@ -109,12 +111,9 @@ def _show(
     assignment: Assignment,
     errors: Sequence[Problem],
     warnings: Sequence[Problem],
-    result: Result | None,
     paper: Console,
 ) -> None:
     from harness.terminal.console import safe
-    from harness.terminal.report import check_view
-    from harness.text import score_text
 
     for kind, problems in (("error", errors), ("warning", warnings)):
         for each in problems:
@@ -127,10 +126,20 @@ def _show(
         f"{value:g} {name.replace('_', ' ')}" for name, value in assignment.rules.rubric.possible.items()
     )
     paper.print(safe(f"Points: {points}"))
-    if result is not None:
-        paper.print()
-        paper.print(check_view(result, assignment))
-        paper.print(safe(f"Expected score  {score_text(result.score, result.max_score, result.pending)}", "bold"))
+
+
+def _show_reference(
+    result: Result, assignment: Assignment, plugins: Plugins, sandbox_name: str, paper: Console
+) -> None:
+    from harness.assignment.loading import metric_limits
+    from harness.terminal.check import Checked, check_view
+    from harness.terminal.console import safe
+    from harness.text import score_text
+
+    paper.print()
+    limits = metric_limits(assignment, plugins)
+    paper.print(check_view(Checked(result, assignment, limits, walled=sandbox_name != "none")))
+    paper.print(safe(f"Expected score  {score_text(result.score, result.max_score, result.pending)}", "bold"))
 
 
 def _document(

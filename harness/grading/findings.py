@@ -6,15 +6,18 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from harness.errors import of_machine
-from harness.networks.opening import Opening
 from harness.text import clean
 from harness.values.evaluation import Evaluation
 from harness.values.measured import Measured
 from harness.values.measures import Check
 from harness.values.networks import Layer, ModelFacts, Verification
 from harness.vocabulary import Status
+
+if TYPE_CHECKING:
+    from harness.networks.opening import Opening
 
 _LAST_TRACEBACK_LINES = 12
 _MAX_LAYERS_KEPT = 300

@@ -256,9 +256,11 @@ class Grader:
     def _keep_weights(self, opening: Opening, name: str, submission: Submission, found: Findings) -> None:
         if not self.assignment.class_options or submission.weights is None:
             return
-        weights = packed(opening.student().weights, submission.folder / submission.weights)
-        if weights is not None:
-            self.events.on_weights(name, weights)
+        weights = opening.student().weights
+        opening.end()
+        document = packed(weights, submission.folder / submission.weights)
+        if document is not None:
+            self.events.on_weights(name, document)
         else:
             found.notes.append("its weights are too many to be kept for comparisons with the class")
 

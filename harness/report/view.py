@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness import audience as audiences
 from harness.assignment.loading import Assignment
@@ -10,7 +10,7 @@ from harness.points.scoring import DECIDED, lines_for_student, most, total
 from harness.text import clean
 from harness.values.base import Audience, Verdict
 from harness.values.board import UNVERIFIED, UNVERIFIED_SIGN, Entry
-from harness.values.measures import ACCURACY, Check
+from harness.values.measures import ACCURACY
 from harness.values.report import MetricLine, ReportView
 from harness.values.results import Attempt, PointLine, Result
 from harness.vocabulary import describe_status
@@ -137,10 +137,14 @@ def network_line(result: Result, *, flagged: bool) -> str:
     return f"{said} ({network.reason})" if network.reason else said
 
 
-def next_steps(checks: Iterable[Check]) -> list[str]:
-    """Which checks to see to; their own lines say how."""
-    names = [check.name for check in checks if check.verdict != "passed"]
-    return [f"see to {', '.join(names)} above, then check again"] if names else []
+def own_view(attempt: Attempt, assignment: Assignment, limits: Mapping[str, float]) -> ReportView:
+    """The report for whoever checks work of their own: all there is but evidence that passed, as `check` shows it."""
+    view = _view(attempt, assignment, None, limits)
+    kept = tuple(check for check in view.result.checks if check.verdict != "passed" or check.name not in view.evidence)
+    result = view.result.model_copy(
+        update={"checks": kept, **({"printed": ""} if audiences.holds_private(assignment.rules) else {})}
+    )
+    return view.model_copy(update={"audience": "student", "result": result, "evidence": ()})
 
 
 def _view(attempt: Attempt, assignment: Assignment, entry: Entry | None, limits: Mapping[str, float]) -> ReportView:

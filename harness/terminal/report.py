@@ -10,40 +10,24 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.assignment.loading import Assignment
 from harness.report.view import (
     STAND_IN,
     VERDICT_SYMBOLS,
-    evidence,
-    is_flagged,
-    metric_lines,
     network_line,
     outcome,
     standing,
 )
+from harness.terminal.check import COLOURS
 from harness.terminal.console import plain_grid, safe, simple_table
 from harness.terminal.curves import curve_view, table_view
 from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text
-from harness.values.base import Verdict
 from harness.values.measures import Check
 from harness.values.networks import Layer
 from harness.values.report import MetricLine, ReportView
 from harness.values.results import PointLine, Result
 
-_COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
 _LAYERS_SHOWN = 60
 _NETWORK_CHARACTERS = 4000
-
-
-def check_view(result: Result, assignment: Assignment) -> RenderableType:
-    """One's own submission from top to bottom: outcome, checks, metrics, points, notes."""
-    shown = _Shown(
-        metric_lines(result, assignment, {}),
-        result.points,
-        evidence(result, assignment),
-        is_flagged(result, assignment),
-    )
-    return Group(*_result(result, shown, stand_in=assignment.info.data.stand_in))
 
 
 def report_view(view: ReportView, attempts: int) -> RenderableType:
@@ -108,7 +92,7 @@ def _result(result: Result, shown: _Shown, *, stand_in: bool) -> list[Renderable
 def _checks(checks: Iterable[Check], evidence: Collection[str]) -> Table:
     grid = plain_grid()
     for check in checks:
-        colour = _COLOURS[check.verdict]
+        colour = COLOURS[check.verdict]
         reason = safe(check.reason)
         if check.name in evidence:
             reason = Text.assemble(("for the instructor: ", "dim"), reason)

@@ -181,8 +181,10 @@ def test_curves_as_svg_files(harness: Harness, fake: FakeGrading) -> None:
     assert harness("report", HW, "alice", "--format", "svg", "--out", "pictures").exit_code == 0
     assert sorted(each.name for each in Path("pictures").iterdir()) == ["measured.svg", "pruning.svg"]
     assert "<svg" in Path("pictures/pruning.svg").read_text(encoding="utf-8")
-    assert harness("report", HW, "alice", "--format", "svg", "--out", "two.svg").exit_code == 0
-    assert sorted(each.name for each in Path("two.svg").iterdir()) == ["measured.svg", "pruning.svg"]
+    several = harness("report", HW, "alice", "--format", "svg", "--out", "two.svg")
+    assert several.exit_code == 2
+    assert "there are 2 curves (pruning, measured): name a folder" in several.stderr
+    assert not Path("two.svg").exists()
     for wrong in (("alice", "--format", "svg"), ("bob", "--format", "svg", "--out", "none")):
         assert harness("report", HW, *wrong).exit_code == 2
 

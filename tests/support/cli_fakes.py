@@ -13,6 +13,7 @@ from result_fakes import ENVIRONMENT, result
 import harness.assignment.loading
 import harness.data.data_sets
 import harness.grading.environment
+import harness.grading.first_look
 import harness.grading.grader
 import harness.grading.run
 import harness.sandbox
@@ -106,6 +107,7 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
         return Found(tuple(discover(paths, mode=mode)), tuple(fake.left_out))
 
     monkeypatch.setattr(harness.grading.grader, "grade_all", fake.grade_all)
+    monkeypatch.setattr(harness.grading.first_look, "first_look", lambda *_: None)
     monkeypatch.setattr(
         harness.grading.run, "file_signature", lambda paths: fake.digests.get(paths[0].name, paths[0].name)
     )
