@@ -23,6 +23,7 @@ from harness.vocabulary import ExitCode, exit_codes
 
 # The short help stands here and not only in the modules, so that listing the commands imports none of them.
 COMMANDS = {
+    "show": "Show what to hand in, what is measured, and what gives points.",
     "check": "Check one submission: what passes, what fails, and the score to expect.",
     "grade": "Grade submissions in a sandbox and keep every result.",
     "watch": "Grade what arrives in a folder, and keep the site up to date.",

@@ -37,7 +37,7 @@ class Mine:
     def evaluate_predictions(self, predictions: Any, context: Any) -> Any:
         return self.does()
 
-    def evaluate_class(self, entries: Any, options: Any) -> Any:
+    def evaluate_class(self, entries: Any, options: Any, starter: Any) -> Any:
         return self.does()
 
 
@@ -102,7 +102,7 @@ def test_the_other_methods_are_named_as_well() -> None:
     with pytest.raises(PluginError, match=r"class evaluator 'mine'.*evaluate_class\(\) raised ValueError.*class_eval"):
         _compared(Mine(fails), [], Options(), {})
     with pytest.raises(PluginError, match=r"evaluate_class\(\) returned a list, no ClassComparison"):
-        _compared(Mine(list), [], Options())
+        _compared(Mine(list), [], Options(), {})
     wanted = r"writer 'mine'.*render\(\) raised KeyError.*choose another --format"
     with pytest.raises(PluginError, match=wanted), blaming(WRITER, Mine(fails), "render"):
         raise KeyError("x")
