@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.assignment.loading import Assignment
 from harness.board.builder import BoardBuilder, BoardInputs, overridden
 from harness.board.judged import judged
-from harness.board.roster import read_roster
+from harness.board.matching import RosterFile, fitted_roster
 from harness.board.times import HandInTimes, read_times
 from harness.errors import UsageError
 from harness.points.manual import read_manual_points
@@ -34,7 +34,7 @@ class BoardRequest:
     anonymous: bool = False
     """Pseudonyms, also where the assignment has nicknames."""
     manual: Path | None = None
-    roster: Path | None = None
+    roster: RosterFile | None = None
     times: Path | None = None
     handed_in: frozenset[str] = frozenset()
     """Ids that tables may name although nothing of theirs was graded yet."""
@@ -52,6 +52,8 @@ class ClassRecord:
     state: BoardState
     inputs: BoardInputs
     rules: AssignmentFile
+    said: tuple[str, ...] = ()
+    """How well the roster fits, for the instructor."""
 
     def decided(self, attempt: Attempt) -> Attempt:
         """Another reading of an attempt, such as one with all details, with times and overrides applied."""
@@ -87,9 +89,11 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
     split = assignment.rules.data["test"].public_fraction is not None
     if wanted.private and not split:
         raise UsageError(f"--private: {assignment.id} does not split its images into public and private ones")
-    roster = None if wanted.roster is None else read_roster(wanted.roster)
+    accounts = {each.result.submission: each.result.accounts for each in attempts}
+    submissions = set(accounts) | wanted.handed_in
+    known_as = dict.fromkeys(sorted(wanted.handed_in), ()) | accounts
+    roster, said = (None, ()) if wanted.roster is None else fitted_roster(wanted.roster, known_as)
     groups = roster.groups if roster else {}
-    submissions = {each.result.submission for each in attempts} | wanted.handed_in
     manual, late = assignment.rules.rubric.manual, assignment.rules.rubric.late
     known = submissions | set(groups)
     anonymous = wanted.anonymous or assignment.rules.board.names == "anonymous"
@@ -104,7 +108,7 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
         pseudonym_key=store.secret("pseudonyms").encode() if anonymous else None,
     )
     making = BoardBuilder.of(attempts, assignment, inputs)
-    return ClassRecord(making.board(), tuple(making.attempts), state, inputs, assignment.rules)
+    return ClassRecord(making.board(), tuple(making.attempts), state, inputs, assignment.rules, said)
 
 
 def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None, depth: Depth) -> tuple[Attempt, ...]:

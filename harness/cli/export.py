@@ -43,7 +43,7 @@ def command(
     out: Path | None,
     template: Path | None,
     manual: Path | None,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
 ) -> None:
     """Export points for another system, or for the instructor's own record.

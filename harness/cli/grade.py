@@ -17,6 +17,7 @@ from harness.cli.options import (
     json_option,
     load_assignment,
     roster_option,
+    say_all,
     store_option,
     times_option,
     write_json,
@@ -27,13 +28,14 @@ from harness.text import suggestion
 from harness.vocabulary import DEVICES, SANDBOXES, DeviceName, ExitCode
 
 if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
     from collections.abc import Sequence
 
     from harness.board.record import ClassRecord
     from harness.contracts.executors import Executor
     from harness.grading.run import Run
     from harness.plugins import Plugins
-    from harness.submission.hand_in import HandIn
+    from harness.submission.hand_in import Found
     from harness.terminal.progress import GradeProgress
     from harness.values.results import Result
 
@@ -68,7 +70,7 @@ def command(
     scheduler: str | None,
     device: DeviceName,
     sandbox_name: str,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
     json_to: str | None,
     data: dict[str, Path],
@@ -83,7 +85,7 @@ def command(
     failure is a result.
     """
     from harness.board.record import BoardRequest, class_record
-    from harness.board.roster import read_roster
+    from harness.board.matching import fitted_roster
     from harness.board.times import read_times
     from harness.data.data_sets import DataSets
     from harness.grading.environment import environment
@@ -101,13 +103,15 @@ def command(
     submissions = found.hand_ins
     if not submissions:
         raise UsageError("\n".join(found.left_out) or f"no submissions in {', '.join(map(str, paths))}")
-    _say_what_is_a_download(submissions)
+    _say_what_is_a_download(found)
     _list(found.left_out, f"{len(found.left_out)} not graded")
     with closing(Store.open(store_url)) as store:
         handed_in = frozenset(each.id for each in submissions)
-        if times is not None:  # what is wrong with it is better known before a class is graded than afterwards
-            known = handed_in.union(store.submissions(assignment.id))
-            read_times(times, assignment.rules.rubric.late, known, read_roster(roster).groups if roster else {})
+        # What is wrong with a table is better known before a class is graded than afterwards.
+        known = dict.fromkeys(store.submissions(assignment.id), ()) | {each.id: each.accounts for each in submissions}
+        groups = fitted_roster(roster, known)[0].groups if roster else {}
+        if times is not None:
+            read_times(times, assignment.rules.rubric.late, known.keys(), groups)
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name, device)
         jobs = jobs or usable_cpus()
@@ -127,6 +131,7 @@ def command(
         _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", fresh=fresh)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
     if record is not None:
+        say_all(record.said)
         _say_what_needs_a_decision(record, assignment.id)
     ours = [f"{each.submission}: {each.reason}" for each in results if each.status == "harness_error"]
     _list(ours, f"{len(ours)} not graded, through no fault of the student")
@@ -145,10 +150,18 @@ def _show(run: Run, record: ClassRecord | None, results: tuple[Result, ...], jso
     _say_what_was_known(run)
 
 
-def _say_what_is_a_download(submissions: Sequence[HandIn]) -> None:
-    for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
-        count = sum(each.path == path for each in submissions)
-        click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
+def _say_what_is_a_download(found: Found) -> None:
+    """What was read of it; a download is the only path of its command."""
+    path = next((each.path for each in found.hand_ins if each.parts is not None), None)
+    if path is None:
+        return
+    counts = ", ".join(
+        f"{count:,} {what if count != 1 else what.removesuffix('s')}"
+        for count, what in ((found.people, "students"), (found.files, "files"))
+    )
+    said = f"{path}: a bulk download: {counts}, {len(found.unmatched)} unmatched (--single: it is one submission)"
+    click.echo(said, err=True)
+    _list(found.unmatched, "Nobody's by their names; what looks like a hand-in is graded under its own name")
 
 
 def _say_what_was_known(run: Run) -> None:

@@ -18,6 +18,7 @@ from harness.cli.options import (
     manual_option,
     out_option,
     roster_option,
+    say_all,
     store_option,
     times_option,
 )
@@ -26,6 +27,7 @@ from harness.errors import UsageError
 from harness.text import suggestion
 
 if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
     from harness.assignment.loading import Assignment
     from harness.board.record import BoardRequest, ClassRecord
     from harness.plugins import Plugins
@@ -72,7 +74,7 @@ def command(
     ids: bool,
     pages: bool | None,
     manual: Path | None,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
 ) -> None:
     """Rank what was graded.
@@ -103,6 +105,7 @@ def command(
             details=detailed,
         )
         record = class_record(store, assignment, wanted)
+    say_all(record.said)
     board = record.board
     shown = board if ids else for_class(board, assignment.measures)
     if writer is None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -82,12 +83,24 @@ def manual_option(command: Command) -> Command:
 
 
 def roster_option(command: Command) -> Command:
-    return click.option(
+    """`--roster` and `--alike-ids`, which the command gets as one `RosterFile`, or None."""
+
+    @functools.wraps(command)
+    def with_roster(*, roster: Path | None, alike_ids: bool, **given: Any) -> object:
+        from harness.board.matching import RosterFile
+
+        return command(roster=None if roster is None else RosterFile(roster, alike_ids), **given)
+
+    named = click.option(
         "--roster",
         type=click.Path(path_type=Path),
         metavar="FILE.csv",
         help="Who takes part: a column 'id', and if you like 'name', 'email' and 'team'.",
-    )(command)
+    )
+    alike = click.option(
+        "--alike-ids", is_flag=True, help="Ids of the roster may lack leading zeros, or end in '.0', as in spreadsheets."
+    )
+    return cast("Command", named(alike(with_roster)))
 
 
 def times_option(command: Command) -> Command:
@@ -154,6 +167,14 @@ def _write(target: Path, text: str) -> None:
     except OSError as error:
         raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from error
     write_text(target, text)
+
+
+def say_all(sentences: Iterable[str]) -> None:
+    """Say them to whoever runs the command, line by line; they may quote what students wrote."""
+    from harness.text import clean
+
+    for each in sentences:
+        click.echo(clean(each, 1000), err=True)
 
 
 def write_json(target: str | None, text: str) -> None:

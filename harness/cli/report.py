@@ -24,6 +24,7 @@ from harness.errors import UsageError
 from harness.text import suggestion
 
 if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
     from harness.values.base import Audience
     from harness.values.report import ReportView
 
@@ -55,7 +56,7 @@ def command(
     format_name: Format,
     audience: Audience,
     manual: Path | None,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
     out: Path | None,
 ) -> None:

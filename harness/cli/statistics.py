@@ -18,6 +18,7 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
     from rich.console import RenderableType
 
     from harness.board.class_statistics import ClassStatistics
@@ -37,7 +38,7 @@ def command(
     assignment_name: str,
     store_url: str,
     manual: Path | None,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
     as_json: bool,
 ) -> None:

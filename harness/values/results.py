@@ -117,6 +117,8 @@ class Result(Value):
     """From submission.toml."""
     members: tuple[str, ...] = ()
     """From submission.toml."""
+    accounts: tuple[str, ...] = ()
+    """What the learning platform knows them by beside the id: student numbers, e-mail addresses."""
     submitted_at: Moment | None = None
     """When it was handed in; null where nobody says."""
     time_source: TimeSource | None = None
