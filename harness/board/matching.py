@@ -25,7 +25,7 @@ class RosterFile:
     """Whether ids are the same that differ in leading zeros or a trailing '.0' alone."""
 
 
-def fitted_roster(file: RosterFile, submissions: Mapping[str, Iterable[str]]) -> tuple[Roster, tuple[str, ...]]:
+def fitted_roster(file: Path | RosterFile, submissions: Mapping[str, Iterable[str]]) -> tuple[Roster, tuple[str, ...]]:
     """The roster with whose the submissions are, and sentences on how well it fits.
 
     A submission is someone's whose id, team or e-mail address it bears, in whatever case, or whose the learning platform
@@ -39,14 +39,15 @@ def fitted_roster(file: RosterFile, submissions: Mapping[str, Iterable[str]]) ->
         UsageError: the file cannot be read.
         TableError: it has mistakes, or fits nobody.
     """
+    file = file if isinstance(file, RosterFile) else RosterFile(file)
     roster = read_roster(file.path)
-    groups = _by_key((folded(name), group) for name, group in roster.groups.items())
+    groups = _groups(roster)
     exact = set(roster.groups)
     found = {
         submission: whose
         for submission, accounts in submissions.items()
         if submission not in exact
-        and (whose := set().union(*(groups.get(folded(name), set()) for name in (submission, *accounts))))
+        and (whose := {groups[key] for key in map(folded, (submission, *accounts)) if key in groups})
     }
     rest = [each for each in submissions if each not in exact and each not in found]
     alike = _alike(roster, rest)
@@ -61,6 +62,13 @@ def fitted_roster(file: RosterFile, submissions: Mapping[str, Iterable[str]]) ->
 def folded(name: str) -> str:
     """What two spellings of one id have in common: e-mail addresses and logins have no case."""
     return name.strip().casefold()
+
+
+def _groups(roster: Roster) -> dict[str, str]:
+    """Id, team or e-mail address -> the team or person; what several share is nobody's."""
+    addresses = ((person.email, person.team or person.id) for person in roster.people if person.email)
+    known = _by_key((folded(name), group) for name, group in (*roster.groups.items(), *addresses))
+    return {name: next(iter(groups)) for name, groups in known.items() if len(groups) == 1}
 
 
 def _by_key(pairs: Iterable[tuple[str, str]]) -> dict[str, set[str]]:

@@ -34,12 +34,17 @@ class BoardRequest:
     anonymous: bool = False
     """Pseudonyms, also where the assignment has nicknames."""
     manual: Path | None = None
-    roster: RosterFile | None = None
+    roster: Path | RosterFile | None = None
     times: Path | None = None
     handed_in: frozenset[str] = frozenset()
     """Ids that tables may name although nothing of theirs was graded yet."""
     details: bool = False
     """Also what reports show of each attempt."""
+
+    @property
+    def roster_path(self) -> Path | None:
+        """The roster's file."""
+        return self.roster.path if isinstance(self.roster, RosterFile) else self.roster
 
 
 @dataclass(frozen=True, slots=True)

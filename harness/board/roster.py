@@ -31,10 +31,8 @@ class Roster:
     @property
     def groups(self) -> Mapping[str, str]:
         """Submission id -> the team or the person it belongs to; ids nobody in the roster has are absent."""
-        whose = [(person, person.team or person.id) for person in self.people]
-        addresses = {person.email: group for person, group in whose if person.email}
-        # What two people share, such as an address, is nobody's id: ids come last.
-        return {**addresses, **self.also, **{name: group for person, group in whose for name in (person.id, group)}}
+        ids = ((name, person.team or person.id) for person in self.people for name in (person.id, person.team))
+        return {**self.also, **{name: group for name, group in ids if name}}
 
     def by_group(self) -> dict[str, tuple[Person, ...]]:
         """The people of every team, and of everyone who is a group alone."""

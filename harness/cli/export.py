@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,6 +20,9 @@ from harness.cli.options import (
 )
 from harness.errors import UsageError
 from harness.text import suggestion
+
+if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
 
 
 @click.command()

@@ -98,7 +98,9 @@ def roster_option(command: Command) -> Command:
         help="Who takes part: a column 'id', and if you like 'name', 'email' and 'team'.",
     )
     alike = click.option(
-        "--alike-ids", is_flag=True, help="Ids of the roster may lack leading zeros, or end in '.0', as in spreadsheets."
+        "--alike-ids",
+        is_flag=True,
+        help="Ids of the roster may lack leading zeros, or end in '.0', as in spreadsheets.",
     )
     return cast("Command", named(alike(with_roster)))
 

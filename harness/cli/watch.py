@@ -135,7 +135,7 @@ def _publisher(
             return None
         counts = sorted(store.counts(assignment.id).items())
         decided = (store.overrides(assignment.id), store.events(assignment.id))
-        state = (counts, decided, _changed_at(wanted.roster and wanted.roster.path), _changed_at(wanted.times))
+        state = (counts, decided, _changed_at(wanted.roster_path), _changed_at(wanted.times))
         if not counts or (state == shown_now and not graded):
             return None
         count = replace_site(class_site(store, assignment, plugins, wanted), site)
