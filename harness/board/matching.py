@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 from harness.board.roster import Roster, read_roster
 from harness.errors import Problem, TableError
 from harness.text import first_of
 
+Accounts = Iterable[Iterable[str]]
+"""Of each person who handed something in, what the learning platform knows them by."""
 _SPREADSHEET = re.compile(r"0*(?P<id>.+?)(?:\.0+)?")
 _MAX_NAMES_SHOWN = 5
 ACCEPT = "--alike-ids"
@@ -25,11 +28,11 @@ class RosterFile:
     """Whether ids are the same that differ in leading zeros or a trailing '.0' alone."""
 
 
-def fitted_roster(file: Path | RosterFile, submissions: Mapping[str, Iterable[str]]) -> tuple[Roster, tuple[str, ...]]:
+def fitted_roster(file: Path | RosterFile, submissions: Mapping[str, Accounts]) -> tuple[Roster, tuple[str, ...]]:
     """The roster with whose the submissions are, and sentences on how well it fits.
 
-    A submission is someone's whose id, team or e-mail address it bears, in whatever case, or whose the learning platform
-    says it is. Where it belongs to several people without a team, they become one. Ids that spreadsheets changed are
+    A submission is someone's whose id, team or e-mail address it bears, in whatever case, or whose the platform says it
+    is. Where it belongs to several people without a team, they become one. Ids that spreadsheets changed are
     told, and taken for the same only where the file says so.
 
     Args:
@@ -47,7 +50,9 @@ def fitted_roster(file: Path | RosterFile, submissions: Mapping[str, Iterable[st
         submission: whose
         for submission, accounts in submissions.items()
         if submission not in exact
-        and (whose := {groups[key] for key in map(folded, (submission, *accounts)) if key in groups})
+        and (
+            whose := {groups[key] for key in map(folded, (submission, *chain.from_iterable(accounts))) if key in groups}
+        )
     }
     rest = [each for each in submissions if each not in exact and each not in found]
     alike = _alike(roster, rest)

@@ -15,14 +15,17 @@ from harness.cli.options import (
     manual_option,
     out_option,
     roster_option,
+    say_all,
     store_option,
     times_option,
 )
 from harness.errors import UsageError
 from harness.text import suggestion
+from harness.vocabulary import ExitCode
 
 if TYPE_CHECKING:
     from harness.board.matching import RosterFile
+    from harness.contracts.publishing import Matches
 
 
 @click.command()
@@ -52,9 +55,11 @@ def command(
 ) -> None:
     """Export points for another system, or for the instructor's own record.
 
-    With names and all points: automatic, by rank, by hand, lateness, overrides. Not for the class.
+    With names and all points: automatic, by rank, by hand, lateness, overrides. Not for the class. Exits with 1 when
+    someone who was graded has no line in the other system's file.
     """
     from harness.board.record import BoardRequest, class_record
+    from harness.contracts.publishing import Matching
     from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
@@ -62,5 +67,16 @@ def command(
         known = list(plugins.exporters)
         raise UsageError(f"--to {exporter}: no such exporter{suggestion(exporter, known)} (known: {', '.join(known)})")
     with closing(Store.open(store_url, create=False)) as store:
-        board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times)).board
-    deliver(plugins.exporters[exporter].export(board, template), out)
+        record = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times))
+    say_all(record.said)
+    chosen = plugins.exporters[exporter]
+    deliver(chosen.export(record.board, template), out)
+    if isinstance(chosen, Matching):
+        _say_who_matched(chosen.matches(record.board, template))
+
+
+def _say_who_matched(found: Matches) -> None:
+    click.echo(f"{found.matched} of {found.matched + len(found.unmatched)} matched", err=True)
+    if found.unmatched:
+        say_all(["without a line of their own there:", *(f"  {name}" for name in found.unmatched)])
+        raise click.exceptions.Exit(ExitCode.NOT_PASSED)

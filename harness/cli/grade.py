@@ -28,9 +28,10 @@ from harness.text import suggestion
 from harness.vocabulary import DEVICES, SANDBOXES, DeviceName, ExitCode
 
 if TYPE_CHECKING:
-    from harness.board.matching import RosterFile
     from collections.abc import Sequence
 
+    from harness.assignment.loading import Assignment
+    from harness.board.matching import Accounts, RosterFile
     from harness.board.record import ClassRecord
     from harness.contracts.executors import Executor
     from harness.grading.run import Run
@@ -85,8 +86,6 @@ def command(
     failure is a result.
     """
     from harness.board.record import BoardRequest, class_record
-    from harness.board.matching import fitted_roster
-    from harness.board.times import read_times
     from harness.data.data_sets import DataSets
     from harness.grading.environment import environment
     from harness.grading.run import Run
@@ -107,11 +106,8 @@ def command(
     _list(found.left_out, f"{len(found.left_out)} not graded")
     with closing(Store.open(store_url)) as store:
         handed_in = frozenset(each.id for each in submissions)
-        # What is wrong with a table is better known before a class is graded than afterwards.
-        known = dict.fromkeys(store.submissions(assignment.id), ()) | {each.id: each.accounts for each in submissions}
-        groups = fitted_roster(roster, known)[0].groups if roster else {}
-        if times is not None:
-            read_times(times, assignment.rules.rubric.late, known.keys(), groups)
+        before = dict.fromkeys(store.submissions(assignment.id), ())
+        _check_tables(assignment, roster, times, before | {each.id: each.accounts for each in submissions})
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name, device)
         jobs = jobs or usable_cpus()
@@ -136,6 +132,18 @@ def command(
     ours = [f"{each.submission}: {each.reason}" for each in results if each.status == "harness_error"]
     _list(ours, f"{len(ours)} not graded, through no fault of the student")
     raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours or found.left_out else ExitCode.DONE)
+
+
+def _check_tables(
+    assignment: Assignment, roster: RosterFile | None, times: Path | None, known: Mapping[str, Accounts]
+) -> None:
+    """What is wrong with a table is better known before a class is graded than afterwards."""
+    from harness.board.matching import fitted_roster
+    from harness.board.times import read_times
+
+    groups = fitted_roster(roster, known)[0].groups if roster else {}
+    if times is not None:
+        read_times(times, assignment.rules.rubric.late, known.keys(), groups)
 
 
 def _show(run: Run, record: ClassRecord | None, results: tuple[Result, ...], json_to: str | None) -> None:

@@ -27,8 +27,8 @@ from harness.errors import UsageError
 from harness.text import suggestion
 
 if TYPE_CHECKING:
-    from harness.board.matching import RosterFile
     from harness.assignment.loading import Assignment
+    from harness.board.matching import RosterFile
     from harness.board.record import BoardRequest, ClassRecord
     from harness.plugins import Plugins
     from harness.store.store import Store

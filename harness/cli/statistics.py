@@ -18,10 +18,10 @@ from harness.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from harness.board.matching import RosterFile
     from rich.console import RenderableType
 
     from harness.board.class_statistics import ClassStatistics
+    from harness.board.matching import RosterFile
 
 _BAR_CHARACTERS = 40
 

@@ -24,8 +24,8 @@ from harness.errors import UsageError
 from harness.vocabulary import SANDBOXES
 
 if TYPE_CHECKING:
-    from harness.board.matching import RosterFile
     from harness.assignment.loading import Assignment
+    from harness.board.matching import RosterFile
     from harness.board.record import BoardRequest
     from harness.grading.quota import LimitedRun
     from harness.grading.watching import Watch

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -29,6 +30,31 @@ class SiteWriter(Protocol):
 
         Args:
             reports: by the `name` of the board's rows, ranked and not; each is about the attempt on the board.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """How many of those on a board another system knows.
+
+    Attributes:
+        matched: how many have a line of their own there.
+        unmatched: what those are called that have none.
+    """
+
+    matched: int
+    unmatched: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Matching(Protocol):
+    """An exporter that looks people up in another system's file."""
+
+    def matches(self, board: Board, template: Path | None) -> Matches:
+        """Who of the board is there; the same as `export` fills in.
+
+        Raises:
+            UsageError: as `export` does.
         """
 
 

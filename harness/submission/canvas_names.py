@@ -86,7 +86,7 @@ def _is_word(character: str) -> bool:
 
 
 def _best(readings: Sequence[Sequence[CanvasName]], near: Sequence[CanvasName]) -> int:
-    """Which reading fits files that share the beginning of a name: 0, the first number is an id, or 1, the second is."""
+    """Which reading fits files of one name: 0, the first number is an id, or 1, the second is."""
     first, second = ([each[index] for each in readings] for index in (0, 1))
     if near:
         return int(_distance(second, near) < _distance(first, near))

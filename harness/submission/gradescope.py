@@ -62,8 +62,12 @@ def _gradescope_hand_in(path: Path, prefix: str, name: str, entry: object, there
         parts,
         tuple(shown for each in people if (shown := _text(each.get(":name")) or _text(each.get(":email")))),
         submitted_at=_aware(entry.get(":created_at")),
-        accounts=tuple(said for each in people for key in (":sid", ":email") if (said := _text(each.get(key)))),
+        accounts=tuple(filter(None, map(_account, people))),
     )
+
+
+def _account(person: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(filter(None, (_text(person.get(":sid")), _text(person.get(":email")))))
 
 
 def _metadata(path: Path, name: str) -> dict[str, object]:

@@ -33,7 +33,7 @@ class HandIn:
         path: the submission itself; or the download that holds `parts` of it.
         parts: None where `path` is the submission.
         members: who handed it in, as far as the platform says.
-        accounts: what else the platform knows them by: student numbers, e-mail addresses.
+        accounts: what else the platform knows each of them by: student numbers, e-mail addresses.
         late: whether the platform marks it so; None where it marks nothing.
         submitted_at: None where the platform does not say.
         notes: what was coped with to find it.
@@ -46,7 +46,7 @@ class HandIn:
     late: bool | None = None
     submitted_at: datetime | None = None
     notes: tuple[str, ...] = ()
-    accounts: tuple[str, ...] = ()
+    accounts: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

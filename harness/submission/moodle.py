@@ -41,4 +41,4 @@ def _moodle(path: Path, prefix: str, items: Mapping[str, bool]) -> Found | None:
         HandIn(user, path, tuple(kinds.get("file") or kinds["onlinetext"]), (names[user],))
         for user, kinds in found.items()
     ]
-    return with_strays(path, prefix, hand_ins, items, matched, left_out)
+    return with_strays(path, prefix, hand_ins, items, matched, left_out=left_out)

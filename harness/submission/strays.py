@@ -1,4 +1,4 @@
-"""Keep what lies in a bulk download and bears no name that the platform gives: nothing is lost, and nobody waits for it."""
+"""Keep what lies in a bulk download under names that the platform does not give: nothing is lost, nobody waits."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ def with_strays(
     hand_ins: Sequence[HandIn],
     items: Mapping[str, bool],
     matched: Container[str],
+    *,
     left_out: Sequence[str] = (),
 ) -> Found:
     """The hand-ins of a download, and one under its own name of whatever else looks like one.
