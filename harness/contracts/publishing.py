@@ -58,6 +58,42 @@ class Matching(Protocol):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class AssignmentToExport:
+    """An assignment as another system needs it to run `harness check`.
+
+    Attributes:
+        name: of its file among `files`, or the id of a shipped one.
+        private: whether some of its images are private.
+        files: path -> content, or a file that has it: the assignment's file and its images.
+        folders: data set -> its folder here, where it does not come with the harness.
+        ranks: `metric` and `order` (asc, desc) of each ranking key.
+    """
+
+    id: str
+    name: str
+    private: bool
+    files: Mapping[str, bytes | Path]
+    folders: Mapping[str, Path]
+    ranks: tuple[Mapping[str, str], ...]
+    harness_version: str
+
+
+@runtime_checkable
+class Packs(Protocol):
+    """An exporter of the assignment itself, before anything was graded; its `export` is not called."""
+
+    def pack(self, assignment: AssignmentToExport, wheel: Path | None) -> tuple[str, Mapping[str, bytes | Path]]:
+        """(name of the zip, what is in it by path).
+
+        Args:
+            wheel: of the harness, to be installed there; None: from the package index.
+
+        Raises:
+            UsageError: it cannot be exported.
+        """
+
+
 class Exporter(Protocol):
     """Points in a form that another system imports."""
 
