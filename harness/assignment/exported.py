@@ -1,4 +1,4 @@
-"""Gather an assignment for a system that checks hand-ins elsewhere: its file, and the images that do not come with us."""
+"""Gather an assignment for a system that checks hand-ins elsewhere: its file, and images that do not come with us."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "override": "Set the score, the status or a check's verdict of a submission.",
     "freeze": "Freeze the board.",
     "publish": "Publish what the private images decide.",
+    "new": "Make something to start from.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON schema of assignment files.",
     "doctor": "Say what this machine has and what is missing.",

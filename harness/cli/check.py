@@ -39,8 +39,15 @@ if TYPE_CHECKING:
 )
 @json_option
 @data_option
+@click.option("--github", is_flag=True, help="In GitHub Actions: also write the summary, and points for Classroom.")
 def command(
-    *, assignment_name: str, path: Path, sandbox_name: str | None, json_to: str | None, data: dict[str, Path]
+    *,
+    assignment_name: str,
+    path: Path,
+    sandbox_name: str | None,
+    json_to: str | None,
+    data: dict[str, Path],
+    github: bool,
 ) -> None:
     """Check one submission: what passes, what fails, and the score to expect.
 
@@ -60,6 +67,10 @@ def command(
     _print_ending(result, assignment, sandbox, out)
     report = Report(assignment=assignment.info, environment=environment(sandbox.name), results=(result,))
     write_json(json_to, report.to_json())
+    if github:
+        from harness.cli.workflow import tell_github
+
+        tell_github(report, assignment.rules.title)
     passed = result.status == "graded" and all(check.verdict == "passed" for check in result.checks)
     raise click.exceptions.Exit(ExitCode.DONE if passed else ExitCode.NOT_PASSED)
 

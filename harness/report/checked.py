@@ -1,9 +1,10 @@
-"""Tell the outcome of `harness check` where nobody sees a terminal: as Markdown, and as GitHub Classroom reads points."""
+"""Tell what `harness check` found where nobody sees a terminal: as Markdown, and as GitHub Classroom reads points."""
 
 from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 
 from tabulate import tabulate
 
@@ -51,6 +52,6 @@ def _test(name: str, points: float, *, full: bool) -> dict[str, object]:
     return {"name": name, "status": "pass" if full else "fail", "score": points, "test_code": "", "message": ""}
 
 
-def _table(headers: tuple[str, ...], rows: list[tuple[str, ...]]) -> list[str]:
+def _table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     cells = [[markdown_cell(cell) for cell in row] for row in rows]
     return [tabulate(cells, headers, tablefmt="github", disable_numparse=True)] if rows else []

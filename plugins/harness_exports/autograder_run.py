@@ -49,7 +49,7 @@ def _checked(source: Path, submission: Path, found: Path, settings: Mapping[str,
     command += ["--sandbox", settings["sandbox"]]
     command += [word for name, folder in settings["data"].items() for word in ("--data", f"{name}={source / folder}")]
     # A session of its own, so that nothing it started outlives it.
-    running = subprocess.Popen(
+    running = subprocess.Popen(  # noqa: S603 - a list, no shell
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
     )
     try:
