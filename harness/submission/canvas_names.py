@@ -24,9 +24,9 @@ _REST = re.compile(
 _ANONYMOUS = re.compile(
     r"(?P<late>LATE_)?anon_(?P<user>[0-9A-Za-z]+)_(?:(?P<number>\d+)_(?P<file>.+)|(?P<entry>(?:text|link)\.html))"
 )
-_NUMBER_INSIDE = re.compile(r"_[0-9]+_")
+_NUMBER_INSIDE = re.compile(r"_[0-9]+_(?!LATE_[0-9])")
 _LATE = "_LATE"
-_SMALL_DIGITS = 2
+SMALL_DIGITS = 2
 """Numbers of teams are that long; ids of Canvas are longer."""
 _JOINERS = "\u200c\u200d"
 
@@ -90,8 +90,8 @@ def _best(readings: Sequence[Sequence[CanvasName]], near: Sequence[CanvasName]) 
     first, second = ([each[index] for each in readings] for index in (0, 1))
     if near:
         return int(_distance(second, near) < _distance(first, near))
-    if all(len(each.user) <= _SMALL_DIGITS for each in first):
-        return int(any(len(each.user) > _SMALL_DIGITS for each in second))
+    if all(len(each.user) <= SMALL_DIGITS for each in first):
+        return int(any(len(each.user) > SMALL_DIGITS for each in second))
     return int(_conflicts(second) < _conflicts(first))
 
 

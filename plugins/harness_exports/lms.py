@@ -117,10 +117,8 @@ def _read_gradebook(board: Board, template: Path | None) -> _Gradebook:
     column = _assignment(header, board, path)
     first = min((at for at, name in enumerate(header) if _TITLE.fullmatch(name)), default=column)
     named = [at for at, name in enumerate(header[:first]) if name.strip() in _PEOPLE]
-    if "ID" not in map(str.strip, header) and len(named) > 1:
-        refuse(path, "there is no column ID: is this the gradebook that Canvas exports?")
     # In another language every column before the first assignment may say who it is.
-    english = len(named) > 1
+    english = "ID" in [name.strip() for name in header]
     about = named if english else list(range(first))
     ids = [at for at in about if header[at].strip() not in _NAMELESS and (english or at > 0)]
     if not ids:

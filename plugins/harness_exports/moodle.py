@@ -87,13 +87,15 @@ def _identifier(rows: Sequence[Sequence[str]]) -> int | None:
 
 
 def _maximum(rows: Sequence[Sequence[str]]) -> int | None:
-    """The column of the largest grade: one number in every line, after one that holds no larger ones, or nothing."""
+    """The column of the largest grade: one number in every line, after a column of numbers, or nothing."""
+    found = {}
     for at in range(2, len(rows[0]) if rows else 0):
         cells = {row[at].strip() for row in rows}
         grades = {row[at - 1].strip() for row in rows} - {"", "-"}
         if len(cells) == 1 and all(map(_NUMBER.fullmatch, cells | grades)):
-            return at
-    return None
+            found[at] = float(cells.pop().replace(",", "."))
+    # Where all have the same grade, that is one number too, and a smaller one.
+    return max(found, key=lambda at: (found[at], at), default=None)
 
 
 def _participant(cell: str) -> str:

@@ -24,6 +24,7 @@ from result_fakes import assignment, attempts, result
 from harness.board.builder import standings
 from harness.plugins import Plugins
 from harness.submission.discovery import find
+from harness.submission.entries import escape
 from harness.submission.hand_in import HandIn
 from harness.values.board import Board
 from harness.values.results import PointLine
@@ -128,11 +129,7 @@ def graded(path: Path, hand_ins: tuple[HandIn, ...]) -> Board:
     with zipfile.ZipFile(path) as content:
         for each in hand_ins:
             (part,) = each.parts or ()
-            said = [
-                name
-                for name in content.namelist()
-                if unicodedata.normalize("NFC", name).startswith(unicodedata.normalize("NFC", part.source))
-            ]
+            said = [name for name in content.namelist() if escape(name).startswith(part.source)]
             points = float(content.read(said[0]))
             line = PointLine(name="all", points=points, max_points=5, reason="as it says")
             outcomes.append(result(each.id, points=(line,), score=points, accounts=each.accounts, members=each.members))
@@ -147,7 +144,7 @@ def gradebook(students: list[Student], *, split: bool, foreign: bool) -> str:
     width = len(names)
     out.writerow(
         [
-            *(names if not foreign else names[:-1] + ["Schüler"]),
+            *(names if not foreign else [*names[:-1], "Schüler"]),
             *ids,
             "Section",
             "Other (11)",
