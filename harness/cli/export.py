@@ -111,5 +111,5 @@ def _pack(name: str, files: Mapping[str, bytes | Path], out: Path | None) -> Non
 def _say_who_matched(found: Matches) -> None:
     click.echo(f"{found.matched} of {found.matched + len(found.unmatched)} matched", err=True)
     if found.unmatched:
-        say_all(["without a line of their own there:", *(f"  {name}" for name in found.unmatched)])
+        say_all(["without a line of their own there:", *found.unmatched])
         raise click.exceptions.Exit(ExitCode.NOT_PASSED)
