@@ -26,7 +26,8 @@ from harness import api
 from harness.assignment import loading as assignment
 from harness.cli import COMMANDS, main
 from harness.contracts import hooks as hookspecs
-from harness.plugins import MEMBERS, Plugins
+from harness.plugins import Plugins
+from harness.plugins.loading import HOOKS
 from harness.submission import settings
 from harness.values import board, networks, results, rules
 from harness.values.meanings import meanings
@@ -46,13 +47,16 @@ def command_help() -> str:
         assert command is not None, name
         context = click.Context(command, parent=top, info_name=name)
         parts += [f"### `harness {name}`", _fenced("text", f"$ harness {name} --help\n{command.get_help(context)}")]
+        for part, below in command.commands.items() if isinstance(command, click.Group) else ():
+            said = below.get_help(click.Context(below, parent=context, info_name=part))
+            parts.append(_fenced("text", f"$ harness {name} {part} --help\n{said}"))
     return _joined(parts)
 
 
 def hooks() -> str:
     """The exact signature of every hook and what it says, with the protocol of what it returns."""
     parts = []
-    for hook in MEMBERS:
+    for hook in HOOKS:
         function = getattr(hookspecs, hook)
         returned = re.search(r"Iterable\[(\w+)", str(inspect.signature(function)))
         assert returned, hook
@@ -190,12 +194,6 @@ def example_assignment() -> str:
     return _joined([_fenced("toml", path.read_text(encoding="utf-8"))])
 
 
-def file(name: str) -> str:
-    """A file below docs/, in a block of its language."""
-    language = {".py": "python", ".toml": "toml", ".json": "json"}[Path(name).suffix]
-    return _joined([_fenced(language, (DOCS / name).read_text(encoding="utf-8"))])
-
-
 _ASSIGNMENT_PLACES = {
     "AssignmentFile": "Top level",
     "SubmissionRules": "`[submission]`",
@@ -236,6 +234,7 @@ _BOARD_PLACES: dict[str, tuple[ModuleType, str]] = {
     "Overridden": (board, "`override` of a row"),
     "Baseline": (board, "`baselines[]`"),
     "Axes": (board, "`pareto`"),
+    "Excused": (board, "`excused[]`"),
     "Person": (board, "`people[]` and `missing[]`"),
 }
 

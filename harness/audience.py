@@ -75,6 +75,8 @@ def withheld(result: Result, shown: Result) -> tuple[str, ...]:
     found = []
     if set(result.metrics) - set(shown.metrics):
         found.append("what depends on private images")
+    elif len(result.curves) > len(shown.curves):
+        found.append("curves")
     if result.reason and result.reason != shown.reason:
         found.append("the message its code failed with")
     if result.printed and not shown.printed:

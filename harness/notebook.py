@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +22,22 @@ from harness.assignment import loading as assignments
 from harness.contracts.network import HandedInNetwork
 from harness.contracts.sources import WorkerHalf
 from harness.errors import UsageError
+from harness.grading.environment import environment
+from harness.grading.events import GradingEvents, Progress
 from harness.grading.grader import Grader
 from harness.networks.fitting import Fitted, fitted
-from harness.networks.in_process import LiveNetwork, traced_in_process
+from harness.networks.in_process import LiveNetwork, running_students_code, traced_in_process
 from harness.networks.session import Answer
 from harness.networks.weights import for_model, live_masks
 from harness.plugins import Plugins
 from harness.sandbox import choose
+from harness.terminal.check import Checked, check_view
 from harness.terminal.console import console
-from harness.terminal.report import check_view
+from harness.terminal.kernel_stages import KernelStages, in_kernel
+from harness.terminal.stages import Stages
 from harness.values.networks import Checkpoint, ModelFacts, Reply, Verification
+from harness.values.results import Attempt
+from harness.web.checked_result import CheckedResult
 from harness.worker import replies
 from harness.worker.building import build
 from harness.worker.copies import copied
@@ -47,15 +54,15 @@ if TYPE_CHECKING:
 
 
 def check(
-    *,
     model: nn.Module | Callable[[], nn.Module],
+    *,
     assignment: str,
     weights: str | Path | Mapping[str, Tensor] | None = None,
     kd_loss: Callable[..., Any] | None = None,
     data: Mapping[str, str | Path] | None = None,
     input_size: int | None = None,
     show: bool = True,
-) -> Result:
+) -> CheckedResult:
     """Check live objects against an assignment.
 
     Args:
@@ -66,10 +73,11 @@ def check(
         kd_loss: the distillation loss, if the assignment asks for one.
         data: name -> folder, as `--data` on the command line.
         input_size: in pixels, where the assignment allows several; default: its first.
-        show: whether to print the result as `harness check` does.
+        show: whether to say what happens meanwhile, and to print the result as `harness check` does. Where a notebook
+            shows values by itself, a line is printed: the value of a cell is shown as a page.
 
     Returns:
-        What `harness check --json` would say of it; nothing is kept.
+        What `harness check --json` would say of it; nothing is kept. In a notebook it is shown as the site's page.
 
     Raises:
         UsageError: no such assignment, or an input size it does not allow.
@@ -85,16 +93,49 @@ def check(
     if input_size is not None and input_size not in sizes:
         raise UsageError(f"input_size = {input_size} is not allowed; choose one of {', '.join(map(str, sizes))}")
     size = input_size or sizes[0]
-    grader = Grader(rules, plugins, choose("none"), "student")
 
     def opened() -> _LiveStudent:
         shape = (rules.rules.images.channels, size, size)
-        return _live(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
+        return live_student(model, weights, kd_loss, shape=shape, classes=rules.rules.images.classes, plugins=plugins)
 
-    result = grader.grade_live(opened, size, None if kd_loss is None else name_of(kd_loss))
+    def graded(enter: Callable[[str], None]) -> Result:
+        grader = Grader(rules, plugins, choose("none"), "student", _Told(enter))
+        return grader.grade_live(opened, size, None if kd_loss is None else name_of(kd_loss))
+
+    limits = assignments.metric_limits(rules, plugins)
+    if show and in_kernel():
+        line = KernelStages("building")
+        checked = _checked(graded(line.enter), rules, limits)
+        line.enter(repr(checked))
+        return checked
+    with Stages("building", quiet=not show) as stages:
+        result = graded(stages.enter)
     if show:
-        console().print(check_view(result, rules))
-    return result
+        console().print(check_view(Checked(result, rules, limits)))
+    return _checked(result, rules, limits)
+
+
+def _checked(result: Result, rules: assignments.Assignment, limits: dict[str, float]) -> CheckedResult:
+    attempt = Attempt(
+        number=1,
+        graded_at=datetime.now(UTC),
+        assignment=rules.info,
+        environment=environment("none"),
+        result=result,
+    )
+    return CheckedResult.of(attempt, rules, limits)
+
+
+@dataclass(frozen=True)
+class _Told(GradingEvents):
+    """Hands on what happens now."""
+
+    enter: Callable[[str], None]
+
+    def on_progress(self, progress: Progress) -> None:
+        """See `GradingEvents`."""
+        if progress.stage:
+            self.enter(progress.stage)
 
 
 @dataclass
@@ -134,10 +175,11 @@ class _LiveStudent(LiveNetwork):
         doing: str,  # noqa: ARG002 - the student's own process: interrupt the cell instead
         limit_seconds: float,  # noqa: ARG002
     ) -> Reply:
-        return Reply(*half(LiveSources(self.loss), facts, tensors))
+        with running_students_code():
+            return Reply(*half(LiveSources(self.loss), facts, tensors))
 
 
-def _live(
+def live_student(
     model: nn.Module | Callable[[], nn.Module],
     weights: str | Path | Mapping[str, Tensor] | None,
     loss: Callable[..., Any] | None,

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from harness.values.curves import Series
 from harness.values.measures import Metric
+from harness.values.results import PointsPossible
 
 
 def suggestion(name: str, known: Iterable[str]) -> str:
@@ -101,6 +102,26 @@ def score_text(score: float, max_score: float, pending: float = 0) -> str:
     """'45 / 45', without trailing zeros; '–' where nothing gives automatic points; '0 / 45 (45 pending)'."""
     text = f"{score:.6g} / {max_score:.6g}" if max_score else "–"
     return f"{text} ({pending:.6g} pending)" if pending else text
+
+
+def whole_text(score: float, possible: PointsPossible, pending: float = 0) -> str:
+    """A score with the whole: '45 of 100 so far; 30 by rank, 25 by hand to come', or '75 / 100' when all is known."""
+    rest = to_come_text(possible)
+    if not rest:
+        return score_text(score, possible.total, pending)
+    waiting = f" ({pending:.6g} pending)" if pending else ""
+    return f"{score:.6g} of {possible.total:.6g} so far{waiting}; {rest}"
+
+
+def to_come_text(possible: PointsPossible) -> str:
+    """'30 by rank, 25 by hand to come', or nothing."""
+    kinds = {
+        "after publication": possible.after_publication,
+        "by rank": possible.by_rank,
+        "by hand": possible.by_hand,
+    }
+    parts = [f"{points:.6g} {kind}" for kind, points in kinds.items() if points]
+    return f"{', '.join(parts)} to come" if parts else ""
 
 
 def points_text(points: float, max_points: float) -> str:

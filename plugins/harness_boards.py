@@ -12,7 +12,16 @@ from tabulate import tabulate
 
 from harness.api import Baseline, Board, Standing, Unranked, Writer, hookimpl
 from harness.api.boards import symbols, used_symbols
-from harness.api.text import clean, csv_cell, interval_text, markdown_cell, metric_text, plain_number, score_text
+from harness.api.text import (
+    clean,
+    csv_cell,
+    interval_text,
+    markdown_cell,
+    metric_text,
+    plain_number,
+    score_text,
+    to_come_text,
+)
 
 _REASON_CHARACTERS = 4000
 
@@ -28,10 +37,19 @@ class Markdown:
             parts.append("> Graded on stand-in data, which only looks like the real thing: this ranking means nothing.")
         if board.frozen_at is not None:
             parts.append(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.")
-        headers = ["rank", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks"]
+        headers = [
+            "rank",
+            "name",
+            "",
+            *map(board.title_of, (*(key.metric for key in board.ranking), *board.briefly)),
+            "score",
+            "failed checks",
+        ]
         rows = [self._row(line, board) for line in board.lines()] if board.standings else []
         parts.append(_table(rows, headers))
         parts += [f"{mark} {markdown_cell(meaning)}" for mark, meaning in used_symbols(board).items()]
+        if board.possible and (rest := to_come_text(board.possible)):
+            parts.append(f"Scores so far: {rest}.")
         if unverified := _unverified(board):
             parts += ["## Not verified", _table(unverified, ["name", "reason"])]
         if board.unranked:
@@ -52,7 +70,7 @@ class Markdown:
             symbols(row),
             *ranked,
             *(plain_number(row.metrics.get(name)) for name in board.briefly),
-            score_text(row.score, row.max_score, row.pending),
+            score_text(row.score, row.possible.total, row.pending),
             markdown_cell(", ".join(row.failed_checks)),
         ]
 

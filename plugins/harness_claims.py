@@ -37,9 +37,10 @@ class ClaimOptions(Options):
 
 
 class Claims:
-    """One check, `claims`: every claimed figure and curve that was measured must be right. No claims, no check.
+    """Checks that every claimed figure and curve that was measured is right.
 
-    List it last in an assignment: it sees what the evaluators before it measured.
+    The check is `claims`; without claims there is none. List it last in an assignment: it sees what the evaluators
+    before it measured.
     """
 
     name = "claims"

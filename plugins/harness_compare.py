@@ -74,11 +74,11 @@ class _Measured:
 
 
 class Compare:
-    """A table of parameters, canonical bytes, MACs and accuracy, each accuracy against the large network's.
+    """Compares handed-in methods in a table: parameters, bytes, MACs, and accuracy against the large network's.
 
-    The difference is paired: on the same images, with its 95 % interval, and the exact two-sided p value of McNemar's
-    test, not corrected for the number of rows. `smaller_than_teacher` compares stored parameters. A network that cannot
-    be used is left out and named in the check `compare`.
+    The bytes are canonical ones. The difference is paired: on the same images, with its 95 % interval, and the exact
+    two-sided p value of McNemar's test, not corrected for the number of rows. `smaller_than_teacher` compares stored
+    parameters. A network that cannot be used is left out and named in the check `compare`.
     """
 
     name = _NAME

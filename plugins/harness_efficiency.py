@@ -80,11 +80,12 @@ class EfficiencyOptions(Options):
 
 
 class Efficiency:
-    """`macs`, and on request the time of a forward pass, as the worker measures it with torch.utils.benchmark.
+    """Counts multiply-accumulates (`macs`) and, on request, measures the time of a forward pass.
 
-    `latency_1_ms` and `latency_64_ms` are medians, `…_iqr_ms` the distance of the quartiles. The worker runs student
-    code, so these are claims; `latency_1_outside_ms` and `latency_64_outside_ms` are what passed on the grader's clock
-    per batch of real images, everything around the network included, and cannot be less.
+    The worker measures it with torch.utils.benchmark: `latency_1_ms` and `latency_64_ms` are medians, `…_iqr_ms` the
+    distance of the quartiles. The worker runs student code, so these are claims; `latency_1_outside_ms` and
+    `latency_64_outside_ms` are what passed on the grader's clock per batch of real images, everything around the
+    network included, and cannot be less.
     """
 
     name = _NAME

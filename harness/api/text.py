@@ -14,6 +14,8 @@ from harness.text import (
     points_text,
     score_text,
     shape_text,
+    to_come_text,
+    whole_text,
 )
 
 __all__ = [
@@ -30,4 +32,6 @@ __all__ = [
     "points_text",
     "score_text",
     "shape_text",
+    "to_come_text",
+    "whole_text",
 ]

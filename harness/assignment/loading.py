@@ -11,9 +11,9 @@ import tomllib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from harness.assignment.mistakes import missing_data, references, tables, unknown, validated
+from harness.assignment.mistakes import missing_data, references, tables, validated
 from harness.assignment.shipped import fixtures
 from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
@@ -125,8 +125,8 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
         raise AssignmentError(source, [Problem("", f"not a TOML file: {error}")]) from error
     problems: list[Problem] = []
     rules = validated(AssignmentFile, document, (), problems)
-    options = _options(document, "evaluators", plugins.evaluators, problems)
-    class_options = _options(document, "class_evaluators", plugins.class_evaluators, problems)
+    options = _options(document, "evaluators", plugins, problems)
+    class_options = _options(document, "class_evaluators", plugins, problems)
     problems += references(document, plugins) + missing_data(document, path.parent, plugins, found)
     if problems or rules is None:
         raise AssignmentError(source, problems)
@@ -138,15 +138,17 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
 
 def _options(
     document: Mapping[str, Any],
-    key: str,
-    known: Mapping[str, Evaluator[Any] | ClassEvaluator[Any]],
+    key: Literal["evaluators", "class_evaluators"],
+    plugins: Plugins,
     problems: list[Problem],
 ) -> dict[str, Options]:
     parsed: dict[str, Options] = {}
+    known: Mapping[str, Evaluator[Any] | ClassEvaluator[Any]] = getattr(plugins, key)
     for name, table in tables(document, key).items():
         where = (key, name)
         if name not in known:
-            problems.append(unknown(".".join(where), key.removesuffix("s").replace("_", " "), name, known))
+            kind = key.removesuffix("s").replace("_", " ")
+            problems.append(Problem(".".join(where), f"unknown {kind} {name!r}{plugins.missing(name, known)}"))
             continue
         if not isinstance(table, dict):
             continue  # told already, with the rest of the file

@@ -94,7 +94,11 @@ def missing_data(
     for name, table in tables(document, "data").items():
         kind, path = (table.get(key) if isinstance(table, dict) else None for key in ("dataset", "path"))
         if isinstance(kind, str) and kind not in plugins.datasets:
-            problems.append(unknown(f"data.{name}.dataset", "data set kind", kind, plugins.datasets))
+            problems.append(
+                Problem(
+                    f"data.{name}.dataset", f"unknown data set kind {kind!r}{plugins.missing(kind, plugins.datasets)}"
+                )
+            )
         needed = found is not None and name not in found
         if needed and isinstance(path, str) and not (folder / path).is_dir():
             what = f"no such folder: {folder / path}; --data {name}=FOLDER names another"

@@ -17,8 +17,9 @@ from harness.board.times import HandInTimes
 from harness.points import rubric
 from harness.points.lateness import Lateness, lateness
 from harness.points.manual import GivenPoints
+from harness.points.possible import points_possible
 from harness.points.scoring import DECIDED, Place, ScoreInputs, most, score_lines, total
-from harness.values.board import Board, Overridden, Person, Standing, Unranked
+from harness.values.board import Board, Excused, Overridden, Person, Standing, Unranked
 from harness.values.decisions import Override
 from harness.values.measures import ACCURACY, Check, Figures
 from harness.values.results import Attempt, Result
@@ -37,6 +38,8 @@ class BoardInputs:
     overrides: Mapping[str, Override] = field(default_factory=dict)
     manual_points: GivenPoints = field(default_factory=dict)
     roster: Roster | None = None
+    excused: tuple[Excused, ...] = ()
+    """Who is in neither the attempts nor the roster, because the assignment does not count for them."""
     times: HandInTimes = field(default_factory=HandInTimes)
     frozen_at: datetime | None = None
     """Attempts graded later are ignored."""
@@ -134,12 +137,16 @@ class BoardBuilder:
             figures=self.figures,
             ranking=self.rules.ranking,
             further=self.further,
+            titles={
+                name: measures.title(name) for name in (*(key.metric for key in self.rules.ranking), *self.further)
+            },
             briefly=tuple(name for name in measures.on_board(narrow=True) if name in self.further),
             pareto=axes,
             baselines=baseline_lines(rules.baselines, self.rules.ranking[0], rows, measures),
             standings=tuple(on_front(_tied(rows), results, axes)),
             unranked=tuple(self._unranked(*each) for each in out),
             missing=roster.missing(each.result.submission for each in self.attempts) if roster else (),
+            excused=self.inputs.excused,
             frozen_at=self.inputs.frozen_at,
         )
 
@@ -189,6 +196,7 @@ class BoardBuilder:
             "status": result.status,
             "score": total(lines),
             "max_score": most(rules, lines),
+            "possible": points_possible(rules, lines),
             "points": lines,
             "metrics": {name: result.metrics[name] for name in shown if name in result.metrics},
             "failed_checks": tuple(check.name for check in result.checks if check.verdict == "failed"),

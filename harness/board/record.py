@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.assignment.loading import Assignment
+from harness.board.absences import LeftOut
 from harness.board.builder import BoardBuilder, BoardInputs, overridden
 from harness.board.judged import judged
 from harness.board.matching import RosterFile, fitted_roster
+from harness.board.roster import Roster
 from harness.board.times import HandInTimes, read_times
 from harness.errors import UsageError
 from harness.points.manual import read_manual_points
 from harness.store.store import Depth, Store
 from harness.values.board import Board
-from harness.values.decisions import BoardState, in_force, state_after
+from harness.values.decisions import BoardState, Request, Ruling, in_force, rulings_in_force, state_after
 from harness.values.results import Attempt
 from harness.values.rules import AssignmentFile
 
@@ -57,6 +59,8 @@ class ClassRecord:
     state: BoardState
     inputs: BoardInputs
     rules: AssignmentFile
+    rulings: tuple[tuple[str, Ruling], ...]
+    requests: tuple[tuple[str, Request], ...]
     said: tuple[str, ...] = ()
     """How well the roster fits, for the instructor."""
 
@@ -86,7 +90,8 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
         UsageError: nothing was graded, the assignment does not split its data, or a file cannot be read.
         TableError: the roster, the times or the manual points have mistakes.
     """
-    state = state_after(store.events(assignment.id))
+    decisions = store.decisions(assignment.id)
+    state, rulings = state_after(decisions.events()), decisions.rulings()
     frozen_at = None if wanted.live else state.frozen_at
     attempts = _attempts(store, assignment, frozen_at, "details" if wanted.details else "brief")
     if not attempts:
@@ -97,23 +102,39 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
     accounts = {each.result.submission: each.result.accounts for each in attempts}
     submissions = set(accounts) | wanted.handed_in
     known_as = dict.fromkeys(sorted(wanted.handed_in), ()) | accounts
-    roster, said = (None, ()) if wanted.roster is None else fitted_roster(wanted.roster, known_as)
-    groups = roster.groups if roster else {}
-    manual, late = assignment.rules.rubric.manual, assignment.rules.rubric.late
-    known = submissions | set(groups)
+    whole, said = (Roster(()), ()) if wanted.roster is None else fitted_roster(wanted.roster, known_as)
+    manual, known = assignment.rules.rubric.manual, submissions | set(whole.groups)
+    removed = LeftOut(rulings_in_force(rulings, "removed"), whole)
+    excused = LeftOut(rulings_in_force(rulings, "excused"), removed.rest())
     anonymous = wanted.anonymous or assignment.rules.board.names == "anonymous"
     inputs = BoardInputs(
         figures="private" if split and (wanted.private or state.published) else None,
         counts=store.counts(assignment.id, until=frozen_at),
-        overrides=in_force(store.overrides(assignment.id)),
-        manual_points={} if wanted.manual is None else read_manual_points(wanted.manual, manual, known, groups),
-        roster=roster,
-        times=HandInTimes() if wanted.times is None else read_times(wanted.times, late, submissions, groups),
+        overrides=in_force(decisions.overrides()),
+        manual_points={} if wanted.manual is None else read_manual_points(wanted.manual, manual, known, whole.groups),
+        roster=None if wanted.roster is None else excused.rest(),
+        excused=excused.excused(),
+        times=_times(wanted.times, assignment, submissions, whole.groups, rulings_in_force(rulings, "extended")),
         frozen_at=frozen_at,
         pseudonym_key=store.secret("pseudonyms").encode() if anonymous else None,
     )
-    making = BoardBuilder.of(attempts, assignment, inputs)
-    return ClassRecord(making.board(), tuple(making.attempts), state, inputs, assignment.rules, said)
+    making = BoardBuilder.of(excused.attempts(removed.attempts(attempts)), assignment, inputs)
+    return ClassRecord(
+        making.board(), tuple(making.attempts), state, inputs, assignment.rules, rulings, decisions.requests(), said
+    )
+
+
+def _times(
+    path: Path | None,
+    assignment: Assignment,
+    submissions: Collection[str],
+    groups: Mapping[str, str],
+    extensions: Mapping[str, Ruling],
+) -> HandInTimes:
+    """What the instructor's table says, with the time that was given by `harness extend`."""
+    late = assignment.rules.rubric.late
+    times = HandInTimes(groups=groups) if path is None else read_times(path, late, submissions, groups)
+    return times.extended(extensions, (late.zone if late else None) or UTC)
 
 
 def _attempts(store: Store, assignment: Assignment, frozen_at: datetime | None, depth: Depth) -> tuple[Attempt, ...]:

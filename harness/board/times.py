@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from harness.csv_tables import read_table
-from harness.errors import Problem
+from harness.errors import Problem, UsageError
 from harness.text import suggestion
+from harness.values.decisions import Ruling
 from harness.values.moments import read_moment, shown
 from harness.values.results import Attempt
 from harness.values.rules import LatePolicy
@@ -51,6 +52,30 @@ class HandInTimes:
             return attempt
         changed = attempt.result.model_copy(update={"submitted_at": at, "time_source": "times"})
         return attempt.model_copy(update={"result": changed})
+
+    def extended(self, rulings: Mapping[str, Ruling], zone: tzinfo) -> HandInTimes:
+        """With the due dates of those who were given more time; of a team's, what was decided last holds.
+
+        Args:
+            rulings: who -> the extension in force.
+            zone: whose clocks a mistake is told by.
+
+        Raises:
+            UsageError: the table has another due date for one of them.
+        """
+        due, problems = dict(self.due), []
+        for who, ruling in sorted(rulings.items(), key=lambda each: each[1].at):
+            group, until = self.groups.get(who, who), ruling.until
+            if until is None:
+                continue
+            if self.due.get(group, until) != until:
+                there = f"--times says {shown(self.due[group], zone)}, 'harness extend' said {shown(until, zone)}"
+                problems.append(f"{who}: due twice: {there} ({ruling.author}: {ruling.reason})")
+            due[group] = until
+        if problems:
+            remedy = "take the cell out of the table, or the extension back with 'harness extend … --undo'"
+            raise UsageError("; ".join([*problems, remedy]))
+        return replace(self, due=due)
 
     def due_of(self, submission: str) -> datetime | None:
         """Its own due date; None: the assignment's."""

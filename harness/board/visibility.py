@@ -27,11 +27,13 @@ def for_class(board: Board, measures: Measures) -> Board:
     return board.model_copy(
         update={
             "further": further,
+            "titles": {name: board.titles[name] for name in shown if name in board.titles},
             "briefly": tuple(name for name in board.briefly if name in further),
             "standings": tuple(_for_class(row, shown, measures, private=board.private) for row in standings),
             # A figure of someone who has no place may be the reason for it.
             "unranked": tuple(_for_class(row, (), measures, private=board.private) for row in unranked),
             "missing": (),
+            "excused": (),
         }
     )
 
@@ -56,6 +58,7 @@ def _for_class(row: AnyEntry, shown: Sequence[str], measures: Measures, *, priva
             "people": (),
             "score": total(points),
             "max_score": sum(line.max_points for line in points),
+            "possible": row.possible.without(line for line in row.points if line not in points),
             "points": points,
             "metrics": {name: row.metrics[name] for name in shown if name in row.metrics},
             "failed_checks": tuple(name for name in row.failed_checks if not measures.is_evidence(name)),

@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import difflib
 import signal
-import sys
 import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
-from io import TextIOWrapper
 
 import click
 
+from harness.cli.characters import make_printable
+from harness.cli.disabling import disable_option
 from harness.errors import HarnessError, SandboxUnavailable
 from harness.version import __version__
 from harness.vocabulary import ExitCode, exit_codes
@@ -33,9 +33,13 @@ COMMANDS = {
     "statistics": "Show a class in numbers.",
     "similarity": "Compare the submissions of a class with each other, for the instructor.",
     "override": "Set the score, the status or a check's verdict of a submission.",
+    "extend": "Give a submission, a person or a team more time.",
+    "excuse": "Excuse a submission, a person or a team: neither a score nor a zero.",
+    "remove": "Take a submission, a person or a team off the board.",
+    "requests": "List regrade requests, note one, or answer it.",
     "freeze": "Freeze the board.",
     "publish": "Publish what the private images decide.",
-    "new": "Make something to start from.",
+    "new": "Make a plugin, an assignment, a submission or a workflow to start from.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON schema of assignment files.",
     "doctor": "Say what this machine has and what is missing.",
@@ -53,6 +57,8 @@ class LazyGroup(click.Group):
             return None
         command = import_module(f"harness.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
+        if all(each.name != "disable_plugin" for each in command.params):
+            command.params.append(disable_option(hidden=True))
         return command
 
     def resolve_command(
@@ -111,14 +117,12 @@ def _ending_politely() -> Iterator[None]:
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog=f"Exit codes: {exit_codes()}.",
+    params=[disable_option(hidden=False)],
 )
 @click.version_option(__version__, prog_name="harness")
 def main() -> None:
     """Grade compressed neural networks: load them safely, verify limits and losses, measure, rank."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            # A locale without '✓' shows '?' instead of failing.
-            stream.reconfigure(errors="replace")
+    make_printable()
 
 
 def _say(error: HarnessError) -> None:

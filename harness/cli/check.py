@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,19 +14,23 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
+    plugins_print_to_stderr,
     write_json,
+    write_text,
 )
-from harness.grading.events import GradingEvents, Progress
+from harness.terminal.stages import Stages
 from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
-    from rich.console import Console
-    from rich.status import Status
+    from collections.abc import Mapping
 
     from harness.assignment.loading import Assignment
     from harness.plugins import Plugins
     from harness.sandbox import Sandbox
-    from harness.values.results import Result
+    from harness.terminal.check import Checked
+    from harness.values.results import Attempt, Result
+
+_LOOK_SECONDS = 0.3
 
 
 @click.command()
@@ -37,6 +42,10 @@ if TYPE_CHECKING:
     type=click.Choice(SANDBOXES),
     help="[default: the strongest that works here, else none]",
 )
+@click.option("--watch", is_flag=True, help="Stay, and check again whenever a file changes; Ctrl-C ends it.")
+@click.option("--html", type=click.Path(path_type=Path), metavar="FILE", help="Also write all of it as a page.")
+@click.option("--open", "opens", is_flag=True, help="Show the page that --html writes in a browser.")
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @json_option
 @data_option
 @click.option("--github", is_flag=True, help="In GitHub Actions: also write the summary, and points for Classroom.")
@@ -45,6 +54,10 @@ def command(
     assignment_name: str,
     path: Path,
     sandbox_name: str | None,
+    watch: bool,
+    html: Path | None,
+    opens: bool,
+    quiet: bool,
     json_to: str | None,
     data: dict[str, Path],
     github: bool,
@@ -53,97 +66,141 @@ def command(
 
     Uses the public images only. Exits with 1 when something failed or could not be checked.
     """
-    from harness.grading.environment import environment
-    from harness.sandbox import choose, for_check
-    from harness.terminal.console import console
-    from harness.terminal.report import check_view
-    from harness.values.results import Report
-
-    assignment, plugins = load_assignment(assignment_name, data)
-    sandbox = choose(sandbox_name) if sandbox_name else for_check()
-    result = _grade(path, assignment, plugins, sandbox, console(stderr=True))
-    out = console(stderr=json_to == "-")
-    out.print(check_view(result, assignment))
-    _print_ending(result, assignment, sandbox, out)
-    report = Report(assignment=assignment.info, environment=environment(sandbox.name), results=(result,))
-    write_json(json_to, report.to_json())
-    if github:
-        from harness.cli.workflow import tell_github
-
-        tell_github(report, assignment.rules.title)
+    if opens and html is None:
+        raise click.UsageError("--open shows the page that --html FILE writes: name the file")
+    with Stages("starting", quiet=quiet) as stages:
+        checking = _started(assignment_name, path, sandbox_name, data)
+        result = checking.run(stages)
+    out = _Out(html, json_to, quiet=quiet, github=github)
+    out.say(checking, result)
+    if opens:
+        click.launch(str(html))
+    while watch:
+        checking.wait_for_change()
+        with Stages("checking again", quiet=quiet) as stages:
+            result = checking.run(stages)
+        out.say(checking, result)
     passed = result.status == "graded" and all(check.verdict == "passed" for check in result.checks)
     raise click.exceptions.Exit(ExitCode.DONE if passed else ExitCode.NOT_PASSED)
 
 
-def _grade(path: Path, assignment: Assignment, plugins: Plugins, sandbox: Sandbox, err: Console) -> Result:
-    from harness.grading.grader import grade_all
-    from harness.submission.discovery import discover
+@dataclass
+class _Checking:
+    """One hand-in, which may be checked again and again with everything warm."""
 
-    with err.status("reading") as status:
+    path: Path
+    assignment: Assignment
+    plugins: Plugins
+    sandbox: Sandbox
+    seen: str = ""
+    """The signature of its files when they were last checked."""
+
+    def run(self, stages: Stages) -> Result:
+        """Check it as it is now."""
+        from harness.grading.first_look import first_look
+        from harness.submission.discovery import discover
+
+        self.seen = self._signature()
+        stages.enter("reading")
+        (hand_in,) = discover([self.path], mode="single")
+        with plugins_print_to_stderr():
+            refused = first_look(hand_in, self.assignment, self.plugins, self.sandbox)
+            return refused or self._graded(stages)
+
+    def wait_for_change(self) -> None:
+        """Until a file is another one than when it was last checked, and stays as it is for a moment."""
+        before = self.seen
+        while (now := self._signature()) == self.seen or now != before:
+            before = now
+            time.sleep(_LOOK_SECONDS)
+
+    def _signature(self) -> str:
+        from harness.submission.signatures import file_signature
+
+        try:
+            return file_signature([self.path])
+        except OSError:  # a file that is replaced just now
+            return ""
+
+    def _graded(self, stages: Stages) -> Result:
+        stages.enter("loading torch")
+        # In the process that starts workers, while this one imports it as well.
+        self.sandbox.warm()
+        from harness.grading.events import GradingEvents, Progress
+        from harness.grading.grader import grade_all
+        from harness.submission.discovery import discover
+
+        class Shown(GradingEvents):
+            def on_progress(self, progress: Progress) -> None:
+                if progress.stage:
+                    stages.enter(progress.stage)
+
         (result,) = grade_all(
-            assignment,
-            discover([path], mode="single"),
-            plugins=plugins,
-            sandbox=sandbox,
+            self.assignment,
+            discover([self.path], mode="single"),
+            plugins=self.plugins,
+            sandbox=self.sandbox,
             jobs=1,
             audience="student",
-            events=_Shown(status),
+            events=Shown(),
         )
-    return result
+        return result
 
 
-@dataclass
-class _Shown(GradingEvents):
-    """Show what runs."""
+def _started(name: str, path: Path, sandbox_name: str | None, data: dict[str, Path]) -> _Checking:
+    """The assignment and the sandbox, neither of which needs torch."""
+    from harness.sandbox import choose, for_check
 
-    status: Status
-
-    def on_progress(self, progress: Progress) -> None:
-        """See `GradingEvents`."""
-        from harness.terminal.console import safe
-
-        if progress.stage:
-            self.status.update(safe(progress.stage))
+    assignment, plugins = load_assignment(name, data)
+    sandbox = choose(sandbox_name) if sandbox_name else for_check()
+    return _Checking(path, assignment, plugins, sandbox)
 
 
-def _print_ending(result: Result, assignment: Assignment, sandbox: Sandbox, out: Console) -> None:
-    """The score to expect and what to do next."""
-    from rich.text import Text
+@dataclass(frozen=True)
+class _Out:
+    """Where results go: the terminal, a page, JSON."""
 
-    from harness.report.view import is_flagged, next_steps
-    from harness.terminal.console import safe
+    html: Path | None
+    json_to: str | None
+    quiet: bool
+    github: bool = False
 
-    out.print()
-    if result.status == "graded":
-        out.print(Text.assemble(("Predicted score  ", "bold"), prediction(result, assignment)))
-    if sandbox.name == "none":
-        out.print(Text("Without a sandbox: the code ran with all your rights. 'harness doctor' says more.", "dim"))
-    steps = next_steps(result.checks)
-    if result.status != "graded":
-        steps = [result.hint or result.reason or result.status]
-    if assignment.info.data.stand_in:
-        steps.append("check again on the real images: --data test=FOLDER")
-    if not steps:
-        steps = ["everything passes: hand it in"]
-    if is_flagged(result, assignment):
-        steps.append(
-            "to have the network verified as well, write forward with plain tensor operators, without decisions that "
-            "depend on values"
-        )
-    out.print(Text("Next", "bold"))
-    for step in steps:
-        out.print(Text("  • ") + safe(step))
+    def say(self, checking: _Checking, result: Result) -> None:
+        from datetime import UTC, datetime
 
+        from harness.assignment.loading import metric_limits
+        from harness.grading.environment import environment
+        from harness.terminal.check import Checked
+        from harness.values.results import Attempt, Report
 
-def prediction(result: Result, assignment: Assignment) -> str:
-    """'1.5 / 4, probably between 1 and 2 (…)'."""
-    from harness.points.rubric import predict
-    from harness.text import score_text
+        assignment, sandbox = checking.assignment, checking.sandbox.name
+        limits = metric_limits(assignment, checking.plugins)
+        self._print(Checked(result, assignment, limits, walled=sandbox != "none"))
+        info, where = assignment.info, environment(sandbox)
+        attempt = Attempt(number=1, graded_at=datetime.now(UTC), assignment=info, environment=where, result=result)
+        self._page(attempt, assignment, limits)
+        report = Report(assignment=info, environment=where, results=(result,))
+        write_json(self.json_to, report.to_json())
+        if self.github:
+            from harness.cli.workflow import tell_github
 
-    expected = predict(assignment.rules, {check.name: check for check in result.checks}, result.metrics)
-    text = score_text(expected.score, result.max_score, result.pending)
-    if assignment.rules.data["test"].public_fraction is None:
-        return f"{text} (the same images are graded)"
-    if expected.low == expected.high:
-        return f"{text} (95 %: the private images should not change it)"
-    return f"{text}, probably between {expected.low:.6g} and {expected.high:.6g} (95 %: private images decide the rest)"
+            tell_github(report, assignment.rules.title)
+
+    def _print(self, checked: Checked) -> None:
+        from harness.terminal.check import check_view
+        from harness.terminal.console import console
+
+        if not self.quiet:
+            console(stderr=self.json_to == "-").print(check_view(checked))
+
+    def _page(self, attempt: Attempt, assignment: Assignment, limits: Mapping[str, float]) -> None:
+        if self.html is None:
+            return
+        from harness.report.next_steps import own_facts
+        from harness.report.view import own_view
+        from harness.web import report_page
+
+        page = report_page(own_view(attempt, assignment, limits), facts=own_facts(attempt.result, assignment))
+        write_text(self.html, page)
+        if not self.quiet:
+            click.echo(f"wrote {self.html}", err=True)

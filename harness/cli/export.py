@@ -16,13 +16,13 @@ from harness.cli.options import (
     load_assignment,
     manual_option,
     out_option,
+    plugins_print_to_stderr,
     roster_option,
     say_all,
     store_option,
     times_option,
 )
 from harness.errors import UsageError
-from harness.text import suggestion
 from harness.vocabulary import ExitCode
 
 if TYPE_CHECKING:
@@ -72,12 +72,13 @@ def command(
     from harness.assignment.exported import to_export
     from harness.board.record import BoardRequest, class_record
     from harness.contracts.publishing import Matching, Packs
+    from harness.plugins.faults import blaming, expect_files
+    from harness.plugins.kinds import EXPORTER
     from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     if exporter not in plugins.exporters:
-        known = list(plugins.exporters)
-        raise UsageError(f"--to {exporter}: no such exporter{suggestion(exporter, known)} (known: {', '.join(known)})")
+        raise UsageError(f"--to {exporter}: no such exporter{plugins.missing(exporter, plugins.exporters)}")
     chosen = plugins.exporters[exporter]
     if isinstance(chosen, Packs):
         assignment, _ = load_assignment(assignment_name, data)
@@ -86,7 +87,9 @@ def command(
     with closing(Store.open(store_url, create=False)) as store:
         record = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times))
     say_all(record.said)
-    deliver(chosen.export(record.board, template), out)
+    with plugins_print_to_stderr(), blaming(EXPORTER, chosen, "export"):
+        files = chosen.export(record.board, template)
+    deliver(expect_files(EXPORTER, chosen, "export", files), out)
     if isinstance(chosen, Matching):
         _say_who_matched(chosen.matches(record.board, template))
 

@@ -32,7 +32,7 @@ def command(*, assignment_name: str, store_url: str, at: str | None, undo: bool,
     with closing(Store.open(store_url, create=False)) as store:
         kind = "thawed" if undo else "frozen"
         fields = {"at": now(), "author": author, "kind": kind, "moment": moment}
-        store.add_event(assignment.id, Event.model_validate(fields))
+        store.decisions(assignment.id).add_event(Event.model_validate(fields))
     click.echo(f"{assignment.id}: {'not frozen any more' if moment is None else f'frozen at {moment}'}", err=True)
 
 

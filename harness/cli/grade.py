@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -16,6 +16,7 @@ from harness.cli.options import (
     data_option,
     json_option,
     load_assignment,
+    plugins_print_to_stderr,
     roster_option,
     say_all,
     store_option,
@@ -24,7 +25,6 @@ from harness.cli.options import (
 )
 from harness.errors import UsageError
 from harness.grading.events import GradingEvents, Progress
-from harness.text import suggestion
 from harness.vocabulary import DEVICES, SANDBOXES, DeviceName, ExitCode
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
     from harness.board.matching import Accounts, RosterFile
     from harness.board.record import ClassRecord
-    from harness.contracts.executors import Executor
+    from harness.contracts.executors import Crew, Executor
     from harness.grading.run import Run
     from harness.plugins import Plugins
     from harness.submission.hand_in import Found
@@ -111,10 +111,11 @@ def command(
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name, device)
         jobs = jobs or usable_cpus()
-        hired = partial(_called(executor, plugins).crew, jobs=jobs, scheduler=scheduler)
+        hired = partial(_hired, _called(executor, plugins), jobs, scheduler)
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs, hired)
         shown = _Shown()
-        interrupted = _graded(run, shown, fresh=fresh)
+        with plugins_print_to_stderr():
+            interrupted = _graded(run, shown, fresh=fresh)
         attempts = run.attempts("brief" if json_to is None else "everything")
         wanted = BoardRequest(live=True, roster=roster, times=times, handed_in=handed_in)
         record = class_record(store, assignment, wanted) if attempts else None
@@ -233,11 +234,20 @@ class _Shown(GradingEvents):
 
 
 def _called(name: str, plugins: Plugins) -> Executor:
-    known = plugins.executors
-    if name not in known:
-        known_names = f" (known: {', '.join(sorted(known))})"
-        raise UsageError(f"--executor {name}: no such executor{suggestion(name, known)}{known_names}")
-    return known[name]
+    if name not in plugins.executors:
+        raise UsageError(f"--executor {name}: no such executor{plugins.missing(name, sorted(plugins.executors))}")
+    return plugins.executors[name]
+
+
+@contextmanager
+def _hired(executor: Executor, jobs: int, scheduler: str | None) -> Iterator[Crew | None]:
+    from harness.plugins.faults import blaming
+    from harness.plugins.kinds import EXECUTOR
+
+    with ExitStack() as hired:
+        with blaming(EXECUTOR, executor, "crew"):
+            crew = hired.enter_context(executor.crew(jobs=jobs, scheduler=scheduler))
+        yield crew
 
 
 def _graded(run: Run, shown: _Shown, *, fresh: bool) -> bool:

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli.options import assignment_argument, load_assignment, store_option
-from harness.errors import UsageError
-from harness.text import suggestion
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from harness.assignment.loading import Assignment
-    from harness.values.decisions import Override
+    from harness.values.decisions import Override, Request, Ruling
     from harness.values.results import Attempt
 
 
@@ -24,25 +22,29 @@ if TYPE_CHECKING:
 @click.argument("submission", metavar="SUBMISSION_ID")
 @store_option
 def command(*, assignment_name: str, submission: str, store_url: str) -> None:
-    """Show every attempt of one submission, oldest first, and the instructor's overrides.
+    """Show every attempt of one submission, oldest first, and all that was decided and asked about it.
 
     Scores are the automatic points of each attempt, by the assignment as it is now.
     """
     from harness.board.judged import judged
+    from harness.board.whom import whom
     from harness.store.store import Store
     from harness.terminal.console import console, safe
 
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
-        attempts = judged(store.history(assignment.id, submission), assignment)
-        overrides = [each for name, each in store.overrides(assignment.id) if name == submission]
-        if not attempts:
-            hint = suggestion(submission, store.submissions(assignment.id))
-            raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
+        decisions = store.decisions(assignment.id)
+        overrides, rulings, requests = decisions.overrides(), decisions.rulings(), decisions.requests()
+        decided: list[tuple[str, Override | Ruling | Request]] = [*overrides, *rulings, *requests]
+        # Someone who was forgotten, or has handed in nothing yet, may still have been decided about.
+        ruled = {who for who, _ in decided}
+        found = submission if submission in ruled else whom(store, assignment.id, submission)
+        attempts = judged(store.history(assignment.id, found), assignment)
     paper = console()
-    paper.print(_table(attempts, assignment))
-    for each in overrides:
-        paper.print(safe(_said(each)))
+    if attempts:
+        paper.print(_table(attempts, assignment))
+    for _, each in sorted((each for each in decided if each[0] == found), key=lambda each: each[1].at):
+        paper.print(safe(_said(each), limit_characters=2000))
 
 
 def _table(attempts: tuple[Attempt, ...], assignment: Assignment) -> Table:
@@ -66,8 +68,17 @@ def _table(attempts: tuple[Attempt, ...], assignment: Assignment) -> Table:
     return table
 
 
-def _said(override: Override) -> str:
-    parts = [f"status {override.status}"] if override.status else []
-    parts += [f"score {override.score:.6g}"] if override.score is not None else []
-    what = " and ".join(parts) or "overrides taken back"
-    return f"{override.at:%Y-%m-%d %H:%M} {override.author}: {what}: {override.reason}"
+def _said(decision: Override | Ruling | Request) -> str:
+    """'2026-01-31 12:00 Dr. Li: score 12.5: seen in the demo'."""
+    from harness.values.decisions import Request, Ruling
+
+    when = f"{decision.at:%Y-%m-%d %H:%M} {decision.author}"
+    match decision:
+        case Ruling():
+            return f"{when}: {decision.what}: {decision.reason}"
+        case Request():
+            return f"{when}: {'answered' if decision.answers else 'asked'}: {decision.text}"
+    parts = [f"status {decision.status}"] if decision.status else []
+    parts += [f"score {decision.score:.6g}"] if decision.score is not None else []
+    parts += [f"{name} {verdict}" for name, verdict in decision.checks.items()]
+    return f"{when}: {' and '.join(parts) or 'overrides taken back'}: {decision.reason}"

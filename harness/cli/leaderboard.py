@@ -17,6 +17,7 @@ from harness.cli.options import (
     load_assignment,
     manual_option,
     out_option,
+    plugins_print_to_stderr,
     roster_option,
     say_all,
     store_option,
@@ -24,7 +25,6 @@ from harness.cli.options import (
 )
 from harness.cli.site_folder import replace_site
 from harness.errors import UsageError
-from harness.text import suggestion
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
@@ -85,14 +85,14 @@ def command(
     from harness.board.record import BoardRequest, class_record
     from harness.board.visibility import for_class
     from harness.contracts.publishing import SiteWriter
+    from harness.plugins.faults import blaming, expect_files
+    from harness.plugins.kinds import WRITER
     from harness.store.store import Store
 
     assignment, plugins = load_assignment(assignment_name, data, needs_data=False)
     if format_name != "table" and format_name not in plugins.writers:
         known = ["table", *plugins.writers]
-        raise UsageError(
-            f"--format {format_name}: no such format{suggestion(format_name, known)} (known: {', '.join(known)})"
-        )
+        raise UsageError(f"--format {format_name}: no such format{plugins.missing(format_name, known)}")
     writer = plugins.writers.get(format_name)
     with closing(Store.open(store_url, create=False)) as store:
         detailed = isinstance(writer, SiteWriter) and _pages_for(len(store.submissions(assignment.id)), pages)
@@ -112,9 +112,12 @@ def command(
         deliver(_table(shown, out), out)
     elif isinstance(writer, SiteWriter):
         reports = _reports(record, shown, assignment, plugins, everything=ids) if detailed else {}
-        _deliver_site(writer.render_site(shown, reports), out)
+        with plugins_print_to_stderr(), blaming(WRITER, writer, "render_site"):
+            _deliver_site(writer.render_site(shown, reports), out)
     else:
-        deliver(writer.render(shown), out)
+        with plugins_print_to_stderr(), blaming(WRITER, writer, "render"):
+            files = writer.render(shown)
+        deliver(expect_files(WRITER, writer, "render", files), out)
 
 
 def _deliver_site(files: Iterable[tuple[str, str]], out: Path | None) -> None:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import functools
 import getpass
+import sys
 from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
+from click.shell_completion import CompletionItem
 
+from harness.cli.disabling import DISABLED
 from harness.errors import UsageError
 from harness.vocabulary import DEFAULT_STORE
 
@@ -20,7 +24,16 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT")
+
+def _shipped(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """Shells complete ids of shipped assignments, and files as everywhere."""
+    from harness.assignment.loading import shipped
+
+    found = [CompletionItem(name) for name in shipped() if name.startswith(begun)]
+    return found or [CompletionItem(begun, type="file")]
+
+
+assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT", shell_complete=_shipped)
 _FILES_NAMED = 10
 
 
@@ -66,6 +79,18 @@ def author_option(command: Command) -> Command:
     return click.option(
         "--author", default=_user, show_default="your user name", help="Who decided it; kept with the decision."
     )(command)
+
+
+def why_option(command: Command) -> Command:
+    return click.option(
+        "--why", "--reason", "reason", required=True, callback=_said, help="Why; kept with the decision."
+    )(command)
+
+
+def _said(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
+    if not value.strip():
+        raise click.BadParameter("say why, in a few words")
+    return value
 
 
 def now() -> datetime:
@@ -114,12 +139,32 @@ def times_option(command: Command) -> Command:
     )(command)
 
 
+def installed_plugins(*, warn: bool = True) -> Plugins:
+    """All that are not disabled. What they print while they are imported goes to stderr.
+
+    Args:
+        warn: say there which ones are broken; whoever needs one of them is told anyway.
+    """
+    from harness.plugins import Plugins
+
+    disabled = click.get_current_context().meta.get(DISABLED, ())
+    with plugins_print_to_stderr():
+        plugins = Plugins.installed(without=disabled)
+    for fault in plugins.faults if warn else ():
+        click.echo(f"Warning: left out: {fault}", err=True)
+    return plugins
+
+
+def plugins_print_to_stderr() -> AbstractContextManager[object]:
+    """While plugins work: what one prints must not stand among results, which other programs read."""
+    return redirect_stdout(sys.stderr)
+
+
 def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:
     """The assignment with its data replaced, and the installed plugins."""
     from harness.assignment.loading import load
-    from harness.plugins import Plugins
 
-    plugins = Plugins.installed()
+    plugins = installed_plugins()
     return load(name, plugins, data=data, needs_data=needs_data), plugins
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import assignment_argument, author_option, load_assignment, now, store_option
+from harness.cli.options import assignment_argument, author_option, load_assignment, now, store_option, why_option
 from harness.errors import UsageError
 from harness.text import suggestion
 from harness.vocabulary import STATUSES
+
+if TYPE_CHECKING:
+    from harness.values.board import Entry
 
 
 @click.command()
@@ -27,7 +31,8 @@ from harness.vocabulary import STATUSES
     help="The verdict of a check, such as one that could not be made; points follow from it.",
 )
 @click.option("--undo", is_flag=True, help="Take earlier overrides back.")
-@click.option("--reason", required=True, help="Why; the instructor's report shows it.")
+@click.option("--beyond", is_flag=True, help="Allow a score below 0 or above the most there is.")
+@why_option
 @author_option
 def command(
     *,
@@ -38,6 +43,7 @@ def command(
     status: str | None,
     verdicts: tuple[str, ...],
     undo: bool,
+    beyond: bool,
     reason: str,
     author: str,
 ) -> None:
@@ -48,6 +54,8 @@ def command(
     """
     import math
 
+    from harness.board.record import BoardRequest, class_record
+    from harness.board.whom import whom
     from harness.store.store import Store
     from harness.values.decisions import Override
 
@@ -55,19 +63,33 @@ def command(
         raise UsageError("--undo takes earlier overrides back: name either it, or --score, --status or --check")
     if score is not None and not math.isfinite(score):
         raise UsageError(f"--score {score}: not a number of points")
-    if not reason.strip():
-        raise UsageError("--reason: say why, in a few words")
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     checks = _verdicts(verdicts, assignment.measures.checks)
     with closing(Store.open(store_url, create=False)) as store:
-        known = store.submissions(assignment.id)
-        if submission not in known:
-            hint = suggestion(submission, known)
-            raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
+        found = whom(store, assignment.id, submission)
+        before = class_record(store, assignment, BoardRequest(live=True)).board.entry(found)
+        if score is not None and before is not None and not beyond:
+            _check_range(score, before.max_score)
         fields = {"at": now(), "author": author, "reason": reason, "status": status, "score": score}
         fields["checks"] = checks
-        store.add_override(assignment.id, submission, Override.model_validate(fields))
-    click.echo(f"{submission}: {'overrides are taken back' if undo else 'overridden'}", err=True)
+        store.decisions(assignment.id).add(found, Override.model_validate(fields))
+        after = class_record(store, assignment, BoardRequest(live=True)).board.entry(found)
+    click.echo(f"{found}: {'overrides are taken back' if undo else 'overridden'}{_change(before, after)}", err=True)
+
+
+def _check_range(score: float, most: float) -> None:
+    if not 0 <= score <= most:
+        raise UsageError(f"--score {score:g}: scores go from 0 to {most:g}; --beyond allows others")
+
+
+def _change(before: Entry | None, after: Entry | None) -> str:
+    """', 60 / 100 -> 70 / 100', as the board has it; nothing for a hand-in that is not on it."""
+    from harness.text import score_text
+
+    if before is None or after is None:
+        return ""
+    old, new = (f"{score_text(row.score, row.possible.total, row.pending)}, {row.status}" for row in (before, after))
+    return f": {old} → {new}" if old != new else f": {new}, as before"
 
 
 def _verdicts(given: Sequence[str], known: Collection[str]) -> dict[str, str]:

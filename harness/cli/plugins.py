@@ -1,4 +1,4 @@
-"""`harness plugins`: list what is installed, and where it comes from."""
+"""`harness plugins`: list what is installed, where it comes from, and what is broken."""
 
 from __future__ import annotations
 
@@ -6,40 +6,29 @@ import inspect
 
 import click
 
-KINDS = {
-    "harness_evaluators": "evaluator",
-    "harness_class_evaluators": "class evaluator",
-    "harness_weight_formats": "weights format",
-    "harness_datasets": "data set",
-    "harness_writers": "writer",
-    "harness_exporters": "exporter",
-    "harness_executors": "executor",
-}
-
 
 @click.command()
 def command() -> None:
-    """List the installed plugins."""
-    from harness.plugins import Plugins
+    """List the installed plugins.
+
+    One that is broken is left out, with the reason below the list; what does not need it goes on.
+    """
+    from harness.cli.options import installed_plugins
+    from harness.plugins.kinds import KINDS
     from harness.terminal.console import console, safe, simple_table
 
-    installed = Plugins.installed()
-    collections = (
-        installed.evaluators,
-        installed.class_evaluators,
-        installed.weight_formats,
-        installed.datasets,
-        installed.writers,
-        installed.exporters,
-        installed.executors,
-    )
+    installed = installed_plugins(warn=False)
     table = simple_table("kind", "name", "plugin", "what it does")
-    for (hook, kind), objects in zip(KINDS.items(), collections, strict=True):
-        for name, item in objects.items():
-            origin = installed.origins[hook, name]
+    for kind in KINDS:
+        for name, item in getattr(installed, kind.plural).items():
+            origin = installed.origins[kind.hook, name]
             module = installed.modules.get(origin) or origin
-            table.add_row(kind, safe(name), safe(module), safe(_first_line(item)))
-    console().print(table)
+            table.add_row(kind.words, safe(name), safe(module), safe(_first_line(item)))
+    paper = console()
+    paper.print(table)
+    for fault in installed.faults:
+        paper.print()
+        paper.print(safe(f"Left out: {fault}", limit_characters=2000))
 
 
 def _first_line(item: object) -> str:

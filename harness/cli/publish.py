@@ -28,5 +28,5 @@ def command(*, assignment_name: str, store_url: str, undo: bool, author: str) ->
         raise UsageError(f"{assignment.id} does not split its images: there is nothing private to publish")
     with closing(Store.open(store_url, create=False)) as store:
         fields = {"at": now(), "author": author, "kind": "withdrawn" if undo else "published"}
-        store.add_event(assignment.id, Event.model_validate(fields))
+        store.decisions(assignment.id).add_event(Event.model_validate(fields))
     click.echo(f"{assignment.id}: private ranks are {'withdrawn' if undo else 'published'}", err=True)

@@ -21,10 +21,11 @@ from harness.cli.options import (
     write_text,
 )
 from harness.errors import UsageError
-from harness.text import suggestion
+from harness.text import clean
 
 if TYPE_CHECKING:
     from harness.board.matching import RosterFile
+    from harness.cli.telling import Telling
     from harness.values.base import Audience
     from harness.values.report import ReportView
 
@@ -34,7 +35,7 @@ FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
 
 @click.command()
 @assignment_argument
-@click.argument("submission", metavar="SUBMISSION_ID")
+@click.argument("submission", metavar="[SUBMISSION_ID]", required=False)
 @store_option
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="terminal", show_default=True)
 @click.option(
@@ -44,6 +45,8 @@ FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
     show_default=True,
     help="The instructor's version also has private figures, evidence, failure messages and printed output.",
 )
+@click.option("--all", "everyone", is_flag=True, help="The reports of all on the board, into the folder --out.")
+@click.option("--anonymous", is_flag=True, help="Tell the pseudonym, where the board was made with --anonymous.")
 @manual_option
 @roster_option
 @times_option
@@ -51,10 +54,12 @@ FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
 def command(
     *,
     assignment_name: str,
-    submission: str,
+    submission: str | None,
     store_url: str,
     format_name: Format,
     audience: Audience,
+    everyone: bool,
+    anonymous: bool,
     manual: Path | None,
     roster: RosterFile | None,
     times: Path | None,
@@ -62,35 +67,27 @@ def command(
 ) -> None:
     """Show all that is known of one submission, from the attempt that counts; `svg` draws its curves.
 
-    Points are those of the board: automatic, by rank, by hand, less what lateness costs, each with its reason.
+    SUBMISSION_ID may also be what the board calls it. Points are those of the board: automatic, by rank, by hand, less
+    what lateness costs, each with its reason. --all writes html or markdown for everyone, with an index and a table
+    reports.csv (name, email, file) for a mail merge.
     """
-    from harness.assignment.loading import metric_limits
-    from harness.board.judged import judged
-    from harness.board.record import BoardRequest, class_record
-    from harness.report.view import report
+    from harness.board.record import BoardRequest
+    from harness.board.whom import whom
+    from harness.cli.telling import Telling
     from harness.store.store import Store
 
+    if everyone == (submission is not None):
+        raise UsageError("name one submission, or --all for everyone on the board")
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
+    wanted = BoardRequest(anonymous=anonymous, manual=manual, roster=roster, times=times, details=everyone)
     with closing(Store.open(store_url, create=False)) as store:
-        attempts = judged(store.history(assignment.id, submission), assignment)
-        if not attempts:
-            hint = suggestion(submission, store.submissions(assignment.id))
-            raise UsageError(f"{store.url} holds no results of {submission!r} for {assignment.id}{hint}")
-        record = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times))
-    # Not everything has an attempt on the board: not what came after it was frozen, nor a team's earlier hand-ins.
-    counting = {each.number for each in record.attempts}
-    shown = record.decided(next((each for each in attempts if each.number in counting), attempts[-1]))
-    view = report(
-        shown,
-        assignment,
-        audience=audience,
-        entry=record.board.entry(submission),
-        place=[each.number for each in attempts].index(shown.number) + 1,
-        limits=metric_limits(assignment, plugins),
-        published=record.state.published,
-    )
+        telling = Telling.of(store, assignment, plugins, wanted, audience)
+        if submission is None:
+            _deliver_all(telling, format_name, out)
+            return
+        view, attempts = telling.one(whom(store, assignment.id, submission))
     if format_name == "terminal":
-        _print(view, len(attempts), out)
+        _print(view, attempts, out)
         return
     if format_name == "svg":
         _draw(view, out)
@@ -100,6 +97,15 @@ def command(
         click.echo(text, nl=False)
     else:
         write_text(out, text)
+
+
+def _deliver_all(telling: Telling, format_name: Format, out: Path | None) -> None:
+    from harness.web.folder import report_files
+
+    if format_name not in {"html", "markdown"}:
+        raise UsageError("--all: name --format html or --format markdown")
+    files = report_files(telling.everyone(), "html" if format_name == "html" else "markdown", telling.title)
+    deliver_site(files, out)
 
 
 def _print(view: ReportView, attempts: int, out: Path | None) -> None:
@@ -117,12 +123,22 @@ def _print(view: ReportView, attempts: int, out: Path | None) -> None:
 
 
 def _draw(view: ReportView, out: Path | None) -> None:
-    """A file per curve into a folder; a single one also to the terminal or to the file that `out` names."""
+    """A file per curve into a folder; a single one also to the terminal or to the file that `out` names.
+
+    Raises:
+        UsageError: there is none to draw, or one file is named for several.
+    """
     from harness.charts.svg_file import svg_file
 
-    if not view.result.curves:
-        raise UsageError(f"{view.result.submission}: the assignment measured no curves")
-    files = {f"{curve.name}.svg": svg_file(curve) for curve in view.result.curves}
+    name, curves = view.result.submission, view.result.curves
+    if not curves and view.withheld:
+        raise UsageError(f"{name}: no curve is shown to students; with --audience instructor: all that were measured")
+    if not curves:
+        raise UsageError(f"{name}: the assignment measured no curves")
+    if len(curves) > 1 and out is not None and out.suffix == ".svg":
+        named = ", ".join(clean(each.name) for each in curves)
+        raise UsageError(f"{out} is one file, and there are {len(curves)} curves ({named}): name a folder with --out")
+    files = {f"{curve.name}.svg": svg_file(curve) for curve in curves}
     if out is None or out.suffix == ".svg":
         deliver(files, out)
     else:

@@ -11,6 +11,6 @@ import click
 def command() -> None:
     """Print the JSON schema of assignment files, with the options of the installed evaluators."""
     from harness.assignment.schema import json_schema
-    from harness.plugins import Plugins
+    from harness.cli.options import installed_plugins
 
-    click.echo(json.dumps(json_schema(Plugins.installed()), indent=2))
+    click.echo(json.dumps(json_schema(installed_plugins()), indent=2))

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import assignment_argument, json_option, load_assignment, store_option, write_json
+from harness.cli.options import (
+    assignment_argument,
+    json_option,
+    load_assignment,
+    plugins_print_to_stderr,
+    store_option,
+    write_json,
+)
 
 if TYPE_CHECKING:
     from harness.grading.class_evaluation import ClassReport
@@ -30,9 +37,9 @@ def command(*, assignment_name: str, store_url: str, json_to: str | None) -> Non
 
     assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     with closing(Store.open(store_url, create=False)) as store:
-        report = compare(
-            assignment, plugins, store.latest(assignment.id, depth="everything"), store.weights(assignment.id)
-        )
+        attempts, weights = store.latest(assignment.id, depth="everything"), store.weights(assignment.id)
+        with plugins_print_to_stderr():
+            report = compare(assignment, plugins, attempts, weights)
     if json_to != "-":
         _show(report)
     write_json(json_to, report.to_json())

@@ -134,7 +134,8 @@ def _publisher(
         if site is None:
             return None
         counts = sorted(store.counts(assignment.id).items())
-        decided = (store.overrides(assignment.id), store.events(assignment.id))
+        decisions = store.decisions(assignment.id)
+        decided = (decisions.overrides(), decisions.rulings(), decisions.events())
         state = (counts, decided, _changed_at(wanted.roster_path), _changed_at(wanted.times))
         if not counts or (state == shown_now and not graded):
             return None

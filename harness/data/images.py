@@ -17,12 +17,15 @@ from numpy.typing import NDArray
 from harness.assignment.loading import Assignment
 from harness.contracts.formats import Dataset
 from harness.errors import UsageError
+from harness.plugins.faults import blaming, broken, expect
+from harness.plugins.kinds import DATASET
 from harness.torchvision_import import import_torchvision
 from harness.values.images import Examples, Images, RawExamples
 from harness.values.rules import ImageRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from PIL import Image
     from torch import Tensor
@@ -38,9 +41,10 @@ def load_examples(
 
     Raises:
         UsageError: the folder does not hold such data, or labels or sizes do not fit the assignment.
+        PluginError: the plugin that reads it failed.
     """
     rules = assignment.rules
-    raw = datasets[rules.data[name].dataset].load(assignment.data_paths[name])
+    raw = _raw(datasets[rules.data[name].dataset], assignment.data_paths[name])
     where = f"data.{name} ({assignment.data_paths[name]})"
     if not len(raw.labels):
         raise UsageError(f"{where}: no images found")
@@ -52,6 +56,16 @@ def load_examples(
     pixels = _decode(raw, rules.images, size, where)
     images = Images(pixels, rules.images.channels, rules.images.mean, rules.images.std)
     return Examples(images, raw.labels.astype(np.int64), raw.names, rules.images.classes)
+
+
+def _raw(dataset: Dataset, folder: Path) -> RawExamples:
+    with blaming(DATASET, dataset, "load"):
+        raw = expect(DATASET, dataset, "load", dataset.load(folder), RawExamples)
+        counts = [len(raw.images), len(raw.labels), len(raw.names)]
+    if len(set(counts)) > 1:
+        said = "{} images, {} labels and {} names, which have to be as many".format(*counts)
+        raise broken(DATASET, dataset, f"load() returned {said}")
+    return raw
 
 
 def public_part(names: tuple[str, ...], fraction: float | None) -> NDArray[np.bool_]:

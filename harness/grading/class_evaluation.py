@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 
 from harness.assignment.loading import Assignment
+from harness.contracts.evaluator import ClassEvaluator
 from harness.errors import UsageError
 from harness.plugins import Plugins
+from harness.plugins.faults import blaming, expect
+from harness.plugins.kinds import CLASS_EVALUATOR
 from harness.store.weights import unpacked
-from harness.values.base import Value
+from harness.values.base import Options, Value
 from harness.values.class_comparison import ClassComparison, ClassEntry
 from harness.values.results import AssignmentInfo, Attempt
 
@@ -45,6 +48,7 @@ def compare(
 
     Raises:
         UsageError: the assignment compares nothing, or no weights were kept.
+        PluginError: a class evaluator failed.
     """
     if not assignment.class_options:
         known = ", ".join(f"[class_evaluators.{name}]" for name in plugins.class_evaluators)
@@ -61,10 +65,16 @@ def compare(
         compared=tuple(each.submission for each in entries),
         not_kept=tuple(sorted(graded - weights.keys())),
         comparisons={
-            name: plugins.class_evaluators[name].evaluate_class(entries, options)
+            name: _compared(plugins.class_evaluators[name], entries, options)
             for name, options in assignment.class_options.items()
         },
     )
+
+
+def _compared(evaluator: ClassEvaluator[Any], entries: Sequence[ClassEntry], options: Options) -> ClassComparison:
+    with blaming(CLASS_EVALUATOR, evaluator, "evaluate_class"):
+        found = evaluator.evaluate_class(entries, options)
+    return expect(CLASS_EVALUATOR, evaluator, "evaluate_class", found, ClassComparison)
 
 
 def _entry(attempt: Attempt, weights: bytes) -> ClassEntry:

@@ -15,11 +15,13 @@ from typing import Never
 
 from harness.contracts.executors import Crew
 from harness.errors import HarnessError, OnlyAtHome, SubmissionError, Unreachable
+from harness.grading.asking import evaluated
 from harness.grading.setting import Setting
 from harness.networks.intake import unpacked
 from harness.networks.kept import KeptStudent
 from harness.networks.replayed import Measuring
 from harness.plugins import Plugins
+from harness.plugins.faults import package_of, said_at
 from harness.points.judging import reads
 from harness.sandbox import Usage, choose
 from harness.sandbox.shared_images import SharedImages
@@ -76,6 +78,11 @@ class Elsewhere:
         except Unreachable as error:
             self.on_unreachable(str(error))
             return {}
+        except HarnessError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a plugin's, and nothing is lost: it is measured here
+            self.on_unreachable(f"the executor's ask() raised {said_at(error, package_of(self.crew))}")
+            return {}
         finally:
             self.hands.acquire()
 
@@ -122,7 +129,7 @@ def _evaluated(student: KeptStudent, setting: Setting, task: Task) -> dict[str, 
             name, task.settings.kd_function, earlier, _only_at_home if setting.rules.teacher else lambda: None
         )
         try:
-            new = evaluator.evaluate(student, context)
+            new = evaluated(evaluator, student, context)
         except OnlyAtHome:
             complete = False
             continue

@@ -13,6 +13,7 @@ from harness.contracts.evaluator import Context, Evaluator, JudgesPredictions
 from harness.contracts.network import Student
 from harness.data.data_sets import DataSets
 from harness.errors import SubmissionError
+from harness.grading.asking import evaluated, evaluated_predictions
 from harness.grading.elsewhere import Elsewhere, Found, Task
 from harness.grading.findings import Findings, unchecked
 from harness.grading.keys import Keys
@@ -77,6 +78,7 @@ class Evaluating:
 
         Raises:
             SubmissionError: the submission as a whole cannot be graded.
+            PluginError: an evaluator failed.
         """
         keys = self._keys(subject)
         known = self.memory.evaluations([each for each in keys.values() if each])
@@ -98,7 +100,7 @@ class Evaluating:
     def _here(self, name: str, evaluator: str, subject: Subject, found: Findings) -> Evaluation:
         self.on_stage(name, evaluator.replace("_", " "))
         context = self._context(evaluator, subject.input_size, subject.kd_function, found)
-        return self._evaluator(evaluator).evaluate(subject.student(), context)
+        return evaluated(self._evaluator(evaluator), subject.student(), context)
 
     def run_on_predictions(self, name: str, handed_in: Predictions, input_size: int, found: Findings) -> None:
         """Run the evaluators that need no network; a person decides about the checks of the others."""
@@ -107,7 +109,7 @@ class Evaluating:
             judge = self._evaluator(evaluator)
             if isinstance(judge, JudgesPredictions):
                 context = self._context(evaluator, input_size, None, found)
-                evaluation = judge.evaluate_predictions(handed_in, context)
+                evaluation = evaluated_predictions(judge, handed_in, context)
             else:
                 evaluation = unchecked(self._checks_that_count(judge))
             self._add(evaluator, "", datetime.now(UTC), evaluation, found)

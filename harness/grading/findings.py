@@ -6,15 +6,18 @@ import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from harness.errors import of_machine
-from harness.networks.opening import Opening
+from harness.errors import PluginError, of_machine
 from harness.text import clean
 from harness.values.evaluation import Evaluation
 from harness.values.measured import Measured
 from harness.values.measures import Check
 from harness.values.networks import Layer, ModelFacts, Verification
 from harness.vocabulary import Status
+
+if TYPE_CHECKING:
+    from harness.networks.opening import Opening
 
 _LAST_TRACEBACK_LINES = 12
 _MAX_LAYERS_KEPT = 300
@@ -67,11 +70,16 @@ def unchecked(names: Iterable[str]) -> Evaluation:
 
 
 def accident(error: Exception) -> Findings:
-    """Blame ourselves or the machine, with the end of the traceback."""
+    """Blame ourselves, a plugin or the machine, with the end of the traceback."""
     lines = traceback.format_exception(error)[-_LAST_TRACEBACK_LINES:]
     machine = of_machine(error)
     if machine is not None:
         reason, hint = f"the grader's machine failed: {machine}", "repair that, and the same command grades it again"
+    elif isinstance(error, PluginError):
+        reason, hint = (
+            str(error),
+            "this is not the student's fault; once the plugin is mended, the same command grades it",
+        )
     else:
         reason = f"the harness itself failed: {type(error).__name__}: {error}"
         hint = "this is not the student's fault; please report it"

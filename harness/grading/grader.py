@@ -18,7 +18,7 @@ from harness.board.judged import judge_of
 from harness.contracts.executors import Crew
 from harness.contracts.network import Student
 from harness.data.data_sets import DataSets
-from harness.errors import Cancelled, SubmissionError, UsageError
+from harness.errors import Cancelled, PluginError, SubmissionError, UsageError
 from harness.grading.elsewhere import Elsewhere, Task, software
 from harness.grading.evaluating import Evaluating, Subject
 from harness.grading.events import GradingEvents, Progress
@@ -139,6 +139,10 @@ class Grader:
             found.layers = layers(student.facts)
         except UsageError:
             raise
+        except PluginError as error:
+            ours = accident(error)
+            found.end(ours.status, ours.reason, ours.hint)
+            found.printed = ours.printed
         except Exception as error:  # noqa: BLE001 - the student's own code, with nothing of ours around it
             failed = failure(error)
             found.end(failed.status, failed.reason, failed.hint)
@@ -253,9 +257,11 @@ class Grader:
     def _keep_weights(self, opening: Opening, name: str, submission: Submission, found: Findings) -> None:
         if not self.assignment.class_options or submission.weights is None:
             return
-        weights = packed(opening.student().weights, submission.folder / submission.weights)
-        if weights is not None:
-            self.events.on_weights(name, weights)
+        weights = opening.student().weights
+        opening.end()
+        document = packed(weights, submission.folder / submission.weights)
+        if document is not None:
+            self.events.on_weights(name, document)
         else:
             found.notes.append("its weights are too many to be kept for comparisons with the class")
 

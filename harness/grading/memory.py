@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from harness.networks.intake import Intake, unpacked
-from harness.store.store import Store
 from harness.values.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from harness.store.store import Store
 
 
 class Memory:

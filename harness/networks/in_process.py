@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 
+from harness.errors import HarnessError
 from harness.graph.limits import well_formed
 from harness.graph.refusal import GraphRefused
 from harness.graph.tensors import bound, perhaps_constructed, reproduced
@@ -20,6 +22,7 @@ from harness.values.images import Images
 from harness.values.networks import ChannelOrder, Latency, TracedNetwork, Verification
 from harness.worker import cost
 from harness.worker.channel_pruning import without_channels
+from harness.worker.failures import failure
 from harness.worker.messages import LoadGraph
 from harness.worker.model import Model, evaluating
 from harness.worker.random_numbers import other_random_numbers
@@ -36,6 +39,21 @@ _AS_MUCH_AS_IT_TAKES = LoadGraph(graph="", most_images=64, tensor_bytes=2**40, l
 """The student's own machine sets the limits."""
 
 
+@contextmanager
+def running_students_code() -> Iterator[None]:
+    """What the student's code raises is the outcome of the hand-in, here as in a worker.
+
+    Raises:
+        SubmissionError: it raised something.
+    """
+    try:
+        yield
+    except HarnessError:
+        raise
+    except Exception as error:
+        raise failure(error) from error
+
+
 @dataclass
 class LiveNetwork:
     """`harness.api.Network` over a module of this process."""
@@ -45,25 +63,30 @@ class LiveNetwork:
     classes: int
     traced: TracedNetwork | None = field(default=None, kw_only=True)
 
+    @running_students_code()
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
         logits = torch.empty(len(images.pixels), self.classes)
         self._loaded(weights).forward(images.pixels, logits, batches_of(images, batch_size))
         refuse_undefined(logits)
         return logits
 
+    @running_students_code()
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:
         statistics = recalibrated(self._loaded(weights), images.pixels, batches_of(images, CALIBRATION_BATCH))
         return {**(self.weights if weights is None else weights), **statistics}
 
+    @running_students_code()
     def macs(self) -> int:
         return cost.macs(self.model) if self.traced is None else self.traced.macs
 
+    @running_students_code()
     def latency(self, weights: Weights | None = None, *, batch_size: int, seconds: float = 0.2) -> Latency:
         model = self._loaded(weights)
         evaluating(model.module)
         batch = torch.zeros(batch_size, *model.input_shape).contiguous(memory_format=model.memory_format)
         return cost.latency(model.run, batch, seconds)
 
+    @running_students_code()
     def without_channels(self, order: ChannelOrder, keep: float, weights: Weights | None = None) -> LiveNetwork:
         pruned = without_channels(self._loaded(weights), order, keep, self.classes)
         sent = self.weights if weights is None else weights

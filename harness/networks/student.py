@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from harness.contracts.network import Network
@@ -23,13 +24,14 @@ from harness.networks.intake import Intake, Said
 from harness.networks.remote import RemoteNetwork, Variant, checked_cut
 from harness.networks.replayed import Measuring
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights
-from harness.networks.sources_alone import sources_alone
+from harness.networks.sources_alone import hidden_bytes, same_answers, sources_alone
 from harness.networks.weights import for_model, live_masks
 from harness.networks.workers import Workers
 from harness.plugins import worker_half_name
 from harness.sandbox import Box
 from harness.sandbox.shared_images import SharedImages
-from harness.values.networks import ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
+from harness.submission.reading import no_weights
+from harness.values.networks import Beside, ChannelOrder, Checkpoint, ModelFacts, Reply, TracedNetwork
 from harness.worker.messages import AnswerProbes, AskPlugin, Decode, Describe, PruneChannels
 from harness.worker.replies import Built, Decoded
 
@@ -83,16 +85,22 @@ class SandboxedStudent(GradedNetwork):
         self.masks: Weights = {}
         self._facts: ModelFacts | None = None
         self._printed = ""
+        self._alone = ExitStack()
         self._measuring = Measuring(self._workers.measuring, shared.in_order, self.rules, self._workers.input_shape)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.end()
+
+    def end(self) -> None:
+        """Kill its workers, if any; the submission's folder is as it was handed in again."""
         self.close()
+        self._alone.close()
 
     def close(self) -> None:
-        """Kill its workers, if any."""
+        """Kill its workers, if any. They start again when they are asked."""
         self.session.close()
         self._measuring.close()
 
@@ -162,7 +170,7 @@ class SandboxedStudent(GradedNetwork):
                 self.traced, constructed=self._constructed(self.traced), literal_bytes=self._workers.literal_bytes
             )
         else:
-            self._try_out()
+            self._facts = self._facts.model_copy(update={"beside": self._on_its_code_alone()})
 
     def intake(self) -> Intake:
         """What is kept of it once it has been opened: of a verified network all that measuring it takes."""
@@ -239,11 +247,7 @@ class SandboxedStudent(GradedNetwork):
         """The weights, from a worker in which nothing of the student's has run before."""
         weights, limits = self.submission.weights, self.rules.limits
         if weights is None:
-            raise SubmissionError(
-                "rejected",
-                "there is no weights file",
-                "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
-            )
+            raise no_weights()
         self._on_stage("decoding weights")
         return self._workers.apart(
             Decode(weights=weights.as_posix(), max_bytes=limits.tensor_bytes),
@@ -253,19 +257,52 @@ class SandboxedStudent(GradedNetwork):
             max_reply_bytes=limits.tensor_bytes + SMALL_REPLY_BYTES,
         )
 
-    def _try_out(self) -> None:
+    def _on_its_code_alone(self) -> Beside:
+        """Try it out; from now on its process sees nothing but code and what it is sent, if it answers the same so.
+
+        Not where further weights files were handed in, which it may be asked to load.
+        """
+        literals, further = self._workers.literal_bytes, self.submission.settings.further_files()
+        answered = self._try_out()
+        pickled = Path(self._workers.construction.pickled_in) if self._workers.construction.pickled_in else None
+        whole = self._alone.enter_context(sources_alone(self.submission, and_file=pickled))
+        hidden = self._hidden(whole)
+        alone = None if further else self._try_out()
+        if alone is not None and same_answers(answered, alone):
+            return Beside(literal_bytes=literals)
+        self._alone.close()
+        if isinstance(alone, SubmissionError) and not isinstance(answered, SubmissionError):
+            because = alone.reason
+        else:
+            because = "it answers otherwise" if alone is not None else "further weights files were handed in"
+        self.module.failure = _to_tell(answered)
+        return Beside(
+            literal_bytes=literals, hidden_bytes=sum(hidden.values()), files=tuple(hidden)[:3], because=because
+        )
+
+    def _try_out(self) -> Weights | SubmissionError:
         """Run it once on made-up images: what is wrong with its logits can be told to students, as long as its code has
         seen none of the graded images. It is told when logits are asked for.
         """
         request = AnswerProbes(sizes=(_BATCH,), classes=self.rules.images.classes)
+        seconds = self.rules.limits.forward_seconds
+        answered: Weights | SubmissionError
         try:
-            self.session.ask(request, self.weights, doing="running forward", seconds=self.rules.limits.forward_seconds)
+            answered = self.session.ask(request, self.weights, doing="running forward", seconds=seconds).tensors
         except SubmissionError as error:
-            # A crash without a known cause may be due to these images, and says nothing of the graded ones.
-            if error.status != "crashed" or error.hint is not None:
-                self.module.failure = error
+            answered = error
         # What it keeps from one pass to the next, it has now of this one.
         self.session.close()
+        self.module.failure = _to_tell(answered)
+        return answered
+
+    def _hidden(self, whole: Path) -> dict[str, int]:
+        """Bytes that its code does not see now, by file; of the weights file those that are no weights."""
+        hidden = hidden_bytes(whole, self.submission.folder)
+        if self.submission.weights is not None:
+            name = self.submission.weights.as_posix()
+            hidden[name] = hidden.get(name, 0) - sum(each.nbytes for each in self.decoded.values())
+        return {name: size for name, size in hidden.items() if size > 0}
 
     def _constructed(self, traced: TracedNetwork) -> frozenset[str]:
         """The names of tensors that were not learned: see `TracedNetwork`."""
@@ -285,3 +322,12 @@ class SandboxedStudent(GradedNetwork):
         request = Describe(masks=tuple(outside))
         seconds = self.rules.limits.build_seconds
         return self.session.ask(request, tensors, doing="running torchinfo", seconds=seconds).said.model_dump()
+
+
+def _to_tell(answered: Weights | SubmissionError) -> SubmissionError | None:
+    """What its owner is told when logits are asked for.
+
+    A crash without a known cause may be due to made-up images, and says nothing of the graded ones.
+    """
+    told = isinstance(answered, SubmissionError) and (answered.status != "crashed" or answered.hint is not None)
+    return answered if told else None  # type: ignore[return-value]

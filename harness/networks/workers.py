@@ -6,11 +6,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import SubmissionError
+from harness.errors import PluginError, SubmissionError
 from harness.networks.fitting import Fitted, fitted
 from harness.networks.session import SMALL_REPLY_BYTES, Answer, Weights, WorkerSession
 from harness.sandbox import Box, Usage, Worker
-from harness.worker.messages import Adopt, Build, Open, ReplyT, Request, Trace
+from harness.sandbox.process import Refusal
+from harness.worker.messages import Adopt, Build, Decode, Open, ReplyT, Request, Trace
 from harness.worker.replies import Adopted, Built, Candidate, Decoded, Opened
 
 if TYPE_CHECKING:
@@ -92,8 +93,17 @@ class Workers:
         self.chosen, self.built = candidate, None
 
     def apart(self, request: Request[ReplyT], tensors: Weights, **rest: Any) -> Answer[ReplyT]:
-        """Ask a fresh worker that has read the sources and built nothing."""
-        return self._once(self._greet_apart, request, tensors, **rest)
+        """Ask a fresh worker that has read the sources and built nothing.
+
+        Raises:
+            PluginError: a weights format failed at decoding, before anything of the student's ran.
+        """
+        try:
+            return self._once(self._greet_apart, request, tensors, **rest)
+        except Refusal as refusal:
+            if refusal.plugin and isinstance(request, Decode):
+                raise PluginError(refusal.reason) from None
+            raise
 
     def built_again(self) -> Weights:
         """The tensors of a second instance that has no weights in it; none where it cannot be built or traced."""

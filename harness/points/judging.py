@@ -14,6 +14,8 @@ from functools import cached_property
 from typing import Any
 
 from harness.contracts.evaluator import EVERYTHING, Evaluator, Judges, Reads, ReadsLess, Requirements
+from harness.plugins.faults import called, package_of, said_at
+from harness.plugins.kinds import EVALUATOR
 from harness.points import rubric
 from harness.values.base import Options
 from harness.values.evaluation import Evaluation
@@ -79,7 +81,8 @@ class Judge:
         try:
             return (*found.checks, *evaluator.judge(found, required))
         except Exception as error:  # noqa: BLE001 - a plugin's, and no reason for a class to have no board
-            reason = f"the evaluator {name} failed at judging what it measured: {type(error).__name__}: {error}"
+            said = said_at(error, package_of(evaluator))
+            reason = f"the {called(EVALUATOR, evaluator)} failed at judging what it measured: {said}"
             doubts = (Check.could_not_check(each.name, reason) for each in evaluator.checks)
             return (*found.checks, *doubts)
 

@@ -127,6 +127,7 @@ def _manual(rules: AssignmentFile, found: ScoreInputs) -> list[ScoreLine]:
             reason="given by hand" if rule.name in found.manual_points else "not given yet",
             kind="manual",
             public=False,
+            open=rule.name not in found.manual_points,
         )
         for rule in rules.rubric.manual
     ]

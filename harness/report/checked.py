@@ -8,13 +8,13 @@ from collections.abc import Sequence
 
 from tabulate import tabulate
 
-from harness.report.view import STAND_IN, VERDICT_SYMBOLS, network_line, next_steps, outcome
+from harness.report.view import STAND_IN, VERDICT_SYMBOLS, network_line, outcome
 from harness.text import interval_text, markdown_cell, metric_text, points_text, score_text
 from harness.values.results import Report, Result
 
 
 def markdown_of_check(result: Result, title: str, *, stand_in: bool = False) -> str:
-    """What passes, what fails and why, the figures, the points to expect, and what to do next.
+    """What passes, what fails and why, the figures, the points so far, and what to do.
 
     Every text of students is one line without markup.
     """
@@ -29,8 +29,8 @@ def markdown_of_check(result: Result, title: str, *, stand_in: bool = False) -> 
     parts += _table(("for", "points", "reason"), points)
     if network := network_line(result, flagged=False):
         parts.append(markdown_cell(network, 4000))
-    steps = [result.hint or ""] if result.status != "graded" else next_steps(result.checks)
-    parts += [f"Next: {markdown_cell(step)}" for step in steps if step]
+    if result.hint:
+        parts.append(f"Next: {markdown_cell(result.hint)}")
     return "\n\n".join(parts) + "\n"
 
 

@@ -15,8 +15,8 @@ from harness.text import (
     metric_text,
     point_interval,
     points_text,
-    score_text,
     shape_text,
+    whole_text,
 )
 from harness.values.curves import Curve
 from harness.values.measures import Check
@@ -32,7 +32,7 @@ def markdown(view: ReportView) -> str:
     parts = [
         f"# {markdown_cell(view.name)}",
         f"{markdown_cell(view.title)} · attempt {view.attempt}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC",
-        f"**{score_text(view.score, view.max_score, view.pending)} points** · {markdown_cell(outcome(result))}",
+        f"**{whole_text(view.score, view.possible, view.pending)} points** · {markdown_cell(outcome(result))}",
     ]
     if result.members:
         parts.append(f"by {markdown_cell(', '.join(result.members))}")
@@ -42,6 +42,9 @@ def markdown(view: ReportView) -> str:
         parts.append(markdown_cell(network, _NETWORK_CHARACTERS))
     if view.override:
         parts.append(f"> {markdown_cell(view.override.said)}")
+    if view.board_name:
+        parts.append(f"On the board: {markdown_cell(view.board_name)}")
+    parts += [f"> {markdown_cell(each)}" for each in view.decisions]
     if view.assignment.data.stand_in:
         parts.append(f"> {STAND_IN}")
     parts += [*_figures(view), *_network(view)]

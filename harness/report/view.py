@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from harness import audience as audiences
 from harness.assignment.loading import Assignment
+from harness.points.possible import points_possible
 from harness.points.scoring import DECIDED, lines_for_student, most, total
 from harness.text import clean
 from harness.values.base import Audience, Verdict
 from harness.values.board import UNVERIFIED, UNVERIFIED_SIGN, Entry
-from harness.values.measures import ACCURACY, Check
+from harness.values.measures import ACCURACY
 from harness.values.report import MetricLine, ReportView
 from harness.values.results import Attempt, PointLine, Result
 from harness.vocabulary import describe_status
@@ -53,6 +54,7 @@ def report(
     place: int = 1,
     limits: Mapping[str, float] | None = None,
     published: bool = False,
+    decisions: Sequence[str] = (),
 ) -> ReportView:
     """The report for the student who handed it in, or for the instructor.
 
@@ -61,9 +63,11 @@ def report(
         place: of the attempt in the submission's history, from 1.
         limits: of metrics, as `metric_limits` finds them.
         published: the instructor has published what private images decide.
+        decisions: what was decided beside points, in sentences that the audience may read.
     """
     rules = assignment.rules
-    view = _view(attempt, assignment, entry, limits or {}).model_copy(update={"attempt": place})
+    told = {"attempt": place, "decisions": tuple(decisions), "board_name": _board_name(entry)}
+    view = _view(attempt, assignment, entry, limits or {}).model_copy(update=told)
     if audience == "instructor":
         return view
     shown = audiences.for_student(attempt.result, rules, assignment.measures, published=published)
@@ -137,10 +141,14 @@ def network_line(result: Result, *, flagged: bool) -> str:
     return f"{said} ({network.reason})" if network.reason else said
 
 
-def next_steps(checks: Iterable[Check]) -> list[str]:
-    """Which checks to see to; their own lines say how."""
-    names = [check.name for check in checks if check.verdict != "passed"]
-    return [f"see to {', '.join(names)} above, then check again"] if names else []
+def own_view(attempt: Attempt, assignment: Assignment, limits: Mapping[str, float]) -> ReportView:
+    """The report for whoever checks work of their own: all there is but evidence that passed, as `check` shows it."""
+    view = _view(attempt, assignment, None, limits)
+    kept = tuple(check for check in view.result.checks if check.verdict != "passed" or check.name not in view.evidence)
+    result = view.result.model_copy(
+        update={"checks": kept, **({"printed": ""} if audiences.holds_private(assignment.rules) else {})}
+    )
+    return view.model_copy(update={"audience": "student", "result": result, "evidence": ()})
 
 
 def _view(attempt: Attempt, assignment: Assignment, entry: Entry | None, limits: Mapping[str, float]) -> ReportView:
@@ -157,6 +165,7 @@ def _view(attempt: Attempt, assignment: Assignment, entry: Entry | None, limits:
         result=whole,
         score=entry.score if entry else whole.score,
         max_score=entry.max_score if entry else whole.max_score,
+        possible=entry.possible if entry else points_possible(rules, whole.points),
         points=entry.points if entry else whole.points,
         override=entry.override if entry else None,
         metrics=metric_lines(whole, assignment, limits),
@@ -165,6 +174,10 @@ def _view(attempt: Attempt, assignment: Assignment, entry: Entry | None, limits:
         evidence=evidence(whole, assignment),
         withheld=(),
     )
+
+
+def _board_name(entry: Entry | None) -> str | None:
+    return None if entry is None or entry.name == clean(entry.submission or "", 120) else entry.name
 
 
 def _narrowed(view: ReportView, assignment: Assignment, shown: Result, lines: Sequence[PointLine] | None) -> ReportView:
@@ -177,6 +190,7 @@ def _narrowed(view: ReportView, assignment: Assignment, shown: Result, lines: Se
             "result": shown,
             "score": total(points),
             "max_score": most(assignment.rules, points),
+            "possible": points_possible(assignment.rules, points),
             "points": points,
             "override": None,
             "metrics": tuple(line for line in view.metrics if line.name in shown.metrics),

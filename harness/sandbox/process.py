@@ -55,7 +55,13 @@ class Usage:
 
 
 class Refusal(SubmissionError):
-    """A failure in the words of the worker itself."""
+    """A failure in the words of the worker itself.
+
+    Attributes:
+        plugin: whether it blames a plugin; a claim like all it says.
+    """
+
+    plugin = False
 
 
 class Worker:
@@ -278,11 +284,13 @@ def _refusal(facts: Mapping[str, Any]) -> SubmissionError:
     """The worker's own account of a failure: it may say what it likes, it can only fail itself."""
     status = facts.get("status")
     hint = facts.get("hint")
-    return Refusal(
+    refusal = Refusal(
         status if status in ("rejected", "crashed", "out_of_memory") else "crashed",
         str(facts.get("reason"))[:2000],
         str(hint)[:2000] if hint is not None else None,
     )
+    refusal.plugin = facts.get("plugin") is True
+    return refusal
 
 
 class _Tree:

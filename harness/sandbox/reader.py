@@ -18,7 +18,7 @@ from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from harness.errors import Cancelled, HarnessError, MachineError, SubmissionError, UsageError
+from harness.errors import Cancelled, HarnessError, MachineError, PluginError, SubmissionError, UsageError
 from harness.sandbox.mother import ENVIRONMENT
 from harness.submission.hand_in import HandIn
 from harness.submission.reading import ReadLimits, Submission
@@ -111,6 +111,8 @@ def _submission(document: bytes) -> Submission:
             raise SubmissionError("out_of_memory", f"reading what was handed in takes more than {limit}", _ADVICE)
         case {"exhausted": _}:
             raise SubmissionError.rejected("what was handed in is nested too deeply to be read", _ADVICE)
+        case {"plugin": said}:
+            raise PluginError(said)
         case {"accident": said, "where": where}:
             error = HarnessError(f"while the hand-in was read: {said}")
             error.add_note(where)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import sqlalchemy as sa
 from sqlalchemy.exc import DataError, IntegrityError
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from harness.errors import UsageError
 from harness.store.claims import Claims
 from harness.store.database import changing_tables, engine_of, explained, is_missing_file
+from harness.store.decisions import Decisions
 from harness.store.tables import (
     STORE_VERSION,
     Basis,
@@ -28,23 +29,19 @@ from harness.store.tables import (
     evaluation_of,
     evaluation_row,
     evaluations,
-    events,
     found_version,
     intakes,
     kept_weights,
     metadata,
-    overrides,
     read_row,
     row_of,
     tables,
     unkeepable,
 )
-from harness.values.decisions import Event, Override
 from harness.values.evaluation import Evaluation
 from harness.values.results import AssignmentInfo, Attempt, Environment, Result
 from harness.vocabulary import DEFAULT_STORE
 
-DecisionT = TypeVar("DecisionT", Override, Event)
 Depth = Literal["brief", "details", "everything"]
 """How much of an attempt is read: what boards need; also curves, layers and what reports show; also predictions."""
 
@@ -174,39 +171,9 @@ class Store:
         chosen = attempts.c.assignment_id == assignment_id
         return tuple(map(attempt_of, self._rows(_select(depth).where(chosen))))
 
-    def add_override(self, assignment_id: str, submission: str, override: Override) -> None:
-        """Keep an override; earlier ones stay."""
-        row = {"assignment_id": assignment_id, "submission": submission, "override": override.model_dump_json()}
-        with explained(self.url), self._engine.begin() as connection:
-            connection.execute(overrides.insert().values(row))
-
-    def overrides(self, assignment_id: str) -> tuple[tuple[str, Override], ...]:
-        """(submission id, override) of all that were ever made, oldest first; `decisions.in_force` says what holds."""
-        query = sa.select(overrides).where(overrides.c.assignment_id == assignment_id).order_by(overrides.c.number)
-        with explained(self.url), self._engine.connect() as connection:
-            return tuple(
-                (row.submission, self._decision(Override, overrides, row.number, row.override))
-                for row in connection.execute(query)
-            )
-
-    def add_event(self, assignment_id: str, event: Event) -> None:
-        """Keep that a board was frozen or published, or the reverse."""
-        with explained(self.url), self._engine.begin() as connection:
-            connection.execute(events.insert().values(assignment_id=assignment_id, event=event.model_dump_json()))
-
-    def events(self, assignment_id: str) -> tuple[Event, ...]:
-        """All of them, oldest first; `decisions.state_after` says what follows."""
-        query = sa.select(events).where(events.c.assignment_id == assignment_id).order_by(events.c.number)
-        with explained(self.url), self._engine.connect() as connection:
-            return tuple(self._decision(Event, events, row.number, row.event) for row in connection.execute(query))
-
-    def _decision(self, kind: type[DecisionT], table: sa.Table, number: int, text: str) -> DecisionT:
-        """What an instructor decided is not passed over in silence, as an attempt may be that can be made again."""
-        try:
-            return kind.model_validate_json(text)
-        except ValueError as error:
-            reason = f"row {number} of {table.name} is damaged; delete that row and decide again"
-            raise UsageError(f"store {self.url}: {reason}") from error
+    def decisions(self, assignment_id: str) -> Decisions:
+        """What an instructor decided about one assignment."""
+        return Decisions(self._engine, self.url, assignment_id)
 
     def graded(self, assignment_id: str, conditions: Collection[str]) -> dict[str, tuple[str, str | None]]:
         """Submission id -> digest and signature of the files of its newest attempt, if made under these conditions."""

@@ -17,7 +17,7 @@ from harness.errors import UsageError
 from harness.values.evaluation import Correct, Evaluation
 from harness.values.results import AssignmentInfo, Attempt, DataInfo, Environment, Result, compact
 
-STORE_VERSION = 3
+STORE_VERSION = 4
 # What only reports show of a result, and most of its size.
 _DETAILS = ("curves", "confusion", "layers", "notes", "printed")
 _BARE = {"submission": "", "status": "graded", "reason": None, "digest": None, "score": 0, "max_score": 0, "seconds": 0}
@@ -105,6 +105,26 @@ overrides = sa.Table(
     sa.Column("assignment_id", sa.String(200), nullable=False),
     sa.Column("submission", sa.Text, nullable=False),
     sa.Column("override", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+# More time, excused, removed. Since version 4.
+rulings = sa.Table(
+    "harness_rulings",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("assignment_id", sa.String(200), nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("ruling", sa.Text, nullable=False),
+    sqlite_autoincrement=True,
+)
+# Regrade requests and their answers. Since version 4.
+requests = sa.Table(
+    "harness_requests",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("assignment_id", sa.String(200), nullable=False),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("request", sa.Text, nullable=False),
     sqlite_autoincrement=True,
 )
 events = sa.Table(

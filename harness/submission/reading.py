@@ -114,6 +114,14 @@ def read_submission(
     )
 
 
+def no_weights() -> SubmissionError:
+    """The refusal of sources without a weights file."""
+    return SubmissionError.rejected(
+        "there is no weights file",
+        "put the trained weights beside the source, e.g. torch.save(model.state_dict(), 'weights.pt')",
+    )
+
+
 def _time_of(
     hand_in: HandIn, settings: Settings, newest: datetime | None
 ) -> tuple[datetime, TimeSource] | tuple[None, None]:

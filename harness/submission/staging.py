@@ -11,7 +11,9 @@ from datetime import datetime
 from pathlib import Path
 
 from harness.contracts.formats import WeightFormat
-from harness.errors import SubmissionError, of_machine
+from harness.errors import PluginError, SubmissionError, of_machine
+from harness.plugins.faults import blaming
+from harness.plugins.kinds import WEIGHT_FORMAT
 from harness.submission.archives import archive_entries, archive_suffix, broken, zip_members
 from harness.submission.entries import ArchiveEntry, escape, is_noise
 from harness.submission.folders import file_entry, folder_entries
@@ -39,6 +41,10 @@ class ReadLimits:
 
 
 DEFAULT_LIMITS = ReadLimits()
+
+
+_HEAD_BYTES = 8192
+"""A file with a zero among its first bytes is no text."""
 
 
 def stage(
@@ -286,12 +292,25 @@ def is_weights(path: Path, formats: Mapping[str, WeightFormat]) -> bool:
 
 
 def format_of(path: Path, formats: Mapping[str, WeightFormat]) -> WeightFormat | None:
-    """The weights format of the content, whatever the name."""
+    """The weights format of the content, whatever the name.
+
+    Raises:
+        PluginError: no format knows it, it is no text, and a format failed at looking.
+    """
+    failed: PluginError | None = None
     with path.open("rb") as file:
         for each in formats.values():
             file.seek(0)
-            if each.recognises(file):
-                return each
+            try:
+                with blaming(WEIGHT_FORMAT, each, "recognises"):
+                    if each.recognises(file):
+                        return each
+            except PluginError as error:
+                failed = failed or error
+        if failed is not None:
+            file.seek(0)
+            if b"\0" in file.read(_HEAD_BYTES):
+                raise failed
     return None
 
 

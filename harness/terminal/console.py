@@ -7,19 +7,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.terminal.fitting import FittingTable
 from harness.terminal.large_table import Cell, LargeTable
-from harness.text import clean, interval_text, metric_text, plain_number, score_text
+from harness.text import clean, interval_text, metric_text, plain_number, score_text, to_come_text
 from harness.values.board import Baseline, Board, Standing, symbols, used_symbols
 
 _PIPE_COLUMNS = 120
 # On the board; `harness report` has the whole of it.
 _REASON_CHARACTERS = 160
+# Rank, name, signs, what is ranked by first.
+_ALWAYS_SHOWN = 4
 # More rows than these are not folded and coloured.
 _LARGE_ROWS = 300
 
@@ -77,39 +79,37 @@ def _listing(headers: tuple[str, ...], rows: list[list[Cell]]) -> RenderableType
 
 
 def _ranking(board: Board) -> list[RenderableType]:
-    headers = ("#", "name", "", *(key.metric for key in board.ranking), *board.briefly, "score", "failed checks")
+    first, *others = (
+        board.title_of(board.ranking[0].metric),
+        *(board.title_of(name) for name in (*(key.metric for key in board.ranking[1:]), *board.briefly)),
+    )
+    headers = ("#", "name", "", first, "score", *others)
     rows = [_cells(line, board) for line in board.lines()]
     meanings = [Text(f"{mark} {meaning}", "dim") for mark, meaning in used_symbols(board).items()]
+    if board.possible and (rest := to_come_text(board.possible)):
+        meanings.append(Text(f"scores so far: {rest}", "dim"))
     if len(rows) > _LARGE_ROWS:
         return [LargeTable(headers, rows), *meanings]
-    table = simple_table(*headers)
-    for column in table.columns[3:-1] + table.columns[:1]:
-        column.justify = "right"
-    # Only names may wrap: half a number is worse than a short name.
-    for column in table.columns[:1] + table.columns[2:]:
-        column.no_wrap = True
-    for row in rows:
-        table.add_row(*row)
-    return [table, *meanings]
+    return [FittingTable(headers, rows, kept=_ALWAYS_SHOWN), *meanings]
 
 
 def _cells(line: Standing | Baseline, board: Board) -> list[Cell]:
     if isinstance(line, Baseline):
-        return ["", safe(f"— {line.name} —", "dim"), "", Text(f"{100 * line.accuracy:.2f} %", "dim")]
-    return _standing_cells(line, board, board.briefly)
+        blanks: list[Cell] = [""] * (len(board.ranking) + len(board.briefly))
+        return ["", safe(f"— {line.name} —", "dim"), "", Text(f"{100 * line.accuracy:.2f} %", "dim"), *blanks]
+    first, *rest = (line.metrics[key.metric] for key in board.ranking)
+    others = [Text(metric_text(each)) for each in rest]
+    others += [Text(plain_number(line.metrics.get(name))) for name in board.briefly]
+    score = score_text(line.score, line.possible.total, line.pending)
+    name = Text("\n").join([_name(line.name, line.submission), *_not_passed(line)])
+    accuracy = _metric_cell(metric_text(first), interval_text(first))
+    return [str(line.rank), name, symbols(line), accuracy, score, *others]
 
 
-def _standing_cells(row: Standing, board: Board, further: Sequence[str]) -> list[Cell]:
-    metrics = (row.metrics[key.metric] for key in board.ranking)
-    ranked = [_metric_cell(metric_text(each), interval_text(each)) for each in metrics]
-    others = [Text(plain_number(row.metrics.get(name))) for name in further]
-    checks = Text("\n").join([safe(name, "red") for name in row.failed_checks] + _unchecked(row))
-    score = score_text(row.score, row.max_score, row.pending)
-    return [str(row.rank), _name(row.name, row.submission), symbols(row), *ranked, *others, score, checks]
-
-
-def _unchecked(row: Standing) -> list[Text]:
-    return [safe(f"{name}?", "yellow") for name in row.unchecked]
+def _not_passed(row: Standing) -> list[Text]:
+    return [safe(f"✗ {name}", "red") for name in row.failed_checks] + [
+        safe(f"? {name}", "yellow") for name in row.unchecked
+    ]
 
 
 def _metric_cell(value: str, interval: str) -> Text:

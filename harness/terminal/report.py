@@ -10,40 +10,24 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from harness.assignment.loading import Assignment
 from harness.report.view import (
     STAND_IN,
     VERDICT_SYMBOLS,
-    evidence,
-    is_flagged,
-    metric_lines,
     network_line,
     outcome,
     standing,
 )
+from harness.terminal.check import COLOURS
 from harness.terminal.console import plain_grid, safe, simple_table
 from harness.terminal.curves import curve_view, table_view
-from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text
-from harness.values.base import Verdict
+from harness.text import clean_lines, interval_text, metric_text, points_text, shape_text, whole_text
 from harness.values.measures import Check
 from harness.values.networks import Layer
 from harness.values.report import MetricLine, ReportView
 from harness.values.results import PointLine, Result
 
-_COLOURS: dict[Verdict, str] = {"passed": "green", "failed": "red", "could_not_check": "yellow"}
 _LAYERS_SHOWN = 60
 _NETWORK_CHARACTERS = 4000
-
-
-def check_view(result: Result, assignment: Assignment) -> RenderableType:
-    """One's own submission from top to bottom: outcome, checks, metrics, points, notes."""
-    shown = _Shown(
-        metric_lines(result, assignment, {}),
-        result.points,
-        evidence(result, assignment),
-        is_flagged(result, assignment),
-    )
-    return Group(*_result(result, shown, stand_in=assignment.info.data.stand_in))
 
 
 def report_view(view: ReportView, attempts: int) -> RenderableType:
@@ -55,9 +39,12 @@ def report_view(view: ReportView, attempts: int) -> RenderableType:
         parts += [Text(), curve_view(curve)]
     if result.layers:
         parts += [Text(), _layers(result.layers)]
-    parts += [Text(), Text.assemble(("Score ", "bold"), score_text(view.score, view.max_score, view.pending))]
+    parts += [Text(), Text.assemble(("Score ", "bold"), whole_text(view.score, view.possible, view.pending))]
     if view.override:
         parts.append(safe(view.override.said, "yellow"))
+    if view.board_name:
+        parts.append(safe(f"On the board: {view.board_name}"))
+    parts += [safe(each, "yellow", limit_characters=2000) for each in view.decisions]
     graded = f"attempt {view.attempt} of {attempts}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC"
     facts = [graded, *(f"{name} {value}" for name, value in view.circumstances)]
     parts.append(safe(" · ".join(facts), "dim"))
@@ -108,7 +95,7 @@ def _result(result: Result, shown: _Shown, *, stand_in: bool) -> list[Renderable
 def _checks(checks: Iterable[Check], evidence: Collection[str]) -> Table:
     grid = plain_grid()
     for check in checks:
-        colour = _COLOURS[check.verdict]
+        colour = COLOURS[check.verdict]
         reason = safe(check.reason)
         if check.name in evidence:
             reason = Text.assemble(("for the instructor: ", "dim"), reason)

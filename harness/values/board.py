@@ -8,8 +8,9 @@ from typing import Literal
 from pydantic import Field
 
 from harness.values.base import Value
+from harness.values.decisions import Ruling
 from harness.values.measures import Figures, Metric
-from harness.values.results import AssignmentInfo, ScoreLine, pending_of
+from harness.values.results import AssignmentInfo, PointsPossible, ScoreLine, pending_of
 from harness.values.rules import RankKey
 from harness.vocabulary import DeviceName, Status, describe_status
 
@@ -29,6 +30,13 @@ class Person(Value):
     """As the roster has it."""
     team: str | None = None
     """Those with the same team share a hand-in."""
+
+
+class Excused(Person):
+    """Someone the assignment does not count for: neither a score nor a zero."""
+
+    ruling: Ruling
+    """Who decided it, when and why."""
 
 
 class Overridden(Value):
@@ -71,6 +79,8 @@ class Entry(Value):
     """The sum of `points`."""
     max_score: float
     """The most it could be."""
+    possible: PointsPossible
+    """The whole that the score is part of."""
     points: tuple[ScoreLine, ...] = ()
     """On the class's board only lines that are `public`."""
     metrics: dict[str, Metric] = Field(default_factory=dict)
@@ -177,6 +187,8 @@ class Board(Value):
     """Metrics shown beside them, in this order; at least one row has each."""
     briefly: tuple[str, ...] = ()
     """Those of them that narrow tables show as well."""
+    titles: dict[str, str] = Field(default_factory=dict)
+    """What its metrics are called, by name."""
     pareto: Axes | None = None
     """None where the two metrics would be one."""
     baselines: tuple[Baseline, ...] = ()
@@ -187,8 +199,14 @@ class Board(Value):
     """Those that have none."""
     missing: tuple[Person, ...] = ()
     """Who of the roster handed in nothing; empty on the class's board."""
+    excused: tuple[Excused, ...] = ()
+    """Whom the assignment does not count for; they are in no row. Empty on the class's board."""
     frozen_at: datetime | None = None
     """Later attempts are not on the board."""
+
+    def title_of(self, metric: str) -> str:
+        """What people call a metric."""
+        return self.titles.get(metric) or metric.replace("_", " ")
 
     @property
     def stand_in(self) -> bool:
@@ -208,6 +226,12 @@ class Board(Value):
             if baseline.reached_by is not None:
                 lines.insert(baseline.reached_by, baseline)
         return lines
+
+    @property
+    def possible(self) -> PointsPossible | None:
+        """The whole that scores are part of, with the most to come of all rows; None without rows or points."""
+        whole = [row.possible for row in self.entries if row.possible.total]
+        return min(whole, key=lambda each: each.now, default=None)
 
     @property
     def entries(self) -> list[Entry]:

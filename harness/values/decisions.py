@@ -1,5 +1,5 @@
-"""Define what an instructor decides after grading: overrides, and when a board is frozen or published. Nothing is
-deleted; a further decision undoes one.
+"""Define what an instructor decides beside grading: overrides, more time, who is excused or removed, answers to regrade
+requests, and when a board is frozen or published. Nothing is deleted; a further decision undoes one.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from harness.values.base import Value
 from harness.vocabulary import Status
 
 EventKind = Literal["frozen", "thawed", "published", "withdrawn"]
+RulingKind = Literal["extended", "excused", "removed"]
 
 
 class Override(Value):
@@ -36,6 +37,47 @@ class Override(Value):
     def undoes(self) -> bool:
         """Whether it only takes earlier ones back."""
         return self.status is None and self.score is None and not self.checks
+
+
+class Ruling(Value):
+    """What an instructor decided about someone beside points."""
+
+    at: AwareDatetime
+    """When."""
+    author: str
+    """Who."""
+    reason: str
+    """Why."""
+    kind: RulingKind
+    """More time, not counted at all, or no longer in the class."""
+    until: AwareDatetime | None = None
+    """Of more time: the due date that holds."""
+    undone: bool = False
+    """Whether it takes an earlier one of its kind back."""
+
+    @property
+    def what(self) -> str:
+        """'extended until 2026-01-31 23:59+08:00', 'no longer excused'."""
+        until = f" until {self.until.isoformat(sep=' ', timespec='minutes')}" if self.until else ""
+        return f"no longer {self.kind}" if self.undone else f"{self.kind}{until}"
+
+    @property
+    def said(self) -> str:
+        """The decision in a sentence, for the instructor."""
+        return f"{self.what} by {self.author} on {self.at:%Y-%m-%d %H:%M %Z}: {self.reason}"
+
+
+class Request(Value):
+    """A step of a regrade request: someone asked, or it was answered."""
+
+    at: AwareDatetime
+    """When."""
+    author: str
+    """Who."""
+    text: str
+    """What was asked, or the answer."""
+    answers: bool
+    """Whether it is the answer to what was asked before."""
 
 
 class Event(Value):
@@ -69,6 +111,16 @@ def in_force(overrides: Iterable[tuple[str, Override]]) -> Mapping[str, Override
     return {submission: each for submission, each in dict(overrides).items() if not each.undoes}
 
 
+def rulings_in_force(rulings: Iterable[tuple[str, Ruling]], kind: RulingKind) -> Mapping[str, Ruling]:
+    """Who -> the newest ruling of this kind, less those that were undone.
+
+    Args:
+        rulings: (id of a submission, a person or a team, ruling), oldest first.
+    """
+    newest = {who: each for who, each in rulings if each.kind == kind}
+    return {who: each for who, each in newest.items() if not each.undone}
+
+
 def state_after(events: Iterable[Event]) -> BoardState:
     """The board's state, from its events in their order."""
     state = BoardState()
@@ -81,3 +133,20 @@ def state_after(events: Iterable[Event]) -> BoardState:
             case "published" | "withdrawn":
                 state = state.model_copy(update={"published": event.kind == "published"})
     return state
+
+
+def thread(requests: Iterable[tuple[str, Request]], who: str) -> list[tuple[Request, Request | None]]:
+    """What someone asked, oldest first, each with its answer; an answer is to the newest request before it.
+
+    Args:
+        requests: (id, step) of everyone, oldest first.
+    """
+    found: list[tuple[Request, Request | None]] = []
+    for name, each in requests:
+        if name != who:
+            continue
+        if not each.answers:
+            found.append((each, None))
+        elif found:
+            found[-1] = (found[-1][0], each)
+    return found

@@ -109,6 +109,19 @@ class Checkpoint(Value):
         return named
 
 
+class Beside(Value):
+    """What an unverified network's code has at hand on every image, beside the weights that are counted."""
+
+    literal_bytes: int = 0
+    """Compressed size of the numbers and texts that stand in its sources."""
+    hidden_bytes: int = 0
+    """Compressed size of other files, comments and outputs of notebooks; 0 where it runs without them."""
+    files: tuple[str, ...] = ()
+    """Those with most of it."""
+    because: str | None = None
+    """Why it cannot run on its code alone; None: it does."""
+
+
 class ModelFacts(Value):
     """The worker's description of the model it built. Claims: the grader's own counts decide."""
 
@@ -138,6 +151,8 @@ class ModelFacts(Value):
     """Whether it had layers whose shapes the first image decided."""
     scripted_or_quantised: bool = False
     """Whether torchinfo cannot see all of it, because parts are scripted or quantised."""
+    beside: Beside | None = None
+    """What else it may know, where its code runs on every image; found by the grader."""
     notes: tuple[str, ...] = ()
     """What was coped with: dropped prefixes, left-out training code, a class defined twice, …"""
 

@@ -10,7 +10,7 @@ from pydantic import FiniteFloat
 from harness.values.base import Audience, Value
 from harness.values.board import Overridden
 from harness.values.measures import Metric
-from harness.values.results import AssignmentInfo, Environment, PointLine, Report, Result, pending_of
+from harness.values.results import AssignmentInfo, Environment, PointLine, PointsPossible, Report, Result, pending_of
 
 _SLACK_SECONDS = 1
 """Between the end of grading and its time in the store."""
@@ -52,10 +52,16 @@ class ReportView(Value):
     """The sum of `points`."""
     max_score: FiniteFloat
     """The most it could be."""
+    possible: PointsPossible
+    """The whole that the score is part of."""
     points: tuple[PointLine, ...]
     """Every line of the score: automatic, by rank, by hand, caps, lateness, an override."""
     override: Overridden | None
     """What an instructor decided, and what was there before."""
+    decisions: tuple[str, ...] = ()
+    """More time, excused, removed, requests and their answers, in sentences."""
+    board_name: str | None = None
+    """What the board calls it, where that is not its id."""
     metrics: tuple[MetricLine, ...]
     """Every metric that the audience may see."""
     class_names: tuple[str, ...]
@@ -105,6 +111,7 @@ class ReportView(Value):
             results=(self.result,),
             score=self.score,
             max_score=self.max_score,
+            points_possible=self.possible,
             points=self.points,
             override=self.override,
         ).to_json()
@@ -117,6 +124,8 @@ class Document(Report):
     """The sum of `points`."""
     max_score: FiniteFloat
     """The most it could be."""
+    points_possible: PointsPossible
+    """The whole that the score is part of."""
     points: tuple[PointLine, ...]
     """Every line of the score: automatic, by rank, by hand, caps, lateness, an override."""
     override: Overridden | None

@@ -76,6 +76,31 @@ def pending_of(lines: Iterable[PointLine]) -> float:
     return math.fsum(line.pending for line in lines)
 
 
+class PointsPossible(Value):
+    """The whole that a score is part of: what counts in it already, and what is still to come."""
+
+    now: FiniteFloat
+    """The most of what the score covers."""
+    after_publication: FiniteFloat = 0
+    """What private images decide."""
+    by_rank: FiniteFloat = 0
+    """What the place among all decides."""
+    by_hand: FiniteFloat = 0
+    """What a person has not given yet."""
+    total: FiniteFloat
+    """All of them, at most the rubric's cap."""
+
+    def without(self, lines: Iterable[ScoreLine]) -> PointsPossible:
+        """The same for a score that does not show these lines: they are still to come."""
+        moved = {"after_publication": self.after_publication, "by_rank": self.by_rank, "by_hand": self.by_hand}
+        now = self.now
+        for line in lines:
+            if line.kind in _TO_COME and not line.open:
+                moved[_TO_COME[line.kind]] += line.max_points
+                now -= line.max_points
+        return PointsPossible(now=now, total=self.total, **moved)
+
+
 class Result(Value):
     """One submission's outcome."""
 
@@ -210,3 +235,8 @@ class ScoreLine(PointLine):
     """Where it comes from."""
     public: bool
     """Whether the class may see it: earned by the network, and nothing private decides it."""
+    open: bool = False
+    """Points by hand that nobody has given yet."""
+
+
+_TO_COME: Mapping[LineKind, str] = {"automatic": "after_publication", "rank": "by_rank", "manual": "by_hand"}

@@ -24,8 +24,9 @@ from harness.text import (
     interval_text,
     metric_text,
     points_text,
-    score_text,
     shape_text,
+    to_come_text,
+    whole_text,
 )
 from harness.version import __version__
 
@@ -54,7 +55,8 @@ def templates(*folders: Path) -> Environment:
         breakable=_breakable,
     )
     made.globals.update(
-        score_text=score_text,
+        whole_text=whole_text,
+        to_come_text=to_come_text,
         cell_text=cell_text,
         points_text=points_text,
         verdict_symbols=VERDICT_SYMBOLS,

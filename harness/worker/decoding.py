@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import SubmissionError
+from harness.plugins.faults import blaming
+from harness.plugins.kinds import WEIGHT_FORMAT
+from harness.submission.staging import format_of
 from harness.values.networks import RawWeights
 from harness.worker.protocol import MAX_NAME_CHARACTERS, MAX_NAME_PARTS, MAX_TENSORS, can_be_matched
 from harness.worker.state_dicts import HINT, find_state
@@ -64,11 +67,15 @@ def decode_weights(
 
     Raises:
         SubmissionError: unknown format, damaged, too large, or no model in it.
+        PluginError: the plugin that knows its format failed.
     """
     from harness.worker.checkpoints import resolving
 
-    chosen = _recognised(path, formats)
-    with resolving(resolve_class):
+    chosen = format_of(path, formats)
+    if chosen is None:
+        reason = f"{path.name} is not a weights file of any known format ({', '.join(formats)})"
+        raise SubmissionError("rejected", reason, HINT)
+    with resolving(resolve_class), blaming(WEIGHT_FORMAT, chosen, "decode"):
         read = chosen.decode(path)
     raw = read if isinstance(read, RawWeights) else RawWeights(read)
     state, notes, versions = find_state(raw.content)
@@ -87,16 +94,6 @@ def decode_weights(
         tensors, chosen.name, aliases_of(found), stored, bits,
         (*raw.notes, *dict.fromkeys(notes), *([dropped] if scalars else [])), versions,
     )  # fmt: skip
-
-
-def _recognised(path: Path, formats: Mapping[str, WeightFormat]) -> WeightFormat:
-    with path.open("rb") as file:
-        for each in formats.values():
-            file.seek(0)
-            if each.recognises(file):
-                return each
-    known = ", ".join(formats)
-    raise SubmissionError("rejected", f"{path.name} is not a weights file of any known format ({known})", HINT)
 
 
 def _tensors_of(state: Mapping[str, Any]) -> tuple[dict[str, Tensor], list[str]]:

@@ -98,8 +98,13 @@ def _student_line(error: BaseException) -> str:
         name = frame.f_code.co_filename
         if _is_students(name) and not _is_plugins(frame.f_globals.get("__name__")):
             source = linecache.getline(name, number).strip()
-            return f" at {Path(name).name} line {number}" + (f": `{source[:120]}`" if source else "")
+            return f" at {_called(Path(name))} line {number}" + (f": `{source[:120]}`" if source else "")
     return ""
+
+
+def _called(file: Path) -> str:
+    """A kernel compiles each cell under a number of its own, which says nothing to anyone."""
+    return "this notebook's cell" if file.parent.name.startswith("ipykernel_") else file.name
 
 
 def _is_plugins(module: object) -> bool:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from harness.errors import SubmissionError, UsageError, of_machine
+from harness.errors import PluginError, SubmissionError, UsageError, of_machine
 from harness.plugins import Plugins
 from harness.submission.hand_in import HandIn
 from harness.submission.reading import ReadLimits, Submission, read_submission
@@ -66,8 +66,8 @@ def _answer(asked: ToRead) -> bytes:
         return _document(asked)
     except SubmissionError as error:
         return _said(failed=[error.status, error.reason, error.hint])
-    except UsageError as error:
-        return _said(usage=str(error))
+    except (UsageError, PluginError) as error:
+        return _said(**{"usage" if isinstance(error, UsageError) else "plugin": str(error)})
     except (MemoryError, RecursionError) as error:
         return _said(exhausted=type(error).__name__)
     except Exception as error:  # noqa: BLE001 - a mistake of ours is told as such

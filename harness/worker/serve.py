@@ -8,6 +8,7 @@ import socket
 import sys
 from pathlib import Path
 
+from harness.errors import PluginError
 from harness.worker.failures import failure
 from harness.worker.protocol import ChannelClosed, Frame, receive, send
 from harness.worker.session import Session
@@ -30,7 +31,9 @@ def _answer(channel: socket.socket, session: Session, frame: Frame) -> None:
         facts, tensors = session.handle(frame)
     except BaseException as error:  # noqa: BLE001 - SystemExit and KeyboardInterrupt of a student are failures too
         refused = failure(error, session.input_shape)
-        facts = {"status": refused.status, "reason": refused.reason, "hint": refused.hint}
+        plugin = isinstance(error, PluginError)
+        reason = str(error) if plugin else refused.reason
+        facts = {"status": refused.status, "reason": reason, "hint": refused.hint, "plugin": plugin}
         send(channel, "failed", facts, {})
     else:
         send(channel, "done", facts, tensors)

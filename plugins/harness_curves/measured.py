@@ -45,9 +45,10 @@ class MeasuredOptions(Options):
 
 
 class MeasuredCurve:
-    """x is the parameters that are not zero, as `parameters_nonzero` counts them; points stand in the order given.
+    """Measures accuracy against parameters for the further checkpoints that a student hands in.
 
-    A checkpoint that cannot be used is left out and named in the check; the others are measured.
+    x is the parameters that are not zero, as `parameters_nonzero` counts them; points stand in the order given. A
+    checkpoint that cannot be used is left out and named in the check; the others are measured.
     """
 
     name = _NAME

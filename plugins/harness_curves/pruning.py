@@ -100,12 +100,13 @@ class Run:
 
 
 class PruningCurve:
-    """Prunes the weights of convolutions and linear layers, parameters with at least two dimensions, or channels.
+    """Measures accuracy against parameters while more and more of the network is pruned.
 
-    Biases and BatchNorm are never zeroed. x counts what is left of all stored parameters, exact zeros not included,
-    as `parameters_nonzero` does. A fraction is a share of the weights that can be pruned, zeros that the network
-    already has going first, or a share of the channels of every layer, which is more of the parameters. See
-    docs/curves.md for the definitions.
+    Weights of convolutions and linear layers, parameters with at least two dimensions, or channels go. Biases and
+    BatchNorm are never zeroed. x counts what is left of all stored parameters, exact zeros not included, as
+    `parameters_nonzero` does. A fraction is a share of the weights that can be pruned, zeros that the network already
+    has going first, or a share of the channels of every layer, which is more of the parameters. See docs/curves.md for
+    the definitions.
     """
 
     name = _NAME

@@ -69,10 +69,10 @@ class QuantizationOptions(Options):
 
 
 class QuantizationCurve:
-    """Rounds every floating-point tensor with at least one dimension, BatchNorm's statistics included, as HW7 did.
+    """Measures accuracy against bytes with the weights rounded to fewer and fewer bits.
 
-    x is the canonical size of the result, the ranges of the quantiser included. See docs/curves.md for the
-    definitions.
+    Every floating-point tensor with at least one dimension is rounded, BatchNorm's statistics included, as HW7 did. x
+    is the canonical size of the result, the ranges of the quantiser included. See docs/curves.md for the definitions.
     """
 
     name = _NAME

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from harness.api import Board, Entry, Exporter, Person, Standing, Unranked, UsageError, hookimpl
-from harness.api.text import csv_cell
+from harness.api import Board, Entry, Excused, Exporter, Person, Standing, Unranked, UsageError, hookimpl
+from harness.api.text import csv_cell, to_come_text
 
 _WHO = ("id", "name", "email", "team", "submission", "nickname", "members")
 _WHAT = ("status", "rank")
@@ -29,11 +29,12 @@ class CsvExport:
         lines = list(dict.fromkeys(line.name for row in rows for line in row.points))
         metrics = [*(key.metric for key in board.ranking), *board.further]
         points = {name: f"points: {name}" for name in lines}
-        columns = [*_WHO, *_WHAT, *points.values(), "score", "max_score", "pending", *metrics, *_WHEN, *_WHY]
+        columns = [*_WHO, *_WHAT, *points.values(), "score", "max_score", "pending", "to_come", *metrics, *_WHEN, *_WHY]
         text = io.StringIO()
         writer = csv.DictWriter(text, columns, lineterminator="\n", restval="")
         writer.writerow({name: csv_cell(name) for name in columns})
-        for cells in (*_lines(rows, points), *(_absent(person) for person in board.missing)):
+        absent = [*map(_absent, board.missing), *map(_excused, board.excused)]
+        for cells in (*_lines(rows, points), *absent):
             writer.writerow({name: csv_cell(value) for name, value in cells.items()})
         return {"points.csv": text.getvalue()}
 
@@ -53,6 +54,11 @@ def _absent(person: Person) -> dict[str, Any]:
     return {**_person(person), "status": "missing", "score": 0, "reason": "handed in nothing"}
 
 
+def _excused(person: Excused) -> dict[str, Any]:
+    """Neither a score nor a zero."""
+    return {**_person(person), "status": "excused", "reason": person.ruling.said}
+
+
 def _outcome(row: Standing | Unranked) -> dict[str, Any]:
     submitted = None if row.submitted_at is None else row.submitted_at.isoformat(timespec="seconds")
     explained = "; ".join(f"{line.name} {line.points:g}: {line.reason}" for line in row.points)
@@ -65,6 +71,7 @@ def _outcome(row: Standing | Unranked) -> dict[str, Any]:
         "score": row.score,
         "max_score": row.max_score,
         "pending": row.pending or None,
+        "to_come": to_come_text(row.possible) or None,
         **{name: metric.value for name, metric in row.metrics.items()},
         "submitted_at": submitted,
         "late_days": row.late_days,

@@ -16,6 +16,7 @@ from typing import Any
 from harness.api import Board, Exporter, Matches, Standing, Unranked, UsageError, hookimpl
 from harness.api.boards import lines_for_student, pending_of, total
 from harness.api.text import clean, first_of
+from harness_exports.sheets import excused_list
 
 _SUBMISSION = re.compile(r"submission_\d+")
 _MAX_NAMES_SHOWN = 5
@@ -69,7 +70,8 @@ class Gradescope:
                 "name a --roster with a column email"
             )
         document = json.dumps(points, indent=1, allow_nan=False) + "\n"
-        return {"setup.sh": _SETUP, "run_autograder": _RUN, "points.json": document}
+        files = {"setup.sh": _SETUP, "run_autograder": _RUN, "points.json": document}
+        return files | excused_list(board)
 
     def matches(self, board: Board, template: Path | None) -> Matches:  # noqa: ARG002 - it has no template
         rows: list[Standing | Unranked] = [*board.standings, *board.unranked]

@@ -1,7 +1,8 @@
 """Export to Canvas and Moodle: their own sheets, downloaded there, with our scores filled in.
 
 Points that are pending are no score: whoever has some is in neither sheet, but in pending.csv with the reason. A grade
-that stands in a sheet is never blanked, and who is not found there is listed.
+that stands in a sheet is never blanked, and who is not found there is listed. Excused people are `EX` in Canvas.
+Moodle's sheet has no word for it: their lines stay as they were, and excused.csv names them, to be excluded by hand.
 """
 
 from __future__ import annotations
@@ -14,7 +15,20 @@ from pathlib import Path
 from harness.api import Board, Exporter, Matches, hookimpl
 from harness.api.files import Problem, TableError
 from harness_exports.moodle import Worksheet, read_worksheet
-from harness_exports.sheets import Graded, Placed, beside, everyone, filled, folded, placed, read_sheet, refuse, written
+from harness_exports.sheets import (
+    Graded,
+    Placed,
+    beside,
+    everyone,
+    excused_list,
+    filled,
+    folded,
+    number,
+    placed,
+    read_sheet,
+    refuse,
+    written,
+)
 
 _PEOPLE = (
     *("Student", "LastName", "FirstName", "ID", "SIS User ID", "SIS Login ID", "Integration ID", "Root Account"),
@@ -23,7 +37,8 @@ _PEOPLE = (
 _NAMELESS = ("Student", "LastName", "FirstName", "Root Account", "Section")
 """Of these, what identifies nobody."""
 _TITLE = re.compile(r"(?P<title>.*) \((?P<id>\d+)\)")
-_EXCUSED = ("ex", "n/a")
+_EXCUSED = "EX"
+_DECIDED = ("ex", "n/a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +70,7 @@ class Canvas:
     def export(self, board: Board, template: Path | None) -> dict[str, str]:
         book, people, where = _in_gradebook(board, template)
         lines = {line: each for line, each in where.found.items() if not each.pending}
-        graded = [filled(book.rows[line], book.column, lines[line].row.score) for line in sorted(lines)]
+        graded = [filled(book.rows[line], book.column, _canvas_cell(lines[line])) for line in sorted(lines)]
         chosen = [[cells[index] for index in book.kept] for cells in (*book.before, *graded)]
         return {"canvas.csv": written(chosen)} | beside(people, where.absent)
 
@@ -76,22 +91,22 @@ class Moodle:
 
     def export(self, board: Board, template: Path | None) -> dict[str, str]:
         sheet, people, where = _in_worksheet(board, template)
-        lines = {line: each for line, each in where.found.items() if not each.pending}
+        lines = {line: each for line, each in where.found.items() if not (each.pending or each.excused)}
         problems = [
             Problem(
                 f"line {sheet.numbers[line]}",
-                f"{each.label} has {each.row.score:g} points, but Moodle's maximum is {most:g}",
+                f"{each.label} has {each.score:g} points, but Moodle's maximum is {most:g}",
             )
             for line, each in sorted(lines.items())
-            if (most := sheet.most(line)) is not None and each.row.score > most
+            if (most := sheet.most(line)) is not None and each.score > most
         ]
         if problems:
             raise TableError(sheet.source, problems)
         rows = [
-            filled(cells, sheet.grade, lines[line].row.score) if line in lines else cells
+            filled(cells, sheet.grade, number(lines[line].score)) if line in lines else cells
             for line, cells in enumerate(sheet.rows)
         ]
-        return {"moodle.csv": written([*sheet.before, *rows])} | beside(people, where.absent)
+        return {"moodle.csv": written([*sheet.before, *rows])} | beside(people, where.absent) | excused_list(board)
 
     def matches(self, board: Board, template: Path | None) -> Matches:
         _, _, where = _in_worksheet(board, template)
@@ -99,13 +114,23 @@ class Moodle:
 
 
 def _matches(where: Placed) -> Matches:
-    return Matches(matched=len(where.found), unmatched=tuple(each.label for each in where.absent))
+    """Of those who have a score, or wait for one: who was excused need not be there."""
+    found = sum(not each.excused for each in where.found.values())
+    return Matches(matched=found, unmatched=tuple(each.label for each in where.absent if not each.excused))
+
+
+def _canvas_cell(person: Graded) -> str:
+    return _EXCUSED if person.excused else number(person.score)
 
 
 def _in_gradebook(board: Board, template: Path | None) -> tuple[_Gradebook, tuple[Graded, ...], Placed]:
     book, people = _read_gradebook(board, template), everyone(board)
     where = placed(people, book.rows, book.ids)
-    decided = {line for line in where.found if folded(book.rows[line][book.column]) in _EXCUSED}
+    decided = {
+        line
+        for line, each in where.found.items()
+        if not each.excused and folded(book.rows[line][book.column]) in _DECIDED
+    }
     found = {line: each for line, each in where.found.items() if line not in decided}
     return book, people, Placed(found, (*where.absent, *(where.found[line] for line in sorted(decided))))
 

@@ -24,16 +24,27 @@ class Graded:
     Attributes:
         label: what they are called in messages: their id in the roster, else that of the submission.
         names: everything that may identify them: ids, student numbers, e-mail addresses; folded.
+        row: None where the assignment does not count for them.
     """
 
     label: str
     names: frozenset[str]
-    row: Standing | Unranked
+    row: Standing | Unranked | None
 
     @property
-    def pending(self) -> bool:
-        """Whether a person has to decide first: an undecided score is no score."""
-        return bool(self.row.pending)
+    def excused(self) -> bool:
+        """Whether they have neither a score nor a zero."""
+        return self.row is None
+
+    @property
+    def pending(self) -> float:
+        """Points for which a person has to decide first: an undecided score is no score."""
+        return self.row.pending if self.row else 0
+
+    @property
+    def score(self) -> float:
+        """Their points."""
+        return self.row.score if self.row else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +63,12 @@ def folded(text: str) -> str:
 
 
 def everyone(board: Board) -> tuple[Graded, ...]:
-    """Everyone of the board: people of the roster, else those the learning platform names, else submissions."""
+    """Everyone of the board and who was excused: of the roster, else whom the platform names, else submissions."""
     rows: list[Standing | Unranked] = [*board.standings, *board.unranked]
-    return tuple(each for row in rows for each in _people(row))
+    excused = (
+        Graded(each.id, frozenset(map(folded, {each.id, each.email or each.id})), None) for each in board.excused
+    )
+    return (*(each for row in rows for each in _people(row)), *excused)
 
 
 def _people(row: Standing | Unranked) -> Iterator[Graded]:
@@ -117,9 +131,9 @@ def read_sheet(template: Path | None, what: str) -> tuple[Path, Lines]:
     return template, [(line, cells + [""] * (width - len(cells))) for line, cells in lines]
 
 
-def filled(cells: Sequence[str], column: int, score: float) -> list[str]:
-    """The line with the score in that column."""
-    return [*cells[:column], number(score), *cells[column + 1 :]]
+def filled(cells: Sequence[str], column: int, text: str) -> list[str]:
+    """The line with this text in that column."""
+    return [*cells[:column], text, *cells[column + 1 :]]
 
 
 def number(score: float) -> str:
@@ -130,13 +144,19 @@ def number(score: float) -> str:
 def beside(people: Collection[Graded], absent: Sequence[Graded]) -> dict[str, str]:
     """Who waits for a decision, and for which; and who has a score and no line. No file where that is nobody."""
     waiting = [
-        [each.label, number(each.row.pending), "; ".join(dict.fromkeys(p.reason for p in each.row.points if p.pending))]
+        [each.label, number(each.pending), "; ".join(dict.fromkeys(p.reason for p in each.row.points if p.pending))]
         for each in people
-        if each.pending
+        if each.row is not None and each.pending
     ]
-    lost = [[each.label, number(each.row.score)] for each in absent if not each.pending]
+    lost = [[each.label, number(each.score)] for each in absent if not (each.pending or each.excused)]
     files = {"not-in-the-sheet.csv": (["id", "score"], lost), "pending.csv": (["id", "pending", "reason"], waiting)}
     return {name: written([header, *sorted(rows)]) for name, (header, rows) in files.items() if rows}
+
+
+def excused_list(board: Board) -> dict[str, str]:
+    """Whom the assignment does not count for, for systems that cannot be told; no file where that is nobody."""
+    rows = [[each.id, each.name, each.email or ""] for each in board.excused]
+    return {"excused.csv": written([["id", "name", "email"], *rows])} if rows else {}
 
 
 def written(rows: Iterable[Sequence[str]]) -> str:

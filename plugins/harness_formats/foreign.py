@@ -23,7 +23,7 @@ _ONNX_GRAPH = 7
 
 
 class Foreign:
-    """A form of network that is recognised by content, and refused.
+    """Refuses whole networks in this form, recognised by content: weights alone are handed in.
 
     Attributes:
         only_refused: it counts as a weights file only where there is no other.

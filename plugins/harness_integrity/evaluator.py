@@ -27,7 +27,7 @@ from harness.api import (
     SubmissionError,
     hookimpl,
 )
-from harness_integrity.counts import counts_check, statistics_check, weights_used_check
+from harness_integrity.counts import counts_check, source_check, statistics_check, weights_used_check
 from harness_integrity.probes import Reference, Sample, image_noise_check, noise_check, scrub_check, take_sample
 from harness_integrity.processes import batch_check, sample_check, second_process
 from harness_integrity.verified import NAME as VERIFIED
@@ -36,7 +36,7 @@ from harness_integrity.verified import verified_check
 _FEWEST_IMAGES = 64
 _SLOW_FACTOR, _SLOW_SECONDS = 10, 10
 """A probe that is so much slower than the images themselves, and takes at least so long, is a finding."""
-_TOLD = ("integrity_counts", "integrity_statistics")
+_TOLD = ("integrity_counts", "integrity_statistics", "integrity_source")
 _RUNNING = (
     "integrity_scrub",
     "integrity_noise",
@@ -64,7 +64,7 @@ class IntegrityOptions(Options):
 
 
 class Integrity:
-    """What is known of a network beyond its numbers.
+    """Probes whether answers come from the counted weights and from the image in front of the network.
 
     Of a verified network one check says what was verified and what stands outside; it costs nothing. Any other network
     is probed on a sample of the images; together the probes run it on three times as many images as the sample has. A
@@ -81,7 +81,8 @@ class Integrity:
         if student.traced is not None:
             return Evaluation(checks=(verified_check(student, student.traced, context.examples.images),))
         options = context.options
-        told = (counts_check(student), statistics_check(student))
+        beside = student.facts.beside
+        told = (counts_check(student), statistics_check(student), *([source_check(beside)] if beside else []))
         if len(context.examples.labels) < _FEWEST_IMAGES:
             return Evaluation(checks=(*told, *_unchecked(_RUNNING, f"fewer than {_FEWEST_IMAGES} images")))
         seed = _seed(options.seed, context.secret)

@@ -65,7 +65,7 @@ class KDLossOptions(Options):
 
 
 class KDLoss:
-    """Whether the knowledge-distillation loss is right, and which mistake it makes if it is not."""
+    """Checks whether the knowledge-distillation loss is right, and names its mistake if it is not."""
 
     name = NAME
     Options = KDLossOptions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from markupsafe import Markup
 
@@ -15,6 +16,7 @@ from harness.api.text import clean, interval_text, metric_text, plain_number, sc
 _DRAWN_ROWS = 1_000
 """Longer boards have no intervals drawn in them: their page is large enough."""
 _WIDTH, _HEIGHT = 110, 12
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +59,21 @@ class SiteTable:
     rows: list[SiteRow]
     drawn: bool
     """Whether a picture of the interval stands in each row."""
-    checks: bool
-    """Whether any row has a check that did not pass."""
 
     @classmethod
     def of(cls, board: Board) -> SiteTable:
         keys = [*board.ranking]
-        columns = [Column(each.metric, "descending" if each.higher_is_better else "ascending") for each in keys]
-        columns += [Column(name, _direction(name, board)) for name in board.further]
+        columns = [
+            Column(board.title_of(each.metric), "descending" if each.higher_is_better else "ascending") for each in keys
+        ]
+        columns += [Column(board.title_of(name), _direction(name, board)) for name in board.further]
         extra = _extra(board)
         columns += [Column(title, direction) for title, direction in extra]
+        columns = _score_second(columns, [title for title, _ in extra])
         first = keys[0].metric
         scale = _scale(board, first) if len(board.standings) <= _DRAWN_ROWS else None
         rows = [_row(line, board, [title for title, _ in extra], scale) for line in board.lines()]
-        checks = any(row.failed or row.unchecked for row in rows)
-        return cls(columns, rows, scale is not None, checks)
+        return cls(columns, rows, scale is not None)
 
 
 def people(row: Entry) -> str:
@@ -121,16 +123,25 @@ def _row(line: Standing | Baseline, board: Board, extra: Sequence[str], scale: S
     cells = [SiteCell(metric_text(each), interval_text(each)) for each in ranked]
     cells += [SiteCell(plain_number(line.metrics.get(name))) for name in board.further]
     cells += [SiteCell(_extra_cell(line, title)) for title in extra]
+    cells = _score_second(cells, extra)
     drawn = _interval(scale, ranked[0]) if scale else Markup("")
     name = clean(line.name, 120)
     return SiteRow(name, people(line), line.rank, symbols(line), cells, drawn, line.failed_checks, line.unchecked)
+
+
+def _score_second(cells: Sequence[T], extra: Sequence[str]) -> list[T]:
+    """The score right behind what the board ranks by first: narrow screens show no more without scrolling."""
+    ordered = list(cells)
+    if "score" in extra:
+        ordered.insert(1, ordered.pop(len(cells) - len(extra) + extra.index("score")))
+    return ordered
 
 
 def _extra_cell(row: Standing, title: str) -> str:
     values = {
         "public rank": "" if row.public_rank is None else str(row.public_rank),
         "p": _p(row.p_value),
-        "score": score_text(row.score, row.max_score, row.pending),
+        "score": score_text(row.score, row.possible.total, row.pending),
         "attempts": f"{row.attempts:,}",
         "days late": _late(row),
     }

@@ -47,12 +47,12 @@ class SizeOptions(Options):
 
 
 class ModelSize:
-    """`weights_size` holds one of three sizes against a limit, if there is one.
+    """Measures the size in bytes of what was handed in, and holds it against a limit, if there is one.
 
-    `stored_bytes` is the weights file as handed in, byte for byte. `canonical_bytes` is what its tensors need: each
-    value in the width it had in the file, or a mask of one bit per value and the values that are not zero, where that
-    is smaller. `zstd_bytes` is the same, compressed. `micronet_storage`, on request, is the storage half of MicroNet's
-    score. docs/curves.md defines them.
+    The check `weights_size` goes by one of three sizes. `stored_bytes` is the weights file as handed in, byte for byte.
+    `canonical_bytes` is what its tensors need: each value in the width it had in the file, or a mask of one bit per
+    value and the values that are not zero, where that is smaller. `zstd_bytes` is the same, compressed.
+    `micronet_storage`, on request, is the storage half of MicroNet's score. docs/curves.md defines them.
     """
 
     name = "model_size"

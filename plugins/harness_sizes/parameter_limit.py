@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from harness.api import (
+    Beside,
     Check,
     CheckSpec,
     Context,
@@ -39,6 +40,8 @@ KINDS = tuple(
 )
 _MAX_LITERAL_BYTES = 8192
 """Literals in the source, compressed, that are too few to be a network's weights."""
+_FEWEST_BITS = 4
+"""That a weight takes, where nobody can see how it is written."""
 LIMIT = CheckSpec("parameter_limit", about="weights")
 
 
@@ -83,7 +86,10 @@ class Counts(Value):
 
 
 class ParameterLimit:
-    """`parameters` is the judged count; all three stand beside it."""
+    """Counts the network's parameters, and holds them against a limit, if there is one.
+
+    `parameters` is the judged count; all three stand beside it.
+    """
 
     name = LIMIT.name
     Options = LimitOptions
@@ -182,7 +188,8 @@ def _by_file(student: Student) -> Counts:
     stored = stored_elements(student.decoded, facts.aliases)
     nonzero = nonzero_elements(student.decoded, facts.aliases)
     told = facts.torchinfo
-    counts = Counts(torchinfo=told, corrected=told, stored=stored, nonzero=nonzero)
+    doubt, made = _doubt_beside(facts.beside)
+    counts = Counts(torchinfo=told, corrected=told, stored=stored, nonzero=nonzero, doubt=doubt, made=made)
     if told is None:
         reason = f"torchinfo could not describe the network ({facts.torchinfo_error})"
         return counts.model_copy(update={"suspicious": (reason,)})
@@ -192,6 +199,18 @@ def _by_file(student: Student) -> Counts:
         return counts.model_copy(update={"benign": benign})
     suspicious, unregistered = _suspicious_causes(student, told, stored)
     return counts.model_copy(update={"suspicious": suspicious, "unregistered": unregistered})
+
+
+def _doubt_beside(beside: Beside | None) -> tuple[str | None, int]:
+    """What code that runs on every image may know beside its weights, and how many numbers of few bits that may be."""
+    held = 0 if beside is None else beside.literal_bytes + beside.hidden_bytes
+    if beside is None or held <= _MAX_LITERAL_BYTES:
+        return None, 0
+    files = f" and reads other files of {beside.hidden_bytes:,} bytes" if beside.hidden_bytes else ""
+    return (
+        f"its code runs on every image, holds {beside.literal_bytes:,} bytes of literals{files} (compressed), and "
+        "nobody can count what it knows of those"
+    ), held * 8 // _FEWEST_BITS
 
 
 def _benign_causes(student: Student, difference: int) -> tuple[str, ...]:

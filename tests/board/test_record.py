@@ -79,7 +79,7 @@ def test_without_any_place_the_last_attempt_is_listed(store: Store) -> None:
 def test_a_frozen_board_ignores_later_attempts_until_it_is_thawed(store: Store) -> None:
     keep(store, *attempts_of(0.7))
     moment = datetime.now(UTC)
-    store.add_event("hw", Event(at=moment, author="a", kind="frozen", moment=moment))
+    store.decisions("hw").add_event(Event(at=moment, author="a", kind="frozen", moment=moment))
     keep(store, *attempts_of(0.9), result("late comer"))
     frozen = board_of(store)
     assert [(row.name, row.metrics["accuracy"].value, row.attempts) for row in frozen.standings] == [("alice", 0.7, 1)]
@@ -87,7 +87,7 @@ def test_a_frozen_board_ignores_later_attempts_until_it_is_thawed(store: Store) 
     assert for_class(frozen, MEASURES).frozen_at == moment
     live = board_of(store, live=True)
     assert (len(live.standings), live.frozen_at) == (2, None)
-    store.add_event("hw", Event(at=moment, author="a", kind="thawed"))
+    store.decisions("hw").add_event(Event(at=moment, author="a", kind="thawed"))
     assert board_of(store) == live
 
 
@@ -103,7 +103,7 @@ def test_the_newest_event_of_a_kind_holds() -> None:
 
 def test_an_overridden_score_keeps_the_old_one_for_the_instructor_only(store: Store) -> None:
     keep(store, result("alice"))
-    store.add_override("hw", "alice", override(score=5))
+    store.decisions("hw").add("alice", override(score=5))
     board = board_of(store)
     (row,) = board.standings
     assert (row.score, row.max_score) == (5, 5)
@@ -116,7 +116,7 @@ def test_an_overridden_score_keeps_the_old_one_for_the_instructor_only(store: St
 
 def test_an_overridden_status_moves_a_submission_off_the_board_and_back(store: Store) -> None:
     keep(store, result("alice"), result("bob"))
-    store.add_override("hw", "alice", override(status="rejected", reason="copied from bob"))
+    store.decisions("hw").add("alice", override(status="rejected", reason="copied from bob"))
     board = board_of(store)
     assert [row.name for row in board.standings] == ["bob"]
     (out,) = board.unranked
@@ -125,14 +125,14 @@ def test_an_overridden_status_moves_a_submission_off_the_board_and_back(store: S
     assert out.override is not None
     assert (out.override.old_status, out.override.old_score) == ("graded", 3)
     assert "copied" not in for_class(board, MEASURES).model_dump_json()
-    store.add_override("hw", "alice", override(reason="it was the other way round"))
+    store.decisions("hw").add("alice", override(reason="it was the other way round"))
     assert [row.name for row in board_of(store).standings] == ["alice", "bob"]
-    assert len(store.overrides("hw")) == 2
+    assert len(store.decisions("hw").overrides()) == 2
 
 
 def test_a_status_set_to_graded_brings_the_points_that_were_measured(store: Store) -> None:
     keep(store, result("alice", status="timed_out", reason="slow", points=(), score=0))
-    store.add_override("hw", "alice", override(status="graded"))
+    store.decisions("hw").add("alice", override(status="graded"))
     (row,) = board_of(store).standings
     assert (row.rank, row.status, row.score) == (1, "graded", 3)
 
@@ -170,7 +170,7 @@ def test_private_ranks_appear_when_asked_for_or_published(store: Store) -> None:
         "parameters",
     }
     state = Event(at=NOW, author="a", kind="published")
-    store.add_event("hw", state)
+    store.decisions("hw").add_event(state)
     assert board_of(store, rules) == private
     with pytest.raises(UsageError, match="does not split its images"):
         board_of(store, assignment(), private=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from cli_fakes import HW, FakeGrading
@@ -21,7 +22,9 @@ def test_everything_passed(harness: Harness, fake: FakeGrading) -> None:
     run = harness("check", HW, "class/alice")
     assert run.exit_code == 0, run.output
     assert "✓ parameter_limit 95,386 of at most 100,000 parameters" in run.stdout
-    assert "Predicted score  45 / 5 (the same images are graded)" in run.stdout
+    assert (
+        "Predicted score  45 of 100 so far; 30 by rank, 25 by hand to come (the same images are graded)" in run.stdout
+    )
     assert "everything passes: hand it in" in run.stdout
     assert fake.calls[0]["audience"] == "student"
 
@@ -34,7 +37,7 @@ def test_what_did_not_pass_exits_1_with_its_hint(harness: Harness, fake: FakeGra
     run = harness("check", HW, "class/alice")
     assert run.exit_code == 1
     assert "→ use T²" in run.stdout
-    assert "• see to kd_loss above, then check again" in run.stdout
+    assert "Next  see to kd_loss above, then check again" in run.stdout
 
 
 def test_a_submission_that_cannot_be_graded_exits_1(harness: Harness, fake: FakeGrading) -> None:
@@ -59,7 +62,7 @@ def test_the_prediction_on_a_split_has_its_uncertainty(harness: Harness, fake: F
         "alice", checks=FINE, max_score=4, metrics={"accuracy_public": metric(0.69, low=0.68, high=0.70)}
     )
     run = harness("check", "ntu-ml2023-hw13", "class/alice", "--data", "test=class")
-    assert "Predicted score  2 / 4, probably between 1.5 and 2 (95 %" in run.stdout
+    assert "6 by hand to come (95 %: between 1.5 and 2" in run.stdout
 
 
 def test_without_a_sandbox_it_says_so(harness: Harness, fake: FakeGrading) -> None:
@@ -80,5 +83,41 @@ def test_a_verified_network_is_a_line_and_an_unverified_one_says_why_and_what_to
     run = harness("check", HW, "class/bob")
     assert run.exit_code == 0
     assert "○ its code ran on every image: not verified (it decides by values)" in run.stdout
-    assert "• everything passes: hand it in" in run.stdout
+    assert "Next  everything passes: hand it in" in run.stdout
     assert "write forward with plain tensor operators" in run.stdout
+
+
+def test_a_good_hand_in_fits_one_screen_without_evidence_and_repeated_counts(
+    harness: Harness, fake: FakeGrading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    counts = {name: metric(95_386, unit="parameters") for name in ("parameters", "parameters_stored")}
+    counts["parameters_nonzero"] = metric(90_000, unit="parameters")
+    long = Check.passed("kd_loss", "agrees " * 40)
+    evidence = Check.passed("integrity_verified", "a graph")
+    fake.outcomes["alice"] = result("alice", checks=(*FINE, long, evidence), metrics=counts, printed="I was here\n")
+    run = harness("check", HW, "class/alice")
+    assert "integrity_verified" not in run.stdout
+    assert "parameters_stored" not in run.stdout
+    assert "parameters_nonzero 90,000" in run.stdout
+    assert "printed: I was here" in run.stdout
+    assert len(run.stdout.splitlines()) < 24
+    assert max(map(len, run.stdout.splitlines())) <= 80
+
+
+def test_what_was_printed_stays_hidden_where_images_are_private(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result("alice", checks=FINE, printed="an image\n")
+    run = harness("check", "ntu-ml2023-hw13", "class/alice", "--data", "test=class", "--html", "page.html")
+    assert "an image" not in run.stdout
+    assert "an image" not in Path("page.html").read_text(encoding="utf-8")
+
+
+def test_the_page_is_the_students_own(harness: Harness, fake: FakeGrading) -> None:
+    fake.outcomes["alice"] = result("alice", checks=FINE, printed="I was here\n")
+    assert harness("check", HW, "class/alice", "-q", "--html", "page.html").output == ""
+    page = Path("page.html").read_text(encoding="utf-8")
+    assert "I was here" in page
+    assert "for the instructor" not in page.lower()
+    assert "The instructor's version" not in page
+    assert "30 by rank, 25 by hand to come" in page
+    assert harness("check", HW, "class/alice", "--open").exit_code == 2

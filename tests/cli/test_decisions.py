@@ -42,7 +42,7 @@ def board(harness: Harness, *options: str) -> dict[str, dict[str, object]]:
 def test_an_override_is_made_shown_and_undone(graded: Harness) -> None:
     before = board(graded, "--ids")["bob"]["score"]
     run = graded("override", HW, "bob", "--score", "12.5", "--reason", "his\x1b[31m demo", "--author", "Dr. Li")
-    assert (run.exit_code, run.stderr) == (0, "bob: overridden\n")
+    assert (run.exit_code, run.stderr) == (0, "bob: overridden: 33 / 100, graded → 12.5 / 100, graded\n")
     row = board(graded, "--ids")["bob"]
     assert row["score"] == 12.5
     assert row["override"]["old_score"] == before
@@ -63,7 +63,7 @@ def test_an_override_is_made_shown_and_undone(graded: Harness) -> None:
         (("bob", "--undo", "--score", "1", "--reason", "x"), "either it, or --score, --status or --check"),
         (("bob", "--score", "nan", "--reason", "x"), "not a number of points"),
         (("bob", "--score", "1", "--reason", "  "), "say why"),
-        (("bob", "--score", "1"), "Missing option '--reason'"),
+        (("bob", "--score", "1"), "Missing option '--why'"),
         (("bob", "--status", "great", "--reason", "x"), "is not one of"),
         (("bob", "--check", "kd_los=passed", "--reason", "x"), "did you mean 'kd_loss'?"),
         (("bob", "--check", "kd_loss=fine", "--reason", "x"), "write kd_loss=passed or kd_loss=failed"),
@@ -189,3 +189,126 @@ def test_an_undecided_gate_withholds_points_everywhere_until_a_person_decides(
     harness("override", HW, "bob", "--score", "33", "--reason", "half of it")
     assert "pending" not in harness("report", HW, "bob").stdout
     assert board(harness, "--ids")["bob"]["score"] == 33
+
+
+ROSTER = "id,name,email,team\nalice,Alice,a@x.org,\nbob,Bob,b@x.org,\ncarol,Carol,c@x.org,\ndan,Dan,d@x.org,\n"
+
+
+@pytest.fixture
+def roster(graded: Harness) -> Path:
+    path = Path("roster.csv")
+    path.write_text(ROSTER, encoding="utf-8")
+    return path
+
+
+def exported(harness: Harness, *options: object) -> dict[str, dict[str, str]]:
+    run = harness("export", HW, "--to", "csv", *options)
+    assert run.exit_code == 0, run.stderr
+    return {row["id"]: row for row in csv.DictReader(io.StringIO(run.stdout))}
+
+
+def test_an_excused_person_has_neither_a_score_nor_a_zero_nor_a_rank(graded: Harness, roster: Path) -> None:
+    assert graded("excuse", HW, "bob", "--why", "ill", "--author", "Dr. Li").exit_code == 0
+    assert graded("excuse", HW, "dan", "--why", "exchange", "--roster", roster).exit_code == 0
+    assert board(graded, "--ids").keys() == {"alice", "carol"}
+    assert board(graded, "--ids")["alice"]["rank"] == 1
+    rows = exported(graded, "--roster", roster)
+    assert {who: (row["status"], row["score"]) for who, row in rows.items() if who in {"bob", "dan"}} == {
+        "bob": ("excused", ""),
+        "dan": ("excused", ""),
+    }
+    assert "ill" not in graded("leaderboard", HW, "--format", "json").stdout
+    assert "Excused: this assignment does not count" in graded("report", HW, "bob").stdout
+    assert json.loads(graded("statistics", HW, "--json").stdout)["submissions"] == 2
+    assert graded("excuse", HW, "bob", "--undo", "--why", "wrong Bob").exit_code == 0
+    assert "bob" in board(graded, "--ids")
+    told = graded("history", HW, "bob").stdout
+    assert "Dr. Li: excused: ill" in told
+    assert "no longer excused: wrong Bob" in told
+
+
+def test_canvas_is_told_of_excused_people_in_its_own_word(graded: Harness, tmp_path: Path) -> None:
+    sheet = (
+        "Student,ID,SIS Login ID,Section,nycu-ds2023-hw2 (9)\n    Points Possible,,,,100\nAl,alice,,s,\nBo,bob,,s,50\n"
+    )
+    (tmp_path / "canvas.csv").write_text(sheet, encoding="utf-8")
+    graded("excuse", HW, "bob", "--why", "ill")
+    run = graded("export", HW, "--to", "canvas", "--template", "canvas.csv", "--out", "out")
+    assert (run.exit_code, "1 of 2 matched" in run.stderr) == (1, True)  # carol has no line
+    written = Path("out") / "canvas.csv" if Path("out").is_dir() else Path("out")
+    rows = {row["ID"]: row for row in csv.DictReader(written.read_text(encoding="utf-8").splitlines())}
+    assert rows["bob"]["nycu-ds2023-hw2 (9)"] == "EX"
+    assert rows["alice"]["nycu-ds2023-hw2 (9)"] not in {"", "EX"}
+
+
+def test_whoever_is_removed_is_nowhere_but_in_the_history(graded: Harness, roster: Path) -> None:
+    assert graded("remove", HW, "alice", "--why", "dropped the course").exit_code == 0
+    assert board(graded, "--ids").keys() == {"bob", "carol"}
+    assert exported(graded, "--roster", roster).keys() == {"bob", "carol", "dan"}
+    assert "removed: dropped the course" in graded("history", HW, "alice").stdout
+    run = graded("remove", HW, "alice", "--why", "asked for it", "--forget")
+    assert "1 attempt is deleted" in run.stderr
+    assert graded("report", HW, "alice").exit_code == 2
+    assert "asked for it" in graded("history", HW, "alice").stdout
+    assert graded("remove", HW, "alice", "--undo", "--forget", "--why", "x").exit_code == 2
+
+
+def test_more_time_holds_and_must_not_contradict_the_table_of_times(graded: Harness, roster: Path) -> None:
+    until = "2030-01-31T23:59:00+08:00"
+    run = graded("extend", HW, "alice", "--until", until, "--why", "power cut")
+    assert run.exit_code == 0, run.stderr
+    assert "extended until 2030-01-31 23:59+08:00" in run.stderr
+    Path("times.csv").write_text(f"id,due\nalice,{until}\n", encoding="utf-8")
+    assert graded("leaderboard", HW, "--times", "times.csv").exit_code == 0
+    Path("times.csv").write_text("id,due\nalice,2030-02-01T12:00:00+08:00\n", encoding="utf-8")
+    run = graded("leaderboard", HW, "--times", "times.csv")
+    assert run.exit_code == 2
+    assert "alice: due twice" in run.stderr
+    assert "power cut" in run.stderr
+    assert graded("extend", HW, "alice", "--undo", "--why", "misread").exit_code == 0
+    assert graded("leaderboard", HW, "--times", "times.csv").exit_code == 0
+    assert graded("extend", HW, "dan", "--until", until, "--why", "x").exit_code == 2
+    assert graded("extend", HW, "dan", "--until", until, "--why", "x", "--roster", roster).exit_code == 0
+
+
+def test_a_score_beyond_what_there_is_needs_to_be_meant(graded: Harness) -> None:
+    for score in ("-1", "1e6"):
+        run = graded("override", HW, "bob", "--score", score, "--why", "x")
+        assert run.exit_code == 2
+        assert "--beyond allows others" in run.stderr
+    assert graded("override", HW, "bob", "--score", "-1", "--why", "x", "--beyond").exit_code == 0
+    assert board(graded, "--ids")["bob"]["score"] == -1
+
+
+def test_a_regrade_request_is_listed_answered_and_told_in_the_report(graded: Harness) -> None:
+    assert graded("requests", HW, "Pruner", "--answer", "no").exit_code == 2
+    assert graded("requests", HW, "Pruner", "--ask", "=my KD loss is right").exit_code == 0
+    rows = list(csv.DictReader(io.StringIO(graded("requests", HW).stdout)))
+    assert [(row["id"], row["state"], row["request"]) for row in rows] == [("alice", "open", "'=my KD loss is right")]
+    assert "not answered yet" in graded("report", HW, "alice").stdout
+    assert graded("requests", HW, "alice", "--answer", "T² is missing", "--author", "Dr. Li").exit_code == 0
+    assert "T² is missing" in graded("report", HW, "alice").stdout
+    assert "T² is missing" not in graded("report", HW, "bob").stdout
+    assert graded("requests", HW, "--open").stdout.count("\n") == 1
+    assert "Dr. Li: answered: T² is missing" in graded("history", HW, "alice").stdout
+
+
+def test_reports_for_all_come_with_an_index_and_a_table_for_a_mail_merge(graded: Harness, roster: Path) -> None:
+    run = graded("report", HW, "--all", "--format", "html", "--out", "sent", "--roster", roster)
+    assert run.exit_code == 0, run.stderr
+    rows = list(csv.DictReader((Path("sent") / "reports.csv").read_text(encoding="utf-8").splitlines()))
+    assert {row["name"]: row["email"] for row in rows} == {"Alice": "a@x.org", "Bob": "b@x.org", "Carol": "c@x.org"}
+    index = (Path("sent") / "index.html").read_text(encoding="utf-8")
+    for row in rows:
+        assert f'href="{row["file"]}"' in index
+        assert row["submission"] in (Path("sent") / row["file"]).read_text(encoding="utf-8")
+    assert "label 3" not in (Path("sent") / "carol.html").read_text(encoding="utf-8")
+    assert graded("report", HW, "--all", "--out", "sent").exit_code == 2
+    assert graded("report", HW).exit_code == 2
+
+
+def test_a_report_is_found_by_the_boards_name_and_tells_the_pseudonym(graded: Harness) -> None:
+    assert graded("report", HW, "pruner").stdout == graded("report", HW, "alice").stdout
+    names = board(graded, "--anonymous", "--ids")
+    pseudonym = str(names["alice"]["name"])
+    assert f"On the board: {pseudonym}" in graded("report", HW, pseudonym, "--anonymous").stdout

@@ -91,7 +91,7 @@ def test_the_report_tells_everything_once(graded: Harness) -> None:
     for expected in (
         "95.00 %",
         "94.00–96.00 %",
-        "33 / 60",
+        "33 of 100 so far",
         "private rank",
         "not given yet",
         "dropped the prefix",
@@ -133,7 +133,7 @@ def test_overrides_and_points_by_hand_are_in_the_report(graded: Harness) -> None
     assert "17 / 20" in shown
     assert graded("override", HW, "bob", "--score", "40", "--reason", "SPOKEN WITH HIM").exit_code == 0
     student = graded("report", HW, "bob").stdout
-    assert "40 / 60" in student
+    assert "Score 40 / 100" in student
     assert "an instructor set this score" in student
     instructor = graded("report", HW, "bob", "--audience", "instructor", "--format", "html").stdout
     assert "SPOKEN WITH HIM" not in student
@@ -181,8 +181,10 @@ def test_curves_as_svg_files(harness: Harness, fake: FakeGrading) -> None:
     assert harness("report", HW, "alice", "--format", "svg", "--out", "pictures").exit_code == 0
     assert sorted(each.name for each in Path("pictures").iterdir()) == ["measured.svg", "pruning.svg"]
     assert "<svg" in Path("pictures/pruning.svg").read_text(encoding="utf-8")
-    assert harness("report", HW, "alice", "--format", "svg", "--out", "two.svg").exit_code == 0
-    assert sorted(each.name for each in Path("two.svg").iterdir()) == ["measured.svg", "pruning.svg"]
+    several = harness("report", HW, "alice", "--format", "svg", "--out", "two.svg")
+    assert several.exit_code == 2
+    assert "there are 2 curves (pruning, measured): name a folder" in several.stderr
+    assert not Path("two.svg").exists()
     for wrong in (("alice", "--format", "svg"), ("bob", "--format", "svg", "--out", "none")):
         assert harness("report", HW, *wrong).exit_code == 2
 

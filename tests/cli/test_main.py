@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
@@ -91,3 +94,17 @@ def test_doctor_says_what_is_missing(harness: Harness, fake: FakeGrading) -> Non
     assert "torchinfo" in run.stdout
     fake.sandbox_works = False
     assert harness("doctor").exit_code == 3
+
+
+def test_shells_complete_shipped_assignments() -> None:
+    environment = {
+        **os.environ,
+        "_HARNESS_COMPLETE": "bash_complete",
+        "COMP_WORDS": "harness check nycu",
+        "COMP_CWORD": "2",
+    }
+    code = "from harness.cli import main; main(prog_name='harness')"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.stdout.split() == ["plain,nycu-ds2023-hw2"]

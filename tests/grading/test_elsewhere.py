@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from student_fakes import examples, parameters
 
-from harness.api import Evaluation, Options
+from harness.api import Evaluation, MetricSpec, Options
 from harness.errors import HarnessError, OnlyAtHome, SubmissionError, Unreachable
 from harness.grading import elsewhere
 from harness.grading.elsewhere import Elsewhere, Task, software
@@ -23,7 +23,8 @@ from harness.submission.settings import Settings
 class Asks:
     """An evaluator that does what it is told to, and says which metrics it was told of."""
 
-    metrics = checks = ()
+    metrics = tuple(MetricSpec(name, unit="parameters", higher_is_better=False) for name in "abcdz")
+    checks = ()
 
     def __init__(self, name: str, does: Callable[[Any], Evaluation], reads: set[str] | None = None) -> None:
         self.name, self.does = name, does

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,11 +13,14 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from click.testing import CliRunner
 
-from harness import api
+from harness import api, testing
+from harness.cli import main
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = sorted((ROOT / "plugins").rglob("*.py")) + sorted((ROOT / "docs" / "example_plugin").glob("*.py"))
+TEMPLATES = sorted((ROOT / "fixtures/templates/plugin").glob("*/harness_*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py")) + sorted(TEMPLATES)
 CORE = sorted((ROOT / "harness").rglob("*.py"))
 DOORS = sorted(f"harness.api.{file.stem}".removesuffix(".__init__") for file in (ROOT / "harness" / "api").glob("*.py"))
 CONTRACTS = sorted(file for file in (ROOT / "harness" / "contracts").glob("*.py") if file.stem != "__init__")
@@ -77,6 +81,31 @@ def test_all_is_what_a_door_exports(door: str) -> None:
     }
     assert set(module.__all__) == public - {"annotations"}
     assert module.__all__ == sorted(module.__all__)
+
+
+def test_names_that_the_page_for_authors_mentions_can_be_imported():
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    spoken = {each.partition(".")[0] for each in re.findall(r"`([A-Z]\w+[a-z]\w*(?:\.\w+)?)`", page)}
+    fixtures = {name for name in vars(testing) if name.startswith("harness_")}
+    there = {name for door in DOORS for name in importlib.import_module(door).__all__}
+    assert {"Student", "UsageError", "SubmissionError"} <= spoken <= there
+    tests = set(re.findall(r"`(\w+)`", page.partition("| name | what it is |")[2].partition("##")[0]))
+    assert tests == {*testing.__all__, *fixtures} - {"harness_student"}
+
+
+def test_the_code_on_the_page_for_authors_works(tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+    made = re.search(r"^harness (new plugin zeros --kind evaluator)$", page, flags=re.MULTILINE)
+    assert made
+    run = CliRunner().invoke(main, [*made[1].split(), "--out", str(tmp_path / "zeros")])
+    assert run.exit_code == 0, run.output
+    blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
+    for number, block in enumerate(blocks):
+        (tmp_path / "zeros" / f"test_page_{number}.py").write_text(block, encoding="utf-8")
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "page", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "2 passed" in done.stdout
 
 
 def test_a_name_has_one_door():

@@ -13,7 +13,7 @@ from harness.assignment.loading import load
 
 FAKES = fakes()
 pytestmark = pytest.mark.timeout(500)
-PROBES = 8
+PROBES = 9
 
 
 @pytest.fixture(scope="module")
@@ -39,11 +39,14 @@ def test_every_fake_comes_to_its_end(results, name):
     probes = {each: check for each, check in checks.items() if each.startswith("integrity_")}
     failed = {each for each, check in probes.items() if check.verdict == "failed"}
     limit = checks["parameter_limit"]
-    assert result.network.verified == (fake.ends != "unverified"), (result.network, limit.reason)
-    if fake.ends == "unverified":
-        assert re.search(fake.says, result.network.reason), result.network.reason
+    assert result.network.verified != fake.ends.startswith("unverified"), (result.network, limit.reason)
+    if not result.network.verified:
+        doubtful = fake.ends.endswith("doubtful")
+        assert re.search(fake.says, limit.reason if doubtful else result.network.reason), (result.network, limit)
         assert len(probes) == PROBES
         assert fake.findings <= failed
+        assert probes["integrity_source"].verdict == fake.own, probes["integrity_source"]
+        assert (limit.verdict == "could_not_check") >= doubtful, limit.reason
         return
     assert set(probes) == {"integrity_verified"}
     assert failed == fake.findings

@@ -237,16 +237,16 @@ def test_what_was_decided_is_kept_in_its_order(store: Store) -> None:
     moment = datetime(2026, 2, 1, 12, tzinfo=timezone(timedelta(hours=8)))
     first = Override(at=moment, author="Dr. Li", reason="王 \x00\x1b", score=1.5)
     second = Override(at=moment, author="TA", reason="again", status="rejected")
-    store.add_override("hw", "alice", first)
-    store.add_override("other", "alice", first)
-    store.add_override("hw", "alice", second)
-    assert store.overrides("hw") == (("alice", first), ("alice", second))
+    store.decisions("hw").add("alice", first)
+    store.decisions("other").add("alice", first)
+    store.decisions("hw").add("alice", second)
+    assert store.decisions("hw").overrides() == (("alice", first), ("alice", second))
     frozen = Event(at=moment, author="TA", kind="frozen", moment=moment)
-    store.add_event("hw", frozen)
-    store.add_event("hw", Event(at=moment, author="TA", kind="thawed"))
-    assert [each.kind for each in store.events("hw")] == ["frozen", "thawed"]
-    assert store.events("hw")[0] == frozen
-    assert store.events("other") == ()
+    store.decisions("hw").add_event(frozen)
+    store.decisions("hw").add_event(Event(at=moment, author="TA", kind="thawed"))
+    assert [each.kind for each in store.decisions("hw").events()] == ["frozen", "thawed"]
+    assert store.decisions("hw").events()[0] == frozen
+    assert store.decisions("other").events() == ()
 
 
 def test_a_store_has_secrets_of_its_own(store: Store, sqlite_url: str) -> None:
@@ -376,10 +376,10 @@ def test_a_damaged_row_is_an_entry_that_says_so(sqlite_url: str, column: str, va
 
 def test_a_damaged_decision_is_named(sqlite_url: str) -> None:
     with closing(Store.open(sqlite_url)) as store:
-        store.add_override("hw", "bob", Override(at=datetime.now(timezone(timedelta(0))), author="a", reason="b"))
+        store.decisions("hw").add("bob", Override(at=datetime.now(timezone(timedelta(0))), author="a", reason="b"))
         changed(sqlite_url, "UPDATE harness_overrides SET override = '{'")
         with pytest.raises(UsageError, match="row 1 of harness_overrides is damaged"):
-            store.overrides("hw")
+            store.decisions("hw").overrides()
 
 
 def test_a_store_that_cannot_be_written_can_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from result_fakes import ENVIRONMENT, result
 import harness.assignment.loading
 import harness.data.data_sets
 import harness.grading.environment
+import harness.grading.first_look
 import harness.grading.grader
 import harness.grading.run
 import harness.sandbox
@@ -20,6 +21,7 @@ import harness.submission.discovery
 from harness.assignment.loading import Assignment
 from harness.errors import SandboxUnavailable
 from harness.grading.events import GradingEvents, Progress
+from harness.submission.discovery import submission_id
 from harness.submission.hand_in import Found, HandIn
 from harness.values.results import Environment, Result
 
@@ -99,13 +101,14 @@ def install(monkeypatch: pytest.MonkeyPatch, fake: FakeGrading) -> None:
 
     def discover(paths: Sequence[Path], *, mode: str = "auto") -> list[HandIn]:
         if mode == "single":
-            return [HandIn(path.name, path) for path in paths]
-        return [HandIn(each.name, each) for path in paths for each in sorted(path.iterdir())]
+            return [HandIn(submission_id(path), path) for path in paths]
+        return [HandIn(submission_id(each), each) for path in paths for each in sorted(path.iterdir())]
 
     def find(paths: Sequence[Path], *, mode: str = "auto") -> Found:
         return Found(tuple(discover(paths, mode=mode)), tuple(fake.left_out))
 
     monkeypatch.setattr(harness.grading.grader, "grade_all", fake.grade_all)
+    monkeypatch.setattr(harness.grading.first_look, "first_look", lambda *_: None)
     monkeypatch.setattr(
         harness.grading.run, "file_signature", lambda paths: fake.digests.get(paths[0].name, paths[0].name)
     )

@@ -11,7 +11,7 @@ import json
 import marshal
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +114,11 @@ class Fake:
         state: the weights file.
         files: further files, by path.
         ends: "counted": verified, with `parameters`; "doubtful": verified, and a person must look before the limit is
-            met; "unverified": for a reason that matches `says`, with `findings`; "refused": never graded.
+            met; "unverified": for a reason that matches `says`, with `findings`; "unverified, doubtful": so, and a
+            person must look before the limit is met, for a reason that matches `says`; "refused": never graded.
         parameters: at least so many are counted.
         findings: checks that fail.
+        own: whether an unverified one does with its code and its weights, as `integrity_source` says.
     """
 
     source: str
@@ -125,6 +127,7 @@ class Fake:
     parameters: int = 0
     says: str = ""
     findings: frozenset[str] = frozenset()
+    own: str = "passed"
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -427,6 +430,14 @@ def tell(data):
     return _decoy(source, "counted", ALL, files={"README.md": _halves()})
 
 
+def _branching(fake: Fake, says: str, source: str = "could_not_check") -> Fake:
+    """The same where how it branches depends on the images, so that it cannot be verified."""
+    head, forward, rest = fake.source.rpartition("def forward(self, x):\n")
+    indent = rest[: len(rest) - len(rest.lstrip())]
+    branch = f"{indent}if float(x.sum()) == 12345:\n{indent}    x = x * 0\n"
+    return replace(fake, source=head + forward + branch + rest, ends="unverified, doubtful", says=says, own=source)
+
+
 def _dodging() -> dict[str, Fake]:
     known = float(knowledge()["fc.weight"][0, 0])
     sees = f"""
@@ -560,6 +571,7 @@ class StudentNet(Net):
             "unverified",
             says="own|custom operator",
             findings=frozenset({"integrity_scrub"}),
+            own="could_not_check",
         ),
     }
 
@@ -570,11 +582,36 @@ def _labels() -> list[int]:
     return fashion(1000, "fashion-mnist-train-1000").labels.tolist()
 
 
+def _on_every_image(fakes: Mapping[str, Fake]) -> dict[str, Fake]:
+    """Some whose code cannot be left out: what it may know beside its weights is for a person to see."""
+    needs_more = dict.fromkeys(("another file", "a comment", "names of folders"), "reads other files")
+    settings = """
+import json
+
+class StudentNet(Net):
+    def __init__(self):
+        super().__init__()
+        self.scale = json.loads((HERE / "config.json").read_text())["scale"]
+
+    def forward(self, x):
+        if float(x.sum()) == 12345:
+            x = x * 0
+        return super().forward(x) * self.scale
+"""
+    return {
+        **{f"{name}, branching": _branching(fakes[name], says) for name, says in needs_more.items()},
+        "a literal, branching": _branching(fakes["a literal"], "bytes of literals"),
+        "settings in a file": _net(
+            settings, "unverified", says="depends on the values", files={"config.json": b'{"scale": 2}'}
+        ),
+    }
+
+
 def fakes() -> dict[str, Fake]:
     """Every one by its name."""
     readme = "numbers = " + HALVES.format(data='(HERE / "README.md").read_bytes()')
     spread = torch.full((1960,), 1e8)
-    return {
+    found = {
         "honest": _net("class StudentNet(Net):\n    pass\n", "counted", NET),
         # weights that lie elsewhere
         "a literal": _decoy(CLOSED.format(numbers=HALVES.format(data=_literal())), "doubtful", DECOYS),
@@ -676,3 +713,4 @@ def fakes() -> dict[str, Fake]:
         **_by_other_images(),
         **_dodging(),
     }
+    return found | _on_every_image(found)

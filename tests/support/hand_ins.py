@@ -75,11 +75,16 @@ def hand_in(folder: Path, source: str = HONEST, state: dict[str, Any] | None = N
 
 
 def graded(
-    assignment: Assignment, paths: Iterable[Path], sandbox: Sandbox, jobs: int = 2, **more: Any
+    assignment: Assignment,
+    paths: Iterable[Path],
+    sandbox: Sandbox,
+    jobs: int = 2,
+    plugins: Plugins = PLUGINS,
+    **more: Any,
 ) -> dict[str, Result]:
     """Results by submission; every one exactly once."""
     submissions = discover(list(paths), mode="single")
-    results = list(grade_all(assignment, submissions, plugins=PLUGINS, sandbox=sandbox, jobs=jobs, **more))
+    results = list(grade_all(assignment, submissions, plugins=plugins, sandbox=sandbox, jobs=jobs, **more))
     assert len(results) == len(submissions)
     return {result.submission: result for result in results}
 

@@ -25,8 +25,8 @@ from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
 
-CHECKS = {spec.name for spec in Integrity.checks} - {"integrity_verified"}
-"""Of networks that are not verified, as all are here; `tests/sandboxed/test_fakes.py` has the others."""
+CHECKS = {spec.name for spec in Integrity.checks} - {"integrity_verified", "integrity_source"}
+"""Of networks that are not verified, as all are here, and have no files; `tests/sandboxed/test_fakes.py` has the others."""
 
 
 def evaluated(student: RunningStudent, images: int = 512, seed: int = 0):

@@ -157,7 +157,7 @@ def test_what_was_not_measured_is_empty() -> None:
     )
     board = standings(attempts(bare, result("full", 0.8)), assignment())
     table = harness_site_table.SiteTable.of(board)
-    place = [column.title for column in table.columns].index("stored_bytes")
+    place = [column.title for column in table.columns].index(board.title_of("stored_bytes"))
     people = [row for row in table.rows if row.rank is not None]
     assert [row.cells[place].text for row in people] == ["", "4,000"]
 

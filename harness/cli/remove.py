@@ -1,0 +1,53 @@
+"""`harness remove`: someone is no longer in the class."""
+
+from __future__ import annotations
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.options import load_assignment
+from harness.cli.ruling import groups_of, keep_ruling, ruling_options
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
+
+
+@click.command()
+@ruling_options
+@click.option(
+    "--forget", is_flag=True, help="Also delete its attempts, weights and printed output; this cannot be undone."
+)
+def command(
+    *,
+    assignment_name: str,
+    who: str,
+    store_url: str,
+    roster: RosterFile | None,
+    undo: bool,
+    reason: str,
+    author: str,
+    forget: bool,
+) -> None:
+    """Take a submission, a person or a team off the board.
+
+    They are in no statistic and no export either. What was graded stays in the store, unless --forget deletes it; that
+    it was removed, by whom and why, stays there in any case.
+    """
+    from harness.board.whom import whom
+    from harness.store.store import Store
+
+    if undo and forget:
+        raise UsageError("--undo takes a removal back, --forget deletes for good: name one of them")
+    assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
+    groups = groups_of(roster)
+    with closing(Store.open(store_url, create=bool(groups))) as store:
+        decisions = store.decisions(assignment.id)
+        ruled = {name for name, _ in decisions.rulings()}
+        found = who if who in ruled else whom(store, assignment.id, who, groups)
+        keep_ruling(store, assignment, "removed", who=found, author=author, reason=reason, undo=undo)
+        if forget:
+            count = decisions.forget(found)
+            click.echo(f"{found}: {count} {'attempt is' if count == 1 else 'attempts are'} deleted", err=True)
