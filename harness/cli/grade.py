@@ -168,7 +168,7 @@ def _say_what_is_a_download(found: Found) -> None:
         f"{count:,} {what if count != 1 else what.removesuffix('s')}"
         for count, what in ((found.people, "students"), (found.files, "files"))
     )
-    said = f"{path}: a bulk download: {counts}, {len(found.unmatched)} unmatched (--single: it is one submission)"
+    said = f"{path}: a bulk download with {counts}, {len(found.unmatched)} unmatched (--single: it is one submission)"
     click.echo(said, err=True)
     _list(found.unmatched, "Nobody's by their names; what looks like a hand-in is graded under its own name")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import getpass
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, redirect_stdout
 from datetime import UTC, datetime
@@ -91,6 +92,11 @@ def _said(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     if not value.strip():
         raise click.BadParameter("say why, in a few words")
     return value
+
+
+def composed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """An id as it is kept, however a keyboard or a file system writes its accents."""
+    return value and unicodedata.normalize("NFC", value)
 
 
 def now() -> datetime:

@@ -10,6 +10,7 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    composed,
     deliver,
     deliver_site,
     load_assignment,
@@ -35,7 +36,7 @@ FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
 
 @click.command()
 @assignment_argument
-@click.argument("submission", metavar="[SUBMISSION_ID]", required=False)
+@click.argument("submission", metavar="[SUBMISSION_ID]", required=False, callback=composed)
 @store_option
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="terminal", show_default=True)
 @click.option(

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.cli.options import assignment_argument, author_option, now, roster_option, store_option, why_option
+from harness.cli.options import (
+    assignment_argument,
+    author_option,
+    composed,
+    now,
+    roster_option,
+    store_option,
+    why_option,
+)
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
@@ -24,7 +32,7 @@ def ruling_options(command: Command) -> Command:
     for option in reversed(
         (
             assignment_argument,
-            click.argument("who", metavar="ID"),
+            click.argument("who", metavar="ID", callback=composed),
             store_option,
             roster_option,
             click.option("--undo", is_flag=True, help="Take an earlier decision of this kind back."),

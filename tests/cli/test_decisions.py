@@ -312,3 +312,10 @@ def test_a_report_is_found_by_the_boards_name_and_tells_the_pseudonym(graded: Ha
     names = board(graded, "--anonymous", "--ids")
     pseudonym = str(names["alice"]["name"])
     assert f"On the board: {pseudonym}" in graded("report", HW, pseudonym, "--anonymous").stdout
+
+
+def test_an_id_is_the_same_however_its_accents_are_written(fake: FakeGrading, harness: Harness, tmp_path: Path) -> None:
+    (tmp_path / "class" / "jos\u00e9").mkdir()
+    harness("grade", HW, "class")
+    assert harness("override", HW, "jose\u0301", "--score", "4", "--reason", "seen").exit_code == 0
+    assert "seen" in harness("history", HW, "jose\u0301").stdout
