@@ -41,9 +41,15 @@ class Problem:
 
     where: str
     what: str
+    line: int | None = None
+    """From 1, where it is known."""
+    row: str = ""
+    """What the row of a table is called, such as 'points "tier 2"'."""
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.what}" if self.where else self.what
+        line = f"line {self.line}" if self.line is not None else ""
+        place = ", ".join(filter(None, (line, self.row, self.where)))
+        return f"{place}: {self.what}" if place else self.what
 
 
 class FileError(UsageError):

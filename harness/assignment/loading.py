@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from harness.assignment.mistakes import missing_data, references, tables, validated
+from harness.assignment.mistakes import missing_data, missing_starter, references, tables, validated
+from harness.assignment.places import lines_of, placed
 from harness.assignment.shipped import fixtures
 from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
@@ -58,6 +59,11 @@ class Assignment:
     @property
     def id(self) -> str:
         return self.rules.id
+
+    @property
+    def starter(self) -> tuple[Path, ...]:
+        """The sources that everybody was given."""
+        return tuple(self.source.parent / each for each in self.rules.submission.starter)
 
     @property
     def info(self) -> AssignmentInfo:
@@ -118,7 +124,8 @@ def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None,
 
 def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | None) -> Assignment:
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        document = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -128,8 +135,10 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
     options = _options(document, "evaluators", plugins, problems)
     class_options = _options(document, "class_evaluators", plugins, problems)
     problems += references(document, plugins) + missing_data(document, path.parent, plugins, found)
+    problems += missing_starter(document, path.parent)
     if problems or rules is None:
-        raise AssignmentError(source, problems)
+        lines = lines_of(text)
+        raise AssignmentError(source, [placed(each, lines, document) for each in problems])
     data_paths = {name: path.parent / data.path for name, data in rules.data.items()}
     used = {name: plugins.evaluators[name] for name in options}
     measures = plugins.measures(options)
@@ -161,6 +170,7 @@ def _options(
 def _digest(rules: AssignmentFile) -> str:
     # Comparisons across the class and what boards apply change nobody's result: tuning them makes no result stale.
     later = dict.fromkeys(("class_evaluators", "title", "ranking", "board"), True)
-    parts = {"images": {"class_names"}, "submission": {"attempts_per_day"}, "rubric": {"rank", "manual", "cap", "late"}}
+    submission, rubric = {"attempts_per_day", "starter"}, {"rank", "manual", "cap", "late"}
+    parts = {"images": {"class_names"}, "submission": submission, "rubric": rubric}
     kept = rules.model_dump_json(exclude={**later, **parts})
     return "sha256:" + hashlib.sha256(kept.encode()).hexdigest()

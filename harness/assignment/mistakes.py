@@ -21,6 +21,8 @@ from harness.values.measures import ACCURACY, Measures
 
 Model = TypeVar("Model", bound=BaseModel)
 Kind = Literal["check", "metric"]
+_WORDS = {"an object": "a table", "a valid tuple": "a list", "a valid array": "a list", "a valid dictionary": "a table"}
+"""Of pydantic's messages, in the words of TOML."""
 
 
 def validated(model: type[Model], data: Any, where: Sequence[str], problems: list[Problem]) -> Model | None:
@@ -106,6 +108,16 @@ def missing_data(
     return problems
 
 
+def missing_starter(document: Mapping[str, Any], folder: Path) -> list[Problem]:
+    """Sources that everybody was given, and that are not there."""
+    files = tables(document, "submission").get("starter")
+    return [
+        Problem(f"submission.starter.{number}", f"no such file: {folder / each}")
+        for number, each in enumerate(files if isinstance(files, list) else ())
+        if isinstance(each, str) and not (folder / each).is_file()
+    ]
+
+
 def unknown(where: str, kind: str, name: str, known: Iterable[str]) -> Problem:
     """'unknown baseline 'simpel'; did you mean 'simple'? (known: simple, strong)'."""
     names = sorted(known)
@@ -164,9 +176,20 @@ def _problem(model: type[BaseModel], error: Any, where: Sequence[str]) -> Proble
         case "missing":
             return Problem(path, "required, but missing")
         case _:
-            message = error["msg"].removeprefix("Value error, ").replace("an object", "a table")
+            message = error["msg"].removeprefix("Value error, ")
+            for theirs, ours in _WORDS.items():
+                message = message.replace(theirs, ours)
             given = f" (got {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
-            return Problem(path, message[:1].lower() + message[1:] + given)
+            return Problem(path, message[:1].lower() + message[1:] + given + _as_fraction(error))
+
+
+def _as_fraction(error: Any) -> str:
+    """What a percentage would be, where a fraction is wanted."""
+    given = error["input"]
+    at_most_one = error["type"] in ("less_than_equal", "less_than") and 1 in error["ctx"].values()
+    if at_most_one and isinstance(given, int | float) and 1 < given <= 100:
+        return f": a fraction is wanted, and {given:g} % is {given / 100:g}"
+    return ""
 
 
 def _allowed(known: list[str]) -> str:

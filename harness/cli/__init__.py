@@ -26,6 +26,7 @@ COMMANDS = {
     "check": "Check one submission: what passes, what fails, and the score to expect.",
     "grade": "Grade submissions in a sandbox and keep every result.",
     "watch": "Grade what arrives in a folder, and keep the site up to date.",
+    "validate": "Find every mistake of an assignment, and the score of a reference solution.",
     "leaderboard": "Rank what was graded.",
     "report": "Show all that is known of one submission.",
     "export": "Export points for another system.",

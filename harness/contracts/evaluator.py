@@ -97,11 +97,14 @@ class ClassEvaluator(Protocol[OptionsT]):
     @property
     def Options(self) -> type[OptionsT]: ...  # noqa: N802 - a class, under the name of its base
 
-    def evaluate_class(self, entries: Sequence[ClassEntry], options: OptionsT) -> ClassComparison:
+    def evaluate_class(
+        self, entries: Sequence[ClassEntry], options: OptionsT, starter: Mapping[str, str]
+    ) -> ClassComparison:
         """Runs after grading, from the store alone: there is neither student code nor a sandbox.
 
         Args:
             entries: by submission id.
+            starter: text of the sources that everybody was given, by file or cell.
         """
 
 

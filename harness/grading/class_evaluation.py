@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Any, Literal
+
+from zstandard import ZstdError
 
 from harness.assignment.loading import Assignment
 from harness.contracts.evaluator import ClassEvaluator
@@ -12,10 +16,12 @@ from harness.errors import UsageError
 from harness.plugins import Plugins
 from harness.plugins.faults import blaming, expect
 from harness.plugins.kinds import CLASS_EVALUATOR
-from harness.store.weights import unpacked
+from harness.store.sources import unpacked as unpacked_sources
+from harness.store.weights import Kept, unpacked
 from harness.values.base import Options, Value
 from harness.values.class_comparison import ClassComparison, ClassEntry
 from harness.values.results import AssignmentInfo, Attempt
+from harness.worker.sources.kept import source_texts
 
 
 class ClassReport(Value):
@@ -29,6 +35,8 @@ class ClassReport(Value):
     """Submissions that were."""
     not_kept: tuple[str, ...]
     """Submissions that ran when they were graded, but whose weights were not kept."""
+    sources_not_kept: tuple[str, ...] = ()
+    """Submissions whose sources were not kept, as by an older version."""
     comparisons: Mapping[str, ClassComparison]
     """By class evaluator."""
 
@@ -38,47 +46,62 @@ class ClassReport(Value):
 
 
 def compare(
-    assignment: Assignment, plugins: Plugins, attempts: Sequence[Attempt], weights: Mapping[str, bytes]
+    assignment: Assignment,
+    plugins: Plugins,
+    attempts: Sequence[Attempt],
+    *,
+    weights: Mapping[str, bytes],
+    sources: Mapping[str, bytes],
+    starter: Sequence[Path] = (),
 ) -> ClassReport:
     """Run every class evaluator of the assignment.
 
     Args:
         attempts: the newest of every submission.
         weights: of those that have any, as `harness.store.weights` packs them.
+        sources: of those that have any, as `harness.store.sources` packs them.
+        starter: sources that everybody was given, beside those that the assignment names.
 
     Raises:
-        UsageError: the assignment compares nothing, or no weights were kept.
+        UsageError: the assignment compares nothing, nothing was kept, or a file of `starter` is not there.
         PluginError: a class evaluator failed.
     """
     if not assignment.class_options:
         known = ", ".join(f"[class_evaluators.{name}]" for name in plugins.class_evaluators)
         raise UsageError(f"{assignment.id} compares nothing across the class: write {known} into {assignment.source}")
-    entries = [_entry(each, weights[each.result.submission]) for each in attempts if each.result.submission in weights]
+    ids = weights.keys() | sources.keys()
+    entries = [_entry(each, weights, sources) for each in attempts if each.result.submission in ids]
+    handed_out = _handed_out((*assignment.starter, *starter))
     if not entries:
         raise UsageError(
-            f"no weights were kept for {assignment.id}: 'harness grade' keeps them from now on; for submissions that "
-            "have not changed since they were graded, add --fresh"
+            f"nothing was kept of hand-ins for {assignment.id}: 'harness grade' keeps weights and sources from now on; "
+            "for submissions that have not changed since they were graded, add --fresh"
         )
     graded = {each.result.submission for each in attempts if each.result.status == "graded"}
     return ClassReport(
         assignment=assignment.info,
         compared=tuple(each.submission for each in entries),
         not_kept=tuple(sorted(graded - weights.keys())),
+        sources_not_kept=tuple(sorted(graded - sources.keys())),
         comparisons={
-            name: _compared(plugins.class_evaluators[name], entries, options)
+            name: _compared(plugins.class_evaluators[name], entries, options, handed_out)
             for name, options in assignment.class_options.items()
         },
     )
 
 
-def _compared(evaluator: ClassEvaluator[Any], entries: Sequence[ClassEntry], options: Options) -> ClassComparison:
+def _compared(
+    evaluator: ClassEvaluator[Any], entries: Sequence[ClassEntry], options: Options, handed_out: Mapping[str, str]
+) -> ClassComparison:
     with blaming(CLASS_EVALUATOR, evaluator, "evaluate_class"):
-        found = evaluator.evaluate_class(entries, options)
+        found = evaluator.evaluate_class(entries, options, handed_out)
     return expect(CLASS_EVALUATOR, evaluator, "evaluate_class", found, ClassComparison)
 
 
-def _entry(attempt: Attempt, weights: bytes) -> ClassEntry:
-    kept, result = unpacked(weights), attempt.result
+def _entry(attempt: Attempt, weights: Mapping[str, bytes], sources: Mapping[str, bytes]) -> ClassEntry:
+    result = attempt.result
+    packed = weights.get(result.submission)
+    kept = unpacked(packed) if packed is not None else Kept({}, {}, "")
     return ClassEntry(
         submission=result.submission,
         weights=kept.weights,
@@ -86,4 +109,21 @@ def _entry(attempt: Attempt, weights: bytes) -> ClassEntry:
         file_digest=kept.file_digest,
         predictions=result.predictions,
         submitted_at=result.submitted_at,
+        sources=_texts(sources.get(result.submission)),
     )
+
+
+def _texts(packed: bytes | None) -> dict[str, str]:
+    # A damaged row costs one comparison, not the class's.
+    with suppress(ValueError, ZstdError):
+        return {} if packed is None else unpacked_sources(packed)
+    return {}
+
+
+def _handed_out(files: Sequence[Path]) -> dict[str, str]:
+    texts: dict[str, str] = {}
+    for file in files:
+        if not file.is_file():
+            raise UsageError(f"{file}: no such file; --starter names the sources that everybody was given")
+        texts |= {f"{file}: {label}": text for label, text in source_texts(file.parent, [Path(file.name)]).items()}
+    return texts

@@ -27,6 +27,9 @@ class GradingEvents:
         assignment compares the class.
         """
 
+    def on_sources(self, submission: str, sources: bytes) -> None:
+        """The text of a submission's sources as `harness.store.sources` packs it, likewise."""
+
     def on_parts(self, submission: str, parts: Mapping[str, Measured]) -> None:
         """What each evaluator contributed to a submission's result, before that."""
 

@@ -32,6 +32,7 @@ from harness.networks.teachers import Teachers
 from harness.plugins import Plugins
 from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
+from harness.store.sources import packed as packed_sources
 from harness.store.weights import packed
 from harness.submission.reading import HandIn, ReadLimits, Submission
 from harness.values.base import Audience
@@ -162,6 +163,7 @@ class Grader:
                 ReadLimits(total_bytes=limits.submission_bytes),
                 seconds=min(limits.reading_seconds, limits.total_seconds),
                 stopping=self.stopping,
+                texts=bool(self.assignment.class_options),
             )
         except Cancelled:
             raise
@@ -171,6 +173,8 @@ class Grader:
             return self._unread(hand_in, accident(error))
         if self.events.skip(name, submission.digest):
             return None
+        if submission.texts:
+            self.events.on_sources(name, packed_sources(submission.texts))
         found = self._evaluate(name, submission, box)
         self.events.on_parts(name, found.parts)
         return outcome_of(self.assignment.rules, name, submission, found)

@@ -68,6 +68,7 @@ class Run(GradingEvents):
     _files: dict[Path, str] = field(default_factory=dict)
     """Signatures by path, as they were before anything was read."""
     _weights: dict[str, bytes] = field(default_factory=dict)
+    _sources: dict[str, bytes] = field(default_factory=dict)
     """Of submissions whose result has not come yet."""
     _parts: dict[str, Mapping[str, Measured]] = field(default_factory=dict)
     """Likewise."""
@@ -200,6 +201,10 @@ class Run(GradingEvents):
         """Keep them until the result comes."""
         self._weights[submission] = weights
 
+    def on_sources(self, submission: str, sources: bytes) -> None:
+        """Keep them until the result comes."""
+        self._sources[submission] = sources
+
     def on_parts(self, submission: str, parts: Mapping[str, Measured]) -> None:
         """Keep them until the result comes."""
         self._parts[submission] = parts
@@ -257,6 +262,7 @@ class Run(GradingEvents):
                 self._conditions(result),
                 self.signature(hand_in),
             ),
+            sources=self._sources.pop(result.submission, None),
         )
 
     def _conditions(self, result: Result) -> str | None:

@@ -62,11 +62,13 @@ class Reader:
         *,
         seconds: float,
         stopping: threading.Event,
+        texts: bool = False,
     ) -> Submission:
         """As `read_submission`, with a time limit.
 
         Args:
             formats: the plugins' modules that know weights formats.
+            texts: whether the text of its sources is wanted.
 
         Raises:
             SubmissionError: it cannot be used, or takes too long or too much memory to read.
@@ -78,7 +80,7 @@ class Reader:
         try:
             # It works in another folder, where a relative path would lead nowhere.
             hand_in = replace(hand_in, path=hand_in.path.absolute())
-            self._connection.send(ToRead(hand_in, scratch.absolute(), tuple(formats), limits, seconds))
+            self._connection.send(ToRead(hand_in, scratch.absolute(), tuple(formats), limits, seconds, texts))
             deadline = time.monotonic() + seconds
             while not self._connection.poll(_TICK_SECONDS):
                 if stopping.is_set():

@@ -31,6 +31,7 @@ from harness.store.tables import (
     evaluations,
     found_version,
     intakes,
+    kept_sources,
     kept_weights,
     metadata,
     read_row,
@@ -88,11 +89,14 @@ class Store:
         result: Result,
         weights: bytes | None = None,
         basis: Basis | None = None,
+        *,
+        sources: bytes | None = None,
     ) -> Result:
         """Keep one attempt; on return it has reached the disk, and was read back.
 
         Args:
             weights: as `harness.store.weights.packed` makes them; they replace those of earlier attempts.
+            sources: as `harness.store.sources.packed` makes them, likewise.
             basis: without it, the attempt cannot be judged by other rules.
 
         Returns:
@@ -103,10 +107,10 @@ class Store:
         """
         with explained(self.url):
             try:
-                self._add(assignment, environment, result, weights, basis)
+                self._add(assignment, environment, result, basis, {kept_weights: weights, kept_sources: sources})
             except (DataError, ValueError, TypeError, ArithmeticError, RecursionError) as error:
                 result = unkeepable(result, error)
-                self._add(assignment, environment, result, None, None)
+                self._add(assignment, environment, result, None, {})
         return result
 
     def _add(
@@ -114,15 +118,16 @@ class Store:
         assignment: AssignmentInfo,
         environment: Environment,
         result: Result,
-        weights: bytes | None,
         basis: Basis | None,
+        kept: Mapping[sa.Table, bytes | None],
     ) -> None:
         with self._engine.begin() as connection:
             row = row_of(assignment, environment, result, basis)
             number = connection.execute(attempts.insert().values(row).returning(attempts.c.number)).scalar_one()
             read_row(connection.execute(sa.select(attempts).where(attempts.c.number == number)).one())
-            if weights is not None:
-                _replace_weights(connection, assignment.id, result.submission, number, weights)
+            for table, data in kept.items():
+                if data is not None:
+                    _replace_kept(connection, table, (assignment.id, result.submission), number, data)
 
     def latest(self, assignment_id: str, *, depth: Depth = "details") -> tuple[Attempt, ...]:
         """The newest attempt of every submission, by submission id."""
@@ -132,10 +137,11 @@ class Store:
 
     def weights(self, assignment_id: str) -> dict[str, bytes]:
         """Submission id -> the weights of its newest attempt, for those that were kept."""
-        with explained(self.url), self._engine.connect() as connection:
-            kept = attempts.join(kept_weights, attempts.c.number == kept_weights.c.attempt)
-            query = sa.select(attempts.c.submission, kept_weights.c.data).select_from(kept)
-            return {row.submission: row.data for row in connection.execute(query.where(_is_latest(assignment_id)))}
+        return self._kept(kept_weights, assignment_id)
+
+    def sources(self, assignment_id: str) -> dict[str, bytes]:
+        """Submission id -> the sources of its newest attempt, for those that were kept."""
+        return self._kept(kept_sources, assignment_id)
 
     def history(self, assignment_id: str, submission: str) -> tuple[Attempt, ...]:
         """Every attempt of one submission, oldest first."""
@@ -250,6 +256,12 @@ class Store:
                 pass  # another process was faster
             return str(self._fact(name))
 
+    def _kept(self, table: sa.Table, assignment_id: str) -> dict[str, bytes]:
+        with explained(self.url), self._engine.connect() as connection:
+            kept = attempts.join(table, attempts.c.number == table.c.attempt)
+            query = sa.select(attempts.c.submission, table.c.data).select_from(kept)
+            return {row.submission: row.data for row in connection.execute(query.where(_is_latest(assignment_id)))}
+
     def _replace(self, table: sa.Table, row: Mapping[str, Any]) -> None:
         """Put a row in the place of the one with its key; of two that come at once either will do."""
         with explained(self.url), suppress(IntegrityError), self._engine.begin() as connection:
@@ -289,13 +301,11 @@ def _found(engine: sa.Engine, shown: str) -> int:
         return found_version(connection, shown, create=False)
 
 
-def _replace_weights(
-    connection: sa.Connection, assignment_id: str, submission: str, attempt: int, weights: bytes
-) -> None:
+def _replace_kept(conn: sa.Connection, table: sa.Table, whose: tuple[str, str], attempt: int, data: bytes) -> None:
     columns = attempts.c
-    ours = (columns.assignment_id == assignment_id) & (columns.submission == submission)
-    connection.execute(kept_weights.delete().where(kept_weights.c.attempt.in_(sa.select(columns.number).where(ours))))
-    connection.execute(kept_weights.insert().values(attempt=attempt, data=weights))
+    ours = (columns.assignment_id == whose[0]) & (columns.submission == whose[1])
+    conn.execute(table.delete().where(table.c.attempt.in_(sa.select(columns.number).where(ours))))
+    conn.execute(table.insert().values(attempt=attempt, data=data))
 
 
 def _is_latest(assignment_id: str) -> sa.ColumnElement[bool]:

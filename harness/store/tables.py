@@ -66,6 +66,14 @@ kept_weights = sa.Table(
     sa.Column("data", sa.LargeBinary, nullable=False),
 )
 
+# The same of its sources (`harness.store.sources`). Since version 4.
+kept_sources = sa.Table(
+    "harness_sources",
+    tables,
+    sa.Column("attempt", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("data", sa.LargeBinary, nullable=False),
+)
+
 # What one evaluator found, under a digest of all that decides it (`harness.grading.keys`).
 evaluations = sa.Table(
     "harness_evaluations",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path, PurePosixPath
 
@@ -59,6 +59,7 @@ class Submission:
         time_source: who says so.
         late_mark: whether the learning platform marks it as late; None where it marks nothing.
         notes: what was coped with to read it.
+        texts: of its sources, by file or cell, where they are asked for.
     """
 
     id: str
@@ -75,6 +76,7 @@ class Submission:
     time_source: TimeSource | None
     late_mark: bool | None
     notes: tuple[str, ...]
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_submission(

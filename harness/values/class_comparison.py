@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,38 @@ class ClassEntry:
 
     submission: str
     weights: Mapping[str, Floats]
-    """What was sent into the network, floating-point tensors only, in the order of its state; 8 significant bits."""
+    """What was sent into the network, floating-point tensors only, in the order of its state; 8 significant bits.
+    Empty where none were kept."""
     digests: Mapping[str, str]
     """Of the exact values of each of these tensors; constant ones, such as zeros, have none."""
     file_digest: str
-    """Of the weights file as handed in."""
+    """Of the weights file as handed in; empty where none were kept."""
     predictions: tuple[int, ...] | None
     submitted_at: datetime | None
+    sources: Mapping[str, str] = field(default_factory=dict)
+    """Text of what may hold code, by file, or by file and cell of a notebook; as it was handed in, never executed."""
+
+
+class PassagePlace(Value):
+    """Where a passage stands in one submission."""
+
+    file: str
+    """With the cell, in a notebook."""
+    first_line: int
+    """From 1, in that file or cell."""
+    last_line: int
+    """The last that belongs to it."""
+    text: str
+    """Its lines, or the first of many."""
+
+
+class Passage(Value):
+    """Code that two submissions have in common but for names, numbers, texts, comments and layout."""
+
+    one: PassagePlace
+    """In the first submission of the finding."""
+    other: PassagePlace
+    """In the second."""
 
 
 class Finding(Value):
@@ -44,6 +69,8 @@ class Finding(Value):
     """A few figures by name; shares of 1 are numbers."""
     paragraph: str
     """To be forwarded as it is: what was found, what may explain it, what it does not show."""
+    passages: tuple[Passage, ...] = ()
+    """Code in common, the longest first."""
 
 
 class ClassComparison(Value):

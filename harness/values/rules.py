@@ -34,6 +34,9 @@ class SubmissionRules(Value):
     attempts_per_day: PositiveInt | None = None
     """How many different hand-ins of one student or team `harness watch` grades on a day; absent: any number."""
 
+    starter: tuple[str, ...] = ()
+    """Sources that everybody was given, relative to the assignment file: what comes from them is no sign of copying."""
+
 
 class DataRules(Value):
     """`[data.<name>]`: one data set. `test` is graded; `calibration` has training images for BatchNorm's statistics."""
@@ -254,6 +257,15 @@ class Rubric(Value):
     """The most points a submission can have, before lateness; absent: their sum."""
     late: LatePolicy | None = None
     """Absent: lateness costs nothing."""
+
+    @property
+    def possible(self) -> dict[str, float]:
+        """The most points there are, by who gives them, before `cap`."""
+        return {
+            "automatic": sum(line.points for line in self.points),
+            "by_rank": sum(line.points for line in self.rank),
+            "by_hand": sum(line.points for line in self.manual),
+        }
 
     @model_validator(mode="after")
     def _distinct_names(self) -> Self:

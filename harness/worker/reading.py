@@ -13,7 +13,7 @@ import resource
 import signal
 import sys
 import traceback
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from harness.errors import PluginError, SubmissionError, UsageError, of_machine
 from harness.plugins import Plugins
 from harness.submission.hand_in import HandIn
 from harness.submission.reading import ReadLimits, Submission, read_submission
+from harness.worker.sources.kept import source_texts
 
 MEMORY_BYTES = 1 << 30
 """Address space of this process: eight times what Python and the harness take of it."""
@@ -39,6 +40,7 @@ class ToRead:
         scratch: where it is copied to.
         formats: plugin modules that know weights formats.
         seconds: how long it may take; the grader watches, this is for the case that it is gone.
+        texts: whether the text of its sources is wanted.
     """
 
     hand_in: HandIn
@@ -46,6 +48,7 @@ class ToRead:
     formats: tuple[str, ...]
     limits: ReadLimits
     seconds: float
+    texts: bool = False
 
 
 def main() -> None:
@@ -78,7 +81,10 @@ def _answer(asked: ToRead) -> bytes:
 
 def _document(asked: ToRead) -> bytes:
     formats = Plugins.of(*map(importlib.import_module, asked.formats)).weight_formats
-    document = SUBMISSION.dump_json(read_submission(asked.hand_in, asked.scratch, formats, asked.limits))
+    submission = read_submission(asked.hand_in, asked.scratch, formats, asked.limits)
+    if asked.texts:
+        submission = replace(submission, texts=source_texts(submission.folder, submission.sources))
+    document = SUBMISSION.dump_json(submission)
     if len(document) > MAX_REPLY_BYTES:
         raise SubmissionError.rejected("its file names are too many and too long", "hand in fewer files")
     return document

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, islice
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.api import ClassEntry, Finding
+from harness.api import ClassEntry, Finding, PassagePlace
 from harness.api.text import clean
 from harness_similarity.pairs import Alike, Equal, Pair, Usual
+from harness_similarity.shared_code import Comparison, SharedCode
 
 _NAME_CHARACTERS = 60
 _PAIRS_FOR_THE_USUAL = 2000
 _COMMON_START = 0.3
 _ASK = "This shows neither who gave it to whom nor that it was not allowed: ask both how they trained."
+_ASK_SOURCE = "This shows neither who gave it to whom nor that it was not allowed: ask both where the code comes from."
+_SAME_SOURCE = (
+    "A common source explains common code as well: an example from the lectures, a published implementation, a "
+    "tutorial, an assistant that writes code, or work that was meant to be done together."
+)
 _SAME_START = (
     "One may be a copy of the other, trained further, rounded or pruned. But two students who begin with the same "
     "initial weights, such as a handed-out network or the seed in a handed-out notebook, and train on their own look "
@@ -44,18 +50,23 @@ def finding(
     alike: Alike | None,
     usual: Usual | None,
     agreements: Agreements,
+    *,
+    code: SharedCode | None = None,
 ) -> Finding:
     """One pair that stands out."""
     names = pair[0].submission, pair[1].submission
     first = alike.first if alike else names[0]
     one, other = (_quoted(name) for name in sorted(names, key=lambda name: name != first))
     share = agreements.share(names)
+    weights = equal is not None or alike is not None
     parts = [_equal_words(one, other, equal) if equal else "", _alike_words(one, other, alike, usual) if alike else ""]
+    parts += [_source_words(names, code)] if code else []
     if share is not None:
         usually = f" (median of all pairs: {100 * agreements.median:.1f} %)" if agreements.median is not None else ""
         parts.append(f"They put {100 * share:.1f} % of the graded images into the same class{usually}.")
-    parts += [_handed_in(*pair), _explanation(equal, alike), _ASK]
-    evidence: dict[str, float | str] = {"found": _kind(equal, alike)}
+    parts += [_handed_in(*pair), _explanation(equal, alike) if weights else "", _SAME_SOURCE if code else ""]
+    parts.append(_ASK if weights else _ASK_SOURCE)
+    evidence: dict[str, float | str] = {"found": _kind(equal, alike, code)}
     if alike:
         evidence["resemblance"] = round(alike.resemblance, 4)
         evidence["moved channels"] = round(alike.match.moved, 4)
@@ -63,7 +74,10 @@ def finding(
         evidence["equal tensors"] = f"{equal.tensors} of {equal.of}"
     if share is not None:
         evidence["same predictions"] = round(share, 4)
-    return Finding(submissions=names, evidence=evidence, paragraph=" ".join(filter(None, parts)))
+    if code:
+        evidence["common code"] = round(code.share, 4)
+    passages = code.passages if code else ()
+    return Finding(submissions=names, evidence=evidence, paragraph=" ".join(filter(None, parts)), passages=passages)
 
 
 @dataclass(frozen=True)
@@ -115,7 +129,42 @@ def _handed_in(one: ClassEntry, other: ClassEntry) -> str:
     return f"Handed in: {', '.join(moments)}."
 
 
-def _kind(equal: Equal | None, alike: Alike | None) -> str:
+def source_note(found: Comparison) -> Iterable[str]:
+    """What was compared of the sources, and what else is usual."""
+    if found.compared < 2:
+        return
+    words = f"functions and classes of {found.compared} submissions were compared; "
+    yield f"{words}a pair that is not listed has at most {100 * found.most_unlisted:.0f} % in common"
+    if found.common:
+        yield f"{found.common} passages that more than half of the class has were left out: idioms, or handed out"
+
+
+def _source_words(names: tuple[str, str], code: SharedCode) -> str:
+    one, other = (_quoted(name) for name in names)
+    words = (
+        f"{one} and {other} have {100 * code.share:.0f} % of the smaller one's functions and classes in common: names, "
+        "numbers, texts, comments and layout aside, and without what was handed out or what more than half of the "
+        "class has; passages that few have count more."
+    )
+    longest = code.passages[0]
+    count = "1 passage" if code.count == 1 else f"{code.count} passages, the longest"
+    return f"{words} It is {count} in {_place(longest.one)} of {one} and in {_place(longest.other)} of {other}."
+
+
+def _place(place: PassagePlace) -> str:
+    file = clean(place.file, _NAME_CHARACTERS)
+    if place.first_line == place.last_line:
+        return f"{file} line {place.first_line}"
+    return f"{file} lines {place.first_line} to {place.last_line}"
+
+
+def _kind(equal: Equal | None, alike: Alike | None, code: SharedCode | None) -> str:
+    if equal is None and alike is None:
+        return "code"
+    return f"{_kind_of_weights(equal, alike)}, code" if code else _kind_of_weights(equal, alike)
+
+
+def _kind_of_weights(equal: Equal | None, alike: Alike | None) -> str:
     if equal and equal.file:
         return "same file"
     if equal and equal.tensors == equal.of:

@@ -171,7 +171,7 @@ def test_all_mistakes_are_told_at_once(folder: Path) -> None:
         ("images.crop_from", 32, "crop_from needs resize"),
         ("rubric.points.0.points", -1, "greater than or equal to 0"),
         ("rubric.points.0.points", float("nan"), "finite"),
-        ("rubric.points", "all", "valid array"),
+        ("rubric.points", "all", "should be a list"),
         ("rubric.late.due", "tomorrow", "date and time"),
         ("rubric.late.due", "2026-01-31T23:59:00", "time zone"),
         ("rubric.late.due", "2026-01-31", "time of day"),
@@ -337,3 +337,13 @@ def test_only_courses_that_asked_for_a_loss_function_require_one(name: str) -> N
     required = assignment.options["kd_loss"].model_dump()["required"]
     assert required == ("hw13" in name)
     assert "kd_loss" not in assignment.rules.rubric.gates
+
+
+def test_code_that_was_handed_out_has_to_be_there_and_changes_no_result(folder: Path) -> None:
+    assert "no such file" in problems(folder, ("submission.starter", ["lab.py"]))["submission.starter.0"]
+    (folder / "lab.py").write_text("x = 1\n", encoding="utf-8")
+    document = copy.deepcopy(GOOD)
+    document["submission"]["starter"] = ["lab.py"]
+    found = read(folder, document)
+    assert found.starter == (folder / "lab.py",)
+    assert found.digest == read(folder, GOOD).digest

@@ -16,6 +16,7 @@ from result_fakes import ENVIRONMENT, result
 from harness.assignment.loading import load
 from harness.grading.class_evaluation import ClassReport
 from harness.plugins import Plugins
+from harness.store import sources
 from harness.store.store import Store
 from harness.store.weights import packed
 from harness.values.results import AssignmentInfo
@@ -34,6 +35,17 @@ def weights(folder: Path, seed: int, change: float = 0.0) -> bytes:
     return data
 
 
+def code(first: str, second: str) -> str:
+    """A network with a forward of some length, whose names the student chose."""
+    steps = "\n".join(
+        f"        {second}{at} = F.relu(self.{first}{at}({second}{at - 1})) + {second}{at - 1}.mean(dim=1, keepdim=True)"
+        for at in range(1, 8)
+    )
+    made = "".join(f"        self.{first}{at} = nn.Linear(8, 8)\n" for at in range(1, 8))
+    head = f"class Net(nn.Module):\n    def __init__(self):\n{made}"
+    return f"{head}\n    def forward(self, {second}0):\n{steps}\n        return {second}7\n"
+
+
 @pytest.fixture
 def info() -> AssignmentInfo:
     return load(HW, Plugins.installed(), needs_data=False).info
@@ -49,7 +61,9 @@ def graded(harness: Harness, tmp_path: Path, info: AssignmentInfo) -> Harness:
     }
     with closing(Store.open(STORE)) as store:
         for name, data in kept.items():
-            store.add(info, ENVIRONMENT, result(name, predictions=(1, 2, 3)), data)
+            text = "def bob(x):\n    return x\n" if name == "bob" else code(f"layer_{name[0]}", f"out_{name[0]}")
+            handed_in = sources.packed({"model.py": f"import torch\n\n{text}"})
+            store.add(info, ENVIRONMENT, result(name, predictions=(1, 2, 3)), data, sources=handed_in)
         store.add(info, ENVIRONMENT, result("mallory", status="crashed", reason="it crashed"))
     return harness
 
@@ -60,8 +74,12 @@ def test_pairs_are_listed_with_a_paragraph(graded: Harness) -> None:
     text = " ".join(run.stdout.split())
     assert "'alice' and 'eve' resemble each other by 1.00" in text
     assert "3 submissions; 3 of their pairs" in text
-    assert "not compared, no weights kept: carol" in text
+    assert "weights not compared, none kept: carol" in text
     assert "ask both how they trained" in text
+    assert "'carol' and 'eve' have 100 % of the smaller one's functions and classes in common" in text
+    assert "ask both where the code comes from" in text
+    assert "    def __init__(self):" in run.stdout
+    assert "carol: model.py 3-21" in run.stdout
     assert "bob" not in text
     assert "\x1b" not in run.stdout
 
@@ -69,13 +87,30 @@ def test_pairs_are_listed_with_a_paragraph(graded: Harness) -> None:
 def test_json_is_all_that_goes_to_stdout(graded: Harness) -> None:
     run = graded("similarity", HW, "--json", "-")
     report = ClassReport.model_validate_json(run.stdout)
-    (finding,) = report.comparisons["similarity"].findings
-    assert set(finding.submissions) == {"alice", "eve\x1b[2J"}
-    assert report.compared == ("alice", "bob", "eve\x1b[2J")
+    both, *rest = report.comparisons["similarity"].findings
+    assert both.submissions == ("alice", "eve\x1b[2J")
+    assert both.evidence["found"] == "in place, code"
+    assert both.evidence["common code"] == 1
+    assert (both.passages[0].one.first_line, both.passages[0].one.last_line) == (3, 21)
+    assert [(each.submissions, each.evidence["found"]) for each in rest] == [
+        (("alice", "carol"), "code"),
+        (("carol", "eve\x1b[2J"), "code"),
+    ]
+    assert report.compared == ("alice", "bob", "carol", "eve\x1b[2J")
     assert report.not_kept == ("carol",)
     assert run.stdout.isascii()
     assert graded("similarity", HW, "--json", "list.json").exit_code == 0
     assert json.loads(Path("list.json").read_text(encoding="utf-8")) == json.loads(run.stdout)
+
+
+def test_code_that_was_handed_out_is_no_finding(graded: Harness) -> None:
+    Path("starter.py").write_text("import torch\n\n" + code("conv", "x"), encoding="utf-8")
+    report = ClassReport.model_validate_json(graded("similarity", HW, "--starter", "starter.py", "--json", "-").stdout)
+    (finding,) = report.comparisons["similarity"].findings
+    assert finding.evidence["found"] == "in place"
+    missing = graded("similarity", HW, "--starter", "nowhere.py")
+    assert missing.exit_code == 2
+    assert "nowhere.py: no such file" in missing.stderr
 
 
 def test_a_class_without_kept_weights_is_told_how(harness: Harness, fake: FakeGrading) -> None:

@@ -100,7 +100,7 @@ def test_the_other_methods_are_named_as_well() -> None:
     with pytest.raises(PluginError, match=r"evaluate_predictions\(\) raised ValueError"):
         evaluated_predictions(Mine(fails), SimpleNamespace(), context())
     with pytest.raises(PluginError, match=r"class evaluator 'mine'.*evaluate_class\(\) raised ValueError.*class_eval"):
-        _compared(Mine(fails), [], Options())
+        _compared(Mine(fails), [], Options(), {})
     with pytest.raises(PluginError, match=r"evaluate_class\(\) returned a list, no ClassComparison"):
         _compared(Mine(list), [], Options())
     wanted = r"writer 'mine'.*render\(\) raised KeyError.*choose another --format"

@@ -63,6 +63,16 @@ def notebook(path: str, text: str, max_characters: int) -> tuple[SourceText, lis
     return SourceText(path, tuple(chunks), tuple(notes)), written
 
 
+def code_cells(path: str, text: str) -> list[tuple[str, str]]:
+    """The code cells of a notebook as they stand, each with what tracebacks call it.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    cells, _ = _code_cells(path, _content(path, text))
+    return [(f"{path} cell {number}", cell) for number, cell in enumerate(cells, 1)]
+
+
 def script(path: str, text: str) -> tuple[SourceText, list[Written]]:
     """A `.py`; one that nbconvert made of a notebook keeps cells in calls of `run_cell_magic`."""
     whole = parsed(path, text)

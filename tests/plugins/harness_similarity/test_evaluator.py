@@ -36,7 +36,7 @@ KINDS = list(ARCHITECTURES)
 
 
 def compared(entries: list[ClassEntry], **options) -> ClassComparison:
-    return Similarity().evaluate_class(entries, SimilarityOptions(**options))
+    return Similarity().evaluate_class(entries, SimilarityOptions(**options), {})
 
 
 def independents(kind: str, count: int = 4) -> list[ClassEntry]:
