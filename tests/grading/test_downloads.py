@@ -96,6 +96,7 @@ def test_members_late_marks_and_times_are_kept(tmp_path: Path) -> None:
     )
     assert results["12"].metrics["accuracy"].value == pytest.approx(hits(1, 2) / 60)
     assert results["submission_32"].members == ("王小明", "Bob Example")
+    assert results["submission_32"].accounts == (("wang@example.edu",), ("1003", "bob@example.edu"))
     assert str(results["1001"].submitted_at) == "2026-03-01 12:34:56.789012+00:00"
     assert (results["1001"].time_source, results["1001"].late_mark) == ("platform", None)
     assert (results["12"].submitted_at, results["12"].time_source, results["12"].late_mark) == (None, None, True)
