@@ -47,7 +47,15 @@ def for_class(result: Result, rules: AssignmentFile, measures: Measures, *, publ
     # The reason of a graded result is what an instructor said of it.
     told = {"reason": None, "hint": None} if result.status == "graded" else _outcome(result, told=False)
     network = None if shown.network is None else _without_reason(shown.network)
-    nameless = {"members": (), "nickname": None, "network": network, "checks": checks, "notes": (), "layers": ()}
+    nameless = {
+        "members": (),
+        "accounts": (),
+        "nickname": None,
+        "network": network,
+        "checks": checks,
+        "notes": (),
+        "layers": (),
+    }
     return shown.model_copy(update={**nameless, **told})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,8 @@ def _row(line: int, cells: list[str], columns: list[str], problems: list[Problem
     where = f"line {line}"
     if any(cell.strip() for cell in cells[len(columns) :]):
         problems.append(Problem(where, f"{len(cells)} cells under {len(columns)} headings"))
-    named = zip(columns, (cell.strip() for cell in cells), strict=False)
+    # Ids and names are compared, and some systems write é as two characters: e and an accent.
+    named = zip(columns, (unicodedata.normalize("NFC", cell.strip()) for cell in cells), strict=False)
     return CsvRow(where, {column: cell for column, cell in named if column and cell})
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from harness.board.roster import Roster
@@ -52,7 +52,8 @@ class LeftOut:
 
     def rest(self) -> Roster:
         """The roster without them."""
-        return Roster(tuple(person for person in self.roster.people if self.of_person(person) is None))
+        people = tuple(person for person in self.roster.people if self.of_person(person) is None)
+        return replace(self.roster, people=people)
 
     def excused(self) -> tuple[Excused, ...]:
         """Those left out, person by person as far as the roster knows them, by id."""

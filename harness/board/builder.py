@@ -191,6 +191,7 @@ class BoardBuilder:
             "name": self.names[submission],
             "submission": submission,
             "members": result.members,
+            "accounts": result.accounts,
             "people": self.people.get(self.groups.get(submission, submission), ()),
             "status": result.status,
             "score": total(lines),

@@ -13,7 +13,8 @@ from harness.assignment.loading import Assignment
 from harness.board.absences import LeftOut
 from harness.board.builder import BoardBuilder, BoardInputs, overridden
 from harness.board.judged import judged
-from harness.board.roster import Roster, read_roster
+from harness.board.matching import RosterFile, fitted_roster
+from harness.board.roster import Roster
 from harness.board.times import HandInTimes, read_times
 from harness.errors import UsageError
 from harness.points.manual import read_manual_points
@@ -35,12 +36,17 @@ class BoardRequest:
     anonymous: bool = False
     """Pseudonyms, also where the assignment has nicknames."""
     manual: Path | None = None
-    roster: Path | None = None
+    roster: Path | RosterFile | None = None
     times: Path | None = None
     handed_in: frozenset[str] = frozenset()
     """Ids that tables may name although nothing of theirs was graded yet."""
     details: bool = False
     """Also what reports show of each attempt."""
+
+    @property
+    def roster_path(self) -> Path | None:
+        """The roster's file."""
+        return self.roster.path if isinstance(self.roster, RosterFile) else self.roster
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,8 @@ class ClassRecord:
     rules: AssignmentFile
     rulings: tuple[tuple[str, Ruling], ...]
     requests: tuple[tuple[str, Request], ...]
+    said: tuple[str, ...] = ()
+    """How well the roster fits, for the instructor."""
 
     def decided(self, attempt: Attempt) -> Attempt:
         """Another reading of an attempt, such as one with all details, with times and overrides applied."""
@@ -91,8 +99,10 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
     split = assignment.rules.data["test"].public_fraction is not None
     if wanted.private and not split:
         raise UsageError(f"--private: {assignment.id} does not split its images into public and private ones")
-    whole = Roster(()) if wanted.roster is None else read_roster(wanted.roster)
-    submissions = {each.result.submission for each in attempts} | wanted.handed_in
+    accounts = {each.result.submission: each.result.accounts for each in attempts}
+    submissions = set(accounts) | wanted.handed_in
+    known_as = dict.fromkeys(sorted(wanted.handed_in), ()) | accounts
+    whole, said = (Roster(()), ()) if wanted.roster is None else fitted_roster(wanted.roster, known_as)
     manual, known = assignment.rules.rubric.manual, submissions | set(whole.groups)
     removed = LeftOut(rulings_in_force(rulings, "removed"), whole)
     excused = LeftOut(rulings_in_force(rulings, "excused"), removed.rest())
@@ -110,7 +120,7 @@ def class_record(store: Store, assignment: Assignment, wanted: BoardRequest) -> 
     )
     making = BoardBuilder.of(excused.attempts(removed.attempts(attempts)), assignment, inputs)
     return ClassRecord(
-        making.board(), tuple(making.attempts), state, inputs, assignment.rules, rulings, decisions.requests()
+        making.board(), tuple(making.attempts), state, inputs, assignment.rules, rulings, decisions.requests(), said
     )
 
 

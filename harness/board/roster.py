@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness.csv_tables import read_table
@@ -25,15 +25,14 @@ class Roster:
     """Everyone who takes part, in the order of the file."""
 
     people: tuple[Person, ...]
+    also: Mapping[str, str] = field(default_factory=dict)
+    """Further ids of submissions -> the team or the person they belong to."""
 
     @property
     def groups(self) -> Mapping[str, str]:
         """Submission id -> the team or the person it belongs to; ids nobody in the roster has are absent."""
-        found = {}
-        for person in self.people:
-            group = person.team or person.id
-            found[person.id] = found[group] = group
-        return found
+        ids = ((name, person.team or person.id) for person in self.people for name in (person.id, person.team))
+        return {**self.also, **{name: group for name, group in ids if name}}
 
     def by_group(self) -> dict[str, tuple[Person, ...]]:
         """The people of every team, and of everyone who is a group alone."""

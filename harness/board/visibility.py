@@ -54,6 +54,7 @@ def _for_class(row: AnyEntry, shown: Sequence[str], measures: Measures, *, priva
         update={
             "submission": _public_id(row),
             "members": (),
+            "accounts": (),
             "people": (),
             "score": total(points),
             "max_score": sum(line.max_points for line in points),

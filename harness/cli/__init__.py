@@ -41,7 +41,7 @@ COMMANDS = {
     "requests": "List regrade requests, note one, or answer it.",
     "freeze": "Freeze the board.",
     "publish": "Publish what the private images decide.",
-    "new": "Make a plugin, an assignment or a submission to start from.",
+    "new": "Make a plugin, an assignment, a submission or a workflow to start from.",
     "plugins": "List the installed plugins.",
     "schema": "Print the JSON schema of assignment files.",
     "doctor": "Say what this machine has and what is missing.",

@@ -48,6 +48,7 @@ _LOOK_SECONDS = 0.3
 @click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 @json_option
 @data_option
+@click.option("--github", is_flag=True, help="In GitHub Actions: also write the summary, and points for Classroom.")
 def command(
     *,
     assignment_name: str,
@@ -59,6 +60,7 @@ def command(
     quiet: bool,
     json_to: str | None,
     data: dict[str, Path],
+    github: bool,
 ) -> None:
     """Check one submission: what passes, what fails, and the score to expect.
 
@@ -69,7 +71,7 @@ def command(
     with Stages("starting", quiet=quiet) as stages:
         checking = _started(assignment_name, path, sandbox_name, data)
         result = checking.run(stages)
-    out = _Out(html, json_to, quiet=quiet)
+    out = _Out(html, json_to, quiet=quiet, github=github)
     out.say(checking, result)
     if opens:
         click.launch(str(html))
@@ -161,6 +163,7 @@ class _Out:
     html: Path | None
     json_to: str | None
     quiet: bool
+    github: bool = False
 
     def say(self, checking: _Checking, result: Result) -> None:
         from datetime import UTC, datetime
@@ -176,7 +179,12 @@ class _Out:
         info, where = assignment.info, environment(sandbox)
         attempt = Attempt(number=1, graded_at=datetime.now(UTC), assignment=info, environment=where, result=result)
         self._page(attempt, assignment, limits)
-        write_json(self.json_to, Report(assignment=info, environment=where, results=(result,)).to_json())
+        report = Report(assignment=info, environment=where, results=(result,))
+        write_json(self.json_to, report.to_json())
+        if self.github:
+            from harness.cli.workflow import tell_github
+
+            tell_github(report, assignment.rules.title)
 
     def _print(self, checked: Checked) -> None:
         from harness.terminal.check import check_view

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import load_assignment
 from harness.cli.ruling import groups_of, keep_ruling, ruling_options
 
+if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
+
 
 @click.command()
 @ruling_options
 def command(
-    *, assignment_name: str, who: str, store_url: str, roster: Path | None, undo: bool, reason: str, author: str
+    *, assignment_name: str, who: str, store_url: str, roster: RosterFile | None, undo: bool, reason: str, author: str
 ) -> None:
     """Excuse a submission, a person or a team: neither a score nor a zero.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import closing
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -14,6 +13,7 @@ from harness.cli.ruling import groups_of, keep_ruling, ruling_options
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
     from harness.values.rules import LatePolicy
 
 
@@ -25,7 +25,7 @@ def command(
     assignment_name: str,
     who: str,
     store_url: str,
-    roster: Path | None,
+    roster: RosterFile | None,
     undo: bool,
     reason: str,
     author: str,

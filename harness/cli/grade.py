@@ -18,6 +18,7 @@ from harness.cli.options import (
     load_assignment,
     plugins_print_to_stderr,
     roster_option,
+    say_all,
     store_option,
     times_option,
     write_json,
@@ -29,11 +30,13 @@ from harness.vocabulary import DEVICES, SANDBOXES, DeviceName, ExitCode
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.assignment.loading import Assignment
+    from harness.board.matching import Accounts, RosterFile
     from harness.board.record import ClassRecord
     from harness.contracts.executors import Crew, Executor
     from harness.grading.run import Run
     from harness.plugins import Plugins
-    from harness.submission.hand_in import HandIn
+    from harness.submission.hand_in import Found
     from harness.terminal.progress import GradeProgress
     from harness.values.results import Result
 
@@ -68,7 +71,7 @@ def command(
     scheduler: str | None,
     device: DeviceName,
     sandbox_name: str,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
     json_to: str | None,
     data: dict[str, Path],
@@ -83,8 +86,6 @@ def command(
     failure is a result.
     """
     from harness.board.record import BoardRequest, class_record
-    from harness.board.roster import read_roster
-    from harness.board.times import read_times
     from harness.data.data_sets import DataSets
     from harness.grading.environment import environment
     from harness.grading.run import Run
@@ -101,13 +102,12 @@ def command(
     submissions = found.hand_ins
     if not submissions:
         raise UsageError("\n".join(found.left_out) or f"no submissions in {', '.join(map(str, paths))}")
-    _say_what_is_a_download(submissions)
+    _say_what_is_a_download(found)
     _list(found.left_out, f"{len(found.left_out)} not graded")
     with closing(Store.open(store_url)) as store:
         handed_in = frozenset(each.id for each in submissions)
-        if times is not None:  # what is wrong with it is better known before a class is graded than afterwards
-            known = handed_in.union(store.submissions(assignment.id))
-            read_times(times, assignment.rules.rubric.late, known, read_roster(roster).groups if roster else {})
+        before = dict.fromkeys(store.submissions(assignment.id), ())
+        _check_tables(assignment, roster, times, before | {each.id: each.accounts for each in submissions})
         images = DataSets(assignment, plugins, "instructor")
         kept_as = environment(sandbox.name, device)
         jobs = jobs or usable_cpus()
@@ -128,10 +128,23 @@ def command(
         _say_what_is_left(f"{len(results)} of {len(submissions)} are graded and kept in {store.url}", fresh=fresh)
         raise click.exceptions.Exit(ExitCode.INTERRUPTED)
     if record is not None:
+        say_all(record.said)
         _say_what_needs_a_decision(record, assignment.id)
     ours = [f"{each.submission}: {each.reason}" for each in results if each.status == "harness_error"]
     _list(ours, f"{len(ours)} not graded, through no fault of the student")
     raise click.exceptions.Exit(ExitCode.NOT_PASSED if ours or found.left_out else ExitCode.DONE)
+
+
+def _check_tables(
+    assignment: Assignment, roster: RosterFile | None, times: Path | None, known: Mapping[str, Accounts]
+) -> None:
+    """What is wrong with a table is better known before a class is graded than afterwards."""
+    from harness.board.matching import fitted_roster
+    from harness.board.times import read_times
+
+    groups = fitted_roster(roster, known)[0].groups if roster else {}
+    if times is not None:
+        read_times(times, assignment.rules.rubric.late, known.keys(), groups)
 
 
 def _show(run: Run, record: ClassRecord | None, results: tuple[Result, ...], json_to: str | None) -> None:
@@ -146,10 +159,18 @@ def _show(run: Run, record: ClassRecord | None, results: tuple[Result, ...], jso
     _say_what_was_known(run)
 
 
-def _say_what_is_a_download(submissions: Sequence[HandIn]) -> None:
-    for path in dict.fromkeys(each.path for each in submissions if each.parts is not None):
-        count = sum(each.path == path for each in submissions)
-        click.echo(f"{path}: a bulk download with {count} submissions (--single: it is one submission)", err=True)
+def _say_what_is_a_download(found: Found) -> None:
+    """What was read of it; a download is the only path of its command."""
+    path = next((each.path for each in found.hand_ins if each.parts is not None), None)
+    if path is None:
+        return
+    counts = ", ".join(
+        f"{count:,} {what if count != 1 else what.removesuffix('s')}"
+        for count, what in ((found.people, "students"), (found.files, "files"))
+    )
+    said = f"{path}: a bulk download with {counts}, {len(found.unmatched)} unmatched (--single: it is one submission)"
+    click.echo(said, err=True)
+    _list(found.unmatched, "Nobody's by their names; what looks like a hand-in is graded under its own name")
 
 
 def _say_what_was_known(run: Run) -> None:

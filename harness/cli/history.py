@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import assignment_argument, load_assignment, store_option
+from harness.cli.options import assignment_argument, composed, load_assignment, store_option
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @assignment_argument
-@click.argument("submission", metavar="SUBMISSION_ID")
+@click.argument("submission", metavar="SUBMISSION_ID", callback=composed)
 @store_option
 def command(*, assignment_name: str, submission: str, store_url: str) -> None:
     """Show every attempt of one submission, oldest first, and all that was decided and asked about it.

@@ -19,6 +19,7 @@ from harness.cli.options import (
     out_option,
     plugins_print_to_stderr,
     roster_option,
+    say_all,
     store_option,
     times_option,
 )
@@ -27,6 +28,7 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
+    from harness.board.matching import RosterFile
     from harness.board.record import BoardRequest, ClassRecord
     from harness.plugins import Plugins
     from harness.store.store import Store
@@ -72,7 +74,7 @@ def command(
     ids: bool,
     pages: bool | None,
     manual: Path | None,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
 ) -> None:
     """Rank what was graded.
@@ -103,6 +105,7 @@ def command(
             details=detailed,
         )
         record = class_record(store, assignment, wanted)
+    say_all(record.said)
     board = record.board
     shown = board if ids else for_class(board, assignment.measures)
     if writer is None:

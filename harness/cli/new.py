@@ -15,7 +15,7 @@ _out_option = click.option(
 
 @click.group()
 def command() -> None:
-    """Make a plugin, an assignment or a submission to start from."""
+    """Make a plugin, an assignment, a submission or a workflow to start from."""
 
 
 @command.command("plugin")
@@ -64,6 +64,28 @@ def submission(*, name: str, out: Path | None) -> None:
     folder = out or Path(name)
     made = fill_in(_files(template("submission")), folder, spelt("submission", name))
     _say(made, f"harness check ASSIGNMENT {folder}")
+
+
+@command.command("workflow")
+@click.argument("assignment_name", metavar="ASSIGNMENT")
+@click.option("--submission", default=".", show_default=True, help="Where students hand in, in their repository.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default=".github/workflows/classroom.yml",
+    show_default=True,
+    help="Write to this file.",
+)
+def workflow(*, assignment_name: str, submission: str, out: Path) -> None:
+    """Make a GitHub Actions file for the template of a class's repositories.
+
+    Every push is checked: what passes and what fails is the summary of the run, and the points go to GitHub Classroom's
+    autograder. ASSIGNMENT is the id of a shipped one, or a file in the repository.
+    """
+    from harness.cli.workflow import write_workflow
+
+    write_workflow(assignment_name, submission, out)
+    click.echo(f"wrote {out}", err=True)
 
 
 def _files(folder: Path) -> list[Path]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import getpass
 import sys
+import unicodedata
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
@@ -92,6 +94,11 @@ def _said(_ctx: click.Context, _param: click.Parameter, value: str) -> str:
     return value
 
 
+def composed(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """An id as it is kept, however a keyboard or a file system writes its accents."""
+    return value and unicodedata.normalize("NFC", value)
+
+
 def now() -> datetime:
     """The time, in UTC."""
     return datetime.now(UTC)
@@ -107,12 +114,26 @@ def manual_option(command: Command) -> Command:
 
 
 def roster_option(command: Command) -> Command:
-    return click.option(
+    """`--roster` and `--alike-ids`, which the command gets as one `RosterFile`, or None."""
+
+    @functools.wraps(command)
+    def with_roster(*, roster: Path | None, alike_ids: bool, **given: Any) -> object:
+        from harness.board.matching import RosterFile
+
+        return command(roster=None if roster is None else RosterFile(roster, alike_ids), **given)
+
+    named = click.option(
         "--roster",
         type=click.Path(path_type=Path),
         metavar="FILE.csv",
         help="Who takes part: a column 'id', and if you like 'name', 'email' and 'team'.",
-    )(command)
+    )
+    alike = click.option(
+        "--alike-ids",
+        is_flag=True,
+        help="Ids of the roster may lack leading zeros, or end in '.0', as in spreadsheets.",
+    )
+    return cast("Command", named(alike(with_roster)))
 
 
 def times_option(command: Command) -> Command:
@@ -199,6 +220,14 @@ def _write(target: Path, text: str) -> None:
     except OSError as error:
         raise UsageError(f"{target.parent}: cannot be made: {error.strerror}") from error
     write_text(target, text)
+
+
+def say_all(sentences: Iterable[str]) -> None:
+    """Say them to whoever runs the command, line by line; they may quote what students wrote."""
+    from harness.text import clean
+
+    for each in sentences:
+        click.echo(clean(each, 1000), err=True)
 
 
 def write_json(target: str | None, text: str) -> None:

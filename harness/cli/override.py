@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.options import assignment_argument, author_option, load_assignment, now, store_option, why_option
+from harness.cli.options import (
+    assignment_argument,
+    author_option,
+    composed,
+    load_assignment,
+    now,
+    store_option,
+    why_option,
+)
 from harness.errors import UsageError
 from harness.text import suggestion
 from harness.vocabulary import STATUSES
@@ -19,7 +27,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @assignment_argument
-@click.argument("submission", metavar="SUBMISSION_ID")
+@click.argument("submission", metavar="SUBMISSION_ID", callback=composed)
 @store_option
 @click.option("--score", type=float, help="The score, all points together.")
 @click.option("--status", type=click.Choice(STATUSES), help="The status; whatever is not 'graded' has no rank.")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import load_assignment
 from harness.cli.ruling import groups_of, keep_ruling, ruling_options
 from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
 
 
 @click.command()
@@ -22,7 +25,7 @@ def command(
     assignment_name: str,
     who: str,
     store_url: str,
-    roster: Path | None,
+    roster: RosterFile | None,
     undo: bool,
     reason: str,
     author: str,

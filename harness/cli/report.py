@@ -10,6 +10,7 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    composed,
     deliver,
     deliver_site,
     load_assignment,
@@ -24,6 +25,7 @@ from harness.errors import UsageError
 from harness.text import clean
 
 if TYPE_CHECKING:
+    from harness.board.matching import RosterFile
     from harness.cli.telling import Telling
     from harness.values.base import Audience
     from harness.values.report import ReportView
@@ -34,7 +36,7 @@ FORMATS: tuple[Format, ...] = ("terminal", "markdown", "html", "json", "svg")
 
 @click.command()
 @assignment_argument
-@click.argument("submission", metavar="[SUBMISSION_ID]", required=False)
+@click.argument("submission", metavar="[SUBMISSION_ID]", required=False, callback=composed)
 @store_option
 @click.option("--format", "format_name", type=click.Choice(FORMATS), default="terminal", show_default=True)
 @click.option(
@@ -60,7 +62,7 @@ def command(
     everyone: bool,
     anonymous: bool,
     manual: Path | None,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
     out: Path | None,
 ) -> None:

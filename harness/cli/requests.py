@@ -14,6 +14,7 @@ import click
 from harness.cli.options import (
     assignment_argument,
     author_option,
+    composed,
     deliver,
     load_assignment,
     now,
@@ -30,7 +31,7 @@ _COLUMNS = ("id", "asked_at", "request", "state", "answered_at", "answered_by", 
 
 @click.command()
 @assignment_argument
-@click.argument("who", metavar="[ID]", required=False)
+@click.argument("who", metavar="[ID]", required=False, callback=composed)
 @store_option
 @click.option("--ask", metavar="TEXT", help="Note what this submission's students ask for.")
 @click.option("--answer", metavar="TEXT", help="Answer the newest request; the student's report shows it.")

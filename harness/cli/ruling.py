@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harness.cli.options import assignment_argument, author_option, now, roster_option, store_option, why_option
+from harness.cli.options import (
+    assignment_argument,
+    author_option,
+    composed,
+    now,
+    roster_option,
+    store_option,
+    why_option,
+)
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
+    from harness.board.matching import RosterFile
     from harness.store.store import Store
     from harness.values.decisions import RulingKind
 
@@ -24,7 +32,7 @@ def ruling_options(command: Command) -> Command:
     for option in reversed(
         (
             assignment_argument,
-            click.argument("who", metavar="ID"),
+            click.argument("who", metavar="ID", callback=composed),
             store_option,
             roster_option,
             click.option("--undo", is_flag=True, help="Take an earlier decision of this kind back."),
@@ -36,11 +44,11 @@ def ruling_options(command: Command) -> Command:
     return command
 
 
-def groups_of(roster: Path | None) -> Mapping[str, str]:
+def groups_of(roster: RosterFile | None) -> Mapping[str, str]:
     """Id -> the person or team it belongs to, of everyone in the roster."""
     from harness.board.roster import read_roster
 
-    return {} if roster is None else read_roster(roster).groups
+    return {} if roster is None else read_roster(roster.path).groups
 
 
 def keep_ruling(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from harness.board.class_statistics import ClassStatistics
+    from harness.board.matching import RosterFile
 
 _BAR_CHARACTERS = 40
 
@@ -37,7 +38,7 @@ def command(
     assignment_name: str,
     store_url: str,
     manual: Path | None,
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
     as_json: bool,
 ) -> None:

@@ -25,6 +25,7 @@ from harness.vocabulary import SANDBOXES
 
 if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
+    from harness.board.matching import RosterFile
     from harness.board.record import BoardRequest
     from harness.grading.quota import LimitedRun
     from harness.grading.watching import Watch
@@ -62,7 +63,7 @@ def command(
     store_url: str,
     sandbox_name: str,
     data: dict[str, Path],
-    roster: Path | None,
+    roster: RosterFile | None,
     times: Path | None,
 ) -> None:
     """Grade what arrives in a folder, and keep the site up to date.
@@ -107,13 +108,13 @@ def _refuse_folders(folder: Path, site: Path | None) -> None:
         raise UsageError(f"--site {site} lies in {folder} and would be graded: name a folder elsewhere")
 
 
-def _teams(roster: Path | None) -> Mapping[str, frozenset[str]]:
+def _teams(roster: RosterFile | None) -> Mapping[str, frozenset[str]]:
     """Id -> all ids that its team may hand in under."""
     from harness.board.roster import read_roster
 
     if roster is None:
         return {}
-    groups = read_roster(roster).groups
+    groups = read_roster(roster.path).groups
     ids: dict[str, set[str]] = {}
     for name, group in groups.items():
         ids.setdefault(group, set()).add(name)
@@ -135,7 +136,7 @@ def _publisher(
         counts = sorted(store.counts(assignment.id).items())
         decisions = store.decisions(assignment.id)
         decided = (decisions.overrides(), decisions.rulings(), decisions.events())
-        state = (counts, decided, _changed_at(wanted.roster), _changed_at(wanted.times))
+        state = (counts, decided, _changed_at(wanted.roster_path), _changed_at(wanted.times))
         if not counts or (state == shown_now and not graded):
             return None
         count = replace_site(class_site(store, assignment, plugins, wanted), site)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
@@ -29,6 +30,67 @@ class SiteWriter(Protocol):
 
         Args:
             reports: by the `name` of the board's rows, ranked and not; each is about the attempt on the board.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Matches:
+    """How many of those on a board another system knows.
+
+    Attributes:
+        matched: how many have a line of their own there.
+        unmatched: what those are called that have none.
+    """
+
+    matched: int
+    unmatched: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Matching(Protocol):
+    """An exporter that looks people up in another system's file."""
+
+    def matches(self, board: Board, template: Path | None) -> Matches:
+        """Who of the board is there; the same as `export` fills in.
+
+        Raises:
+            UsageError: as `export` does.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class AssignmentToExport:
+    """An assignment as another system needs it to run `harness check`.
+
+    Attributes:
+        name: of its file among `files`, or the id of a shipped one.
+        private: whether some of its images are private.
+        files: path -> content, or a file that has it: the assignment's file and its images.
+        folders: data set -> its folder here, where it does not come with the harness.
+        ranks: `metric` and `order` (asc, desc) of each ranking key.
+    """
+
+    id: str
+    name: str
+    private: bool
+    files: Mapping[str, bytes | Path]
+    folders: Mapping[str, Path]
+    ranks: tuple[Mapping[str, str], ...]
+    harness_version: str
+
+
+@runtime_checkable
+class Packs(Protocol):
+    """An exporter of the assignment itself, before anything was graded; its `export` is not called."""
+
+    def pack(self, assignment: AssignmentToExport, wheel: Path | None) -> tuple[str, Mapping[str, bytes | Path]]:
+        """(name of the zip, what is in it by path).
+
+        Args:
+            wheel: of the harness, to be installed there; None: from the package index.
+
+        Raises:
+            UsageError: it cannot be exported.
         """
 
 

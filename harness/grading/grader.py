@@ -183,6 +183,7 @@ class Grader:
         """What comes of a hand-in of which nothing is known but what its learning platform says."""
         said = {
             "members": hand_in.members,
+            "accounts": hand_in.accounts,
             "submitted_at": hand_in.submitted_at,
             "time_source": hand_in.submitted_at and "platform",
             "late_mark": hand_in.late,

@@ -108,6 +108,7 @@ def _submission(rules: TeacherRules, folder: Path, box: Path) -> Submission:
         predictions=None,
         settings=Settings(entry_point=rules.entry_point),
         members=(),
+        accounts=(),
         submitted_at=None,
         time_source=None,
         late_mark=None,

@@ -64,7 +64,7 @@ def score_lines(rules: AssignmentFile, result: Result, found: ScoreInputs) -> tu
 
 def total(lines: Sequence[PointLine]) -> float:
     """The points of all lines together."""
-    return round(math.fsum(line.points for line in lines), _DECIMALS)
+    return round(math.fsum(line.points for line in lines), _DECIMALS) + 0.0
 
 
 def most(rules: AssignmentFile, lines: Sequence[PointLine]) -> float:

@@ -28,14 +28,7 @@ def bulk_download(path: Path) -> Found | None:
         UsageError: it is one, but not as it was downloaded.
     """
     prefix, items = _top(path)
-    hand_ins = _gradescope(path, prefix, items)
-    if hand_ins is not None:
-        return Found(tuple(hand_ins))
-    found = _moodle(path, prefix, items)
-    if found is not None:
-        return found
-    hand_ins = _canvas(path, prefix, items)
-    return None if hand_ins is None else Found(tuple(hand_ins))
+    return _gradescope(path, prefix, items) or _moodle(path, prefix, items) or _canvas(path, prefix, items)
 
 
 def _top(path: Path) -> tuple[str, dict[str, bool]]:

@@ -7,38 +7,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from harness.errors import UsageError
-from harness.submission.archives import is_work_name
+from harness.submission.canvas_names import SMALL_DIGITS, CanvasName, canvas_names
 from harness.submission.entries import escape
-from harness.submission.hand_in import HandIn, Part, _file_name
-from harness.text import first_of
+from harness.submission.hand_in import Found, HandIn, Part, _file_name
+from harness.submission.strays import is_handed_in, with_strays
 
-_CANVAS = re.compile(
-    r"(?:(?P<name>\w*?)(?P<late>_LATE)?_)(?P<user>\d+)_(?:(?P<number>\d+)_(?P<file>.+)|(?P<entry>(?:text|link)\.html))"
-)
-_CANVAS_ANONYMOUS = re.compile(
-    r"(?P<late>LATE_)?anon_(?P<user>[0-9A-Za-z]+)_(?:(?P<number>\d+)_(?P<file>.+)|(?P<entry>(?:text|link)\.html))"
-)
 _NUMBERED = re.compile(r"(?P<stem>[^.]+)-\d{1,4}(?P<rest>\..*)?")
-_MAX_NAMES_SHOWN = 3
 
 
-def _canvas(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] | None:
-    matches = {name: _CANVAS_ANONYMOUS.fullmatch(name) or _CANVAS.fullmatch(name) for name in items}
-    files = {name: match for name, match in matches.items() if match and not items[name]}
-    others = sorted(name for name in items if name not in files and (items[name] or is_work_name(name)))
-    if not files or (others and len(files) <= max(len(others), 2)):
+def _canvas(path: Path, prefix: str, items: Mapping[str, bool]) -> Found | None:
+    files = canvas_names(name for name, folder in items.items() if not folder)
+    work = sum(is_handed_in(name, folder=folder) for name, folder in items.items() if name not in files)
+    # A student may call two files so, but hardly with the ids of two people.
+    few = 1 if len({said.user for said in files.values() if len(said.user) > SMALL_DIGITS}) > 1 else 2
+    if not files or (work and len(files) <= max(work, few)):
         return None
-    if others:
-        shown = first_of([escape(name) for name in others], _MAX_NAMES_SHOWN)
-        raise UsageError(
-            f"{path} looks like a bulk download of Canvas, but it also holds {shown}: move that elsewhere, or say "
-            "--single if all of it is one submission"
-        )
     people: dict[str, list[_CanvasFile]] = {}
-    for name, match in files.items():
-        people.setdefault(match["user"], []).append(_canvas_file(name, match))
-    return [_canvas_hand_in(path, prefix, user, found) for user, found in people.items()]
+    for name, said in files.items():
+        people.setdefault(said.user, []).append(_canvas_file(name, said))
+    hand_ins = [_canvas_hand_in(path, prefix, user, found) for user, found in people.items()]
+    return with_strays(path, prefix, hand_ins, items, files)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +39,8 @@ class _CanvasFile:
     late: bool
 
 
-def _canvas_file(source: str, match: re.Match[str]) -> _CanvasFile:
-    person = match.groupdict().get("name") or ""
-    number = int(match["number"] or 0)
-    return _CanvasFile(source, number, _file_name(match["file"] or match["entry"]), escape(person), bool(match["late"]))
+def _canvas_file(source: str, said: CanvasName) -> _CanvasFile:
+    return _CanvasFile(source, said.number, _file_name(said.file), escape(said.person), said.late)
 
 
 def _canvas_hand_in(path: Path, prefix: str, user: str, files: list[_CanvasFile]) -> HandIn:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -55,7 +56,8 @@ def find(paths: Sequence[Path], *, mode: Mode = "auto") -> Found:
     ]
     left_out = (*(sentence for part in parts for sentence in part.left_out), *doubled)
     alone = {name: next(iter(found.values())) for name, found in same.items() if len(found) == 1}
-    return Found(tuple(alone[name] for name in sorted(alone)), left_out)
+    first = parts[0] if len(parts) == 1 else Found(())
+    return replace(first, hand_ins=tuple(alone[name] for name in sorted(alone)), left_out=left_out)
 
 
 def _found(path: Path, mode: Mode, *, alone: bool) -> Found:

@@ -13,17 +13,16 @@ from typing import Any
 from harness.errors import UsageError
 from harness.submission.archives import is_work_name
 from harness.submission.entries import escape, plausible
-from harness.submission.hand_in import HandIn, Part
-from harness.text import first_of
+from harness.submission.hand_in import Found, HandIn, Part
+from harness.submission.strays import with_strays
 
 _GRADESCOPE = re.compile(r"submission_(\d+)")
 _METADATA = "submission_metadata.yml"
 _METADATA_LIMIT_BYTES = 64 << 20
 _METADATA_DEPTH = 100
-_MAX_NAMES_SHOWN = 3
 
 
-def _gradescope(path: Path, prefix: str, items: Mapping[str, bool]) -> list[HandIn] | None:
+def _gradescope(path: Path, prefix: str, items: Mapping[str, bool]) -> Found | None:
     folders = {name for name in items if _GRADESCOPE.fullmatch(name)}
     if items.get(_METADATA) is not False:
         return None
@@ -35,14 +34,9 @@ def _gradescope(path: Path, prefix: str, items: Mapping[str, bool]) -> list[Hand
             return None
         raise
     others -= metadata.keys()
-    if others and len(folders) <= max(len(others), 2):
+    few = 1 if len(folders & metadata.keys()) > 1 else 2
+    if others and len(folders) <= max(len(others), few):
         return None  # a class with such a file in it, which any student can write
-    if others:
-        shown = first_of([escape(name) for name in sorted(others)], _MAX_NAMES_SHOWN)
-        raise UsageError(
-            f"{path} looks like a bulk download of Gradescope, but it also holds {shown}: move that elsewhere, or say "
-            "--single if all of it is one submission"
-        )
     found: dict[str, HandIn] = {}
     for name in sorted({*metadata, *folders}, key=lambda each: (len(each), each)):
         hand_in = _gradescope_hand_in(path, prefix, name, metadata.get(name), name in folders or name in items)
@@ -53,7 +47,8 @@ def _gradescope(path: Path, prefix: str, items: Mapping[str, bool]) -> list[Hand
             newer, older = (before, hand_in) if _moment(before) > _moment(hand_in) else (hand_in, before)
             note = f"an older submission of the same person was left out: {_source(older)}"
             found[hand_in.id] = replace(newer, notes=(*newer.notes, note))
-    return list(found.values())
+    beside = {name: folder for name, folder in items.items() if name != _METADATA}
+    return with_strays(path, prefix, list(found.values()), beside, {*metadata, *folders})
 
 
 def _gradescope_hand_in(path: Path, prefix: str, name: str, entry: object, there: bool) -> HandIn:
@@ -68,7 +63,12 @@ def _gradescope_hand_in(path: Path, prefix: str, name: str, entry: object, there
         parts,
         tuple(shown for each in people if (shown := _text(each.get(":name")) or _text(each.get(":email")))),
         submitted_at=_aware(entry.get(":created_at")),
+        accounts=tuple(filter(None, map(_account, people))),
     )
+
+
+def _account(person: Mapping[str, object]) -> tuple[str, ...]:
+    return tuple(filter(None, (_text(person.get(":sid")), _text(person.get(":email")))))
 
 
 def _metadata(path: Path, name: str) -> dict[str, object]:

@@ -33,6 +33,7 @@ class HandIn:
         path: the submission itself; or the download that holds `parts` of it.
         parts: None where `path` is the submission.
         members: who handed it in, as far as the platform says.
+        accounts: what else the platform knows each of them by: student numbers, e-mail addresses.
         late: whether the platform marks it so; None where it marks nothing.
         submitted_at: None where the platform does not say.
         notes: what was coped with to find it.
@@ -45,6 +46,7 @@ class HandIn:
     late: bool | None = None
     submitted_at: datetime | None = None
     notes: tuple[str, ...] = ()
+    accounts: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,12 @@ class Found:
     """One of each id."""
     left_out: tuple[str, ...] = ()
     """Sentences on what is not graded because nobody can tell whose it is."""
+    people: int = 0
+    """In a bulk download: who of the platform handed in something, students or groups."""
+    files: int = 0
+    """In a bulk download: files and folders in it."""
+    unmatched: tuple[str, ...] = ()
+    """Those of them whose names do not say whose they are; what looks like a hand-in is graded under its own name."""
 
 
 def _file_name(text: str) -> str:

@@ -53,6 +53,7 @@ class Submission:
         weights_bytes: size of that file as handed in, with its shards; 0 without one.
         predictions: a file of predicted classes, where there is neither source nor weights.
         members: those the learning platform names, then those only submission.toml names.
+        accounts: what else the learning platform knows each of them by.
         submitted_at: what the learning platform says, else submission.toml, else the newest file's time; None in a
             download whose platform does not say, for whoever downloaded it gave its files their times.
         time_source: who says so.
@@ -70,6 +71,7 @@ class Submission:
     predictions: Path | None
     settings: Settings
     members: tuple[str, ...]
+    accounts: tuple[tuple[str, ...], ...]
     submitted_at: datetime | None
     time_source: TimeSource | None
     late_mark: bool | None
@@ -106,6 +108,7 @@ def read_submission(
         predictions=None if sources or weights else _predictions(folder, files),
         settings=settings,
         members=_members_of(hand_in, settings),
+        accounts=hand_in.accounts,
         submitted_at=submitted_at,
         time_source=time_source,
         late_mark=hand_in.late,

@@ -69,6 +69,8 @@ class Entry(Value):
     """The submission's id; None on the class's board where a name stands for it."""
     members: tuple[str, ...] = ()
     """Who handed it in, as the platform and `submission.toml` say; empty on the class's board."""
+    accounts: tuple[tuple[str, ...], ...] = ()
+    """What the learning platform knows each of them by beside the id; empty on the class's board."""
     people: tuple[Person, ...] = ()
     """Whose it is, as the roster says; empty on the class's board."""
     status: Status

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, FiniteFloat
+from pydantic import AfterValidator, Field, FiniteFloat
 
 from harness.values.base import Moment, Value
 from harness.values.curves import Curve, Table
@@ -61,8 +61,8 @@ class PointLine(Value):
 
     name: str
     """What the points are for."""
-    points: FiniteFloat
-    """Points given."""
+    points: Annotated[FiniteFloat, AfterValidator(lambda points: points + 0.0)]
+    """Points given; a zero has no sign."""
     pending: FiniteFloat = 0
     """Points withheld until a person decides about a check that could not be made."""
     max_points: FiniteFloat
@@ -142,6 +142,8 @@ class Result(Value):
     """From submission.toml."""
     members: tuple[str, ...] = ()
     """From submission.toml."""
+    accounts: tuple[tuple[str, ...], ...] = ()
+    """What the learning platform knows each of them by beside the id: student numbers, e-mail addresses."""
     submitted_at: Moment | None = None
     """When it was handed in; null where nobody says."""
     time_source: TimeSource | None = None

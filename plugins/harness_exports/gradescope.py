@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from harness.api import Board, Exporter, Standing, Unranked, UsageError, hookimpl
+from harness.api import Board, Exporter, Matches, Standing, Unranked, UsageError, hookimpl
 from harness.api.boards import lines_for_student, pending_of, total
 from harness.api.text import clean, first_of
-from harness_exports.lms import excused_list
+from harness_exports.sheets import excused_list
 
 _SUBMISSION = re.compile(r"submission_\d+")
 _MAX_NAMES_SHOWN = 5
@@ -63,7 +63,7 @@ class Gradescope:
             keys = _keys(row)
             points |= dict.fromkeys(keys, _results(row, board))
             lost += [row.submission or row.name] if not keys else []
-        if lost:
+        if lost and not points:
             names = first_of([clean(each, 60) for each in lost], _MAX_NAMES_SHOWN)
             raise UsageError(
                 f"Gradescope knows people by e-mail address, which is missing for {len(lost)}: {names}; "
@@ -73,12 +73,18 @@ class Gradescope:
         files = {"setup.sh": _SETUP, "run_autograder": _RUN, "points.json": document}
         return files | excused_list(board)
 
+    def matches(self, board: Board, template: Path | None) -> Matches:  # noqa: ARG002 - it has no template
+        rows: list[Standing | Unranked] = [*board.standings, *board.unranked]
+        lost = tuple(row.submission or row.name for row in rows if not _keys(row))
+        return Matches(matched=len(rows) - len(lost), unmatched=lost)
+
 
 def _keys(row: Standing | Unranked) -> set[str]:
     """By what Gradescope tells an autograder about a submission."""
     submission = row.submission or ""
     ids = {submission} if _SUBMISSION.fullmatch(submission) else set()
-    addresses = [submission, *(person.email or "" for person in row.people)]
+    known = [name for names in row.accounts for name in names]
+    addresses = [submission, *known, *(person.email or "" for person in row.people)]
     return ids | {each.strip().lower() for each in addresses if "@" in each}
 
 

@@ -40,3 +40,20 @@ def test_an_unknown_exporter_is_suggested(harness: Harness) -> None:
     run = harness("export", HW, "--to", "cvs")
     assert run.exit_code == 2
     assert "did you mean 'csv'?" in run.stderr
+
+
+def test_who_has_no_line_is_listed_and_exits_with_1(harness: Harness) -> None:
+    harness("grade", HW, "class")
+    lines = [
+        "Student,ID,SIS Login ID,Section,Homework (7)",
+        *(f"{each},1{at},{each},S," for at, each in enumerate(("alice", "bob"))),
+    ]
+    Path("book.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    options = ("--template", "book.csv", "--out", "grades")
+    run = harness("export", HW, "--to", "canvas", *options)
+    assert run.exit_code == 1
+    assert "2 of 3 matched" in run.stderr
+    assert "carol" in run.stderr.splitlines()
+    Path("book.csv").write_text("\n".join([*lines, "carol,13,CAROL,S,"]) + "\n", encoding="utf-8")
+    run = harness("export", HW, "--to", "canvas", *options)
+    assert (run.exit_code, "3 of 3 matched" in run.stderr) == (0, True)

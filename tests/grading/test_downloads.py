@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +71,9 @@ def test_the_same_download_twice_changes_nothing(tmp_path: Path, files: dict[str
         path = download(tmp_path / number / "submissions", files, packed=True)
         run = harness("grade", assignment, path, "--sandbox", "none", "--store", f"sqlite:///{tmp_path}/h.db")
         assert run.exit_code == 0, run.output
-        assert "a bulk download with" in run.stderr
+        assert re.search(
+            r"a bulk download with 3 students, [23] files, 0 unmatched|with 2 students, 2 files, 0 unm", run.stderr
+        )
         seen.append(attempts(tmp_path))
     # Who could not even be read is tried again; nobody else is.
     read = [[each for each in found if each.result.digest] for found in seen]
@@ -93,6 +96,7 @@ def test_members_late_marks_and_times_are_kept(tmp_path: Path) -> None:
     )
     assert results["12"].metrics["accuracy"].value == pytest.approx(hits(1, 2) / 60)
     assert results["submission_32"].members == ("王小明", "Bob Example")
+    assert results["submission_32"].accounts == (("wang@example.edu",), ("1003", "bob@example.edu"))
     assert str(results["1001"].submitted_at) == "2026-03-01 12:34:56.789012+00:00"
     assert (results["1001"].time_source, results["1001"].late_mark) == ("platform", None)
     assert (results["12"].submitted_at, results["12"].time_source, results["12"].late_mark) == (None, None, True)

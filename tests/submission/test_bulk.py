@@ -228,10 +228,11 @@ def test_noise_and_papers_beside_are_ignored(tmp_path: Path) -> None:
             ]
 
 
-def test_work_that_is_not_of_the_download_is_named(tmp_path: Path) -> None:
+def test_work_that_is_not_of_the_download_is_graded_under_its_own_name(tmp_path: Path) -> None:
     path = download(tmp_path / "dl", CANVAS | {"unpacked/model.py": SOURCE}, packed=False)
-    with pytest.raises(UsageError, match=r"Canvas, but it also holds unpacked: move"):
-        discover([path])
+    found = find([path])
+    assert {each.id for each in found.hand_ins} == {"1001", "1002", "1003", "1004", "unpacked"}
+    assert (found.people, found.files, found.unmatched) == (4, 8, ("unpacked",))
     assert [each.id for each in discover([path], mode="single")] == ["dl"]
 
 
@@ -313,8 +314,8 @@ def test_planted_metadata_hides_no_class(tmp_path: Path) -> None:
         path = download(tmp_path / str(len(extra)) / "-".join(extra) / "drop", files, packed=False)
         assert {"alice", "bob", "carol"} <= {each.id for each in discover([path])}
     many = {f"submission_{number}/a.py": SOURCE for number in range(9)}
-    with pytest.raises(UsageError, match=r"Gradescope, but it also holds alice: move"):
-        discover([download(tmp_path / "mixed", planted | many | {"alice/a.py": SOURCE}, packed=False)])
+    mixed = find([download(tmp_path / "mixed", planted | many | {"alice/a.py": SOURCE}, packed=False)])
+    assert (mixed.unmatched, "alice" in {each.id for each in mixed.hand_ins}) == (("alice",), True)
 
 
 NAME = st.text(alphabet=st.sampled_from("ab_-. /\\0129王\x1b~'é"), max_size=12)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from harness_exports import lms as harness_lms_export
+from harness_exports.sheets import number
 from result_fakes import assignment, attempts, result
 
 from harness.api import Check
@@ -135,3 +136,31 @@ def test_pending_points_are_in_no_sheet(gradebook: Path, worksheet: Path) -> Non
         grades = [each.get("Grade", each.get("Homework (12)")) for each in files[f"{name}.csv"]]
         assert "3" in grades
         assert "0" not in grades
+
+
+def test_people_are_found_by_login_sis_id_or_address(gradebook: Path, worksheet: Path) -> None:
+    board = board_of("WANG@example.org", "=bob")
+    assert [row["ID"] for row in exported("canvas", board, gradebook)["canvas.csv"][1:]] == ["101", "102"]
+    found = exported("moodle", board_of("w@EXAMPLE.org"), worksheet)["moodle.csv"]
+    assert [row["Grade"] for row in found] == ["3", "1.00", "3.00"]
+
+
+def test_what_was_decided_in_canvas_stays(tmp_path: Path) -> None:
+    file = tmp_path / "book.csv"
+    file.write_text("Student,ID,Section,Homework (12)\nA,1,S,EX\nB,2,S,N/A\nC,3,S,4\n", encoding="utf-8")
+    board = board_of("1", "2", "3")
+    text = EXPORTERS["canvas"].export(board, file)["canvas.csv"]
+    assert text == "Student,ID,Section,Homework (12)\nC,3,S,3\n"
+    assert EXPORTERS["canvas"].matches(board, file).unmatched == ("1", "2")
+
+
+def test_a_line_that_two_would_have_is_nobody_s(gradebook: Path) -> None:
+    board = board_of("101", "wang@example.org")
+    assert EXPORTERS["canvas"].matches(board, gradebook).unmatched == ("101", "wang@example.org")
+    assert "王" not in EXPORTERS["canvas"].export(board, gradebook)["canvas.csv"]
+
+
+def test_scores_are_plain_digits() -> None:
+    assert [number(each) for each in (-0.0, 0.1 + 0.2, 1e-7, 1e10, 2.50, -1e-12, 100)] == [
+        *("0", "0.3", "0.0000001", "10000000000", "2.5", "0", "100"),
+    ]

@@ -1,0 +1,76 @@
+"""Export to Gradescope: an autograder that runs `harness check` there on every submission.
+
+The zip holds `setup.sh`, which installs the harness from a wheel in it or from the package index, `run_autograder`, and
+`autograder.json`, what to check. A container there has Ubuntu, runs as root, and has as much time and memory as the
+assignment's settings say (https://gradescope-autograders.readthedocs.io/en/latest/specs/): the run ends by itself
+before its time is up, and a sandbox is asked for, since the results are written where the submission's code runs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from harness.api import AssignmentToExport, Board, Exporter, UsageError, hookimpl
+
+_LIMIT_SECONDS = 540
+"""A minute less than Gradescope's default of ten."""
+_SETUP = """\
+#!/usr/bin/env bash
+# Runs once, when the container is made: an own Python, and the harness with PyTorch for CPUs.
+set -euo pipefail
+here=/autograder/source
+export UV_PYTHON_INSTALL_DIR=/opt/uv UV_TORCH_BACKEND=cpu
+apt-get update
+apt-get install -y --no-install-recommends ca-certificates curl libseccomp2
+curl -LsSf https://astral.sh/uv/install.sh | env UV_INSTALL_DIR=/usr/local/bin sh
+uv venv --python 3.12 /opt/harness
+wheels=("$here"/*.whl)
+if [ -e "${wheels[0]}" ]; then what="${wheels[0]}"; else what="compress-harness==VERSION"; fi
+uv pip install --python /opt/harness/bin/python "$what"
+"""
+_RUN = """\
+#!/usr/bin/env bash
+# Runs for every submission. Another Python or folder, for trying it out: HARNESS_PYTHON, AUTOGRADER.
+exec "${HARNESS_PYTHON:-/opt/harness/bin/python}" -I -m harness_exports.autograder_run "${AUTOGRADER:-/autograder}"
+"""
+
+
+class GradescopeAutograder:
+    """A zip to upload to Gradescope, which checks every submission there. `--wheel` puts a wheel of the harness in."""
+
+    name = "gradescope-autograder"
+
+    def export(self, board: Board, template: Path | None) -> NoReturn:  # noqa: ARG002 - it has no use for either
+        raise UsageError("an autograder holds no points: it is made of the assignment alone")
+
+    def pack(self, assignment: AssignmentToExport, wheel: Path | None) -> tuple[str, Mapping[str, bytes | Path]]:
+        if assignment.private:
+            raise UsageError(
+                f"{assignment.id}: some of its images are private, and in Gradescope's container the code of students "
+                "is where they are: make the autograder of an assignment that holds the public images only"
+            )
+        settings = {
+            "assignment": assignment.name,
+            "data": {name: f"data/{name}/{folder.name}" for name, folder in assignment.folders.items()},
+            "limit_seconds": _LIMIT_SECONDS,
+            "sandbox": "auto",
+            "visibility": "visible",
+            "leaderboard": assignment.ranks,
+        }
+        files: dict[str, bytes | Path] = {
+            "setup.sh": _SETUP.replace("VERSION", assignment.harness_version).encode(),
+            "run_autograder": _RUN.encode(),
+            "autograder.json": (json.dumps(settings, indent=1) + "\n").encode(),
+            **assignment.files,
+        }
+        if wheel is not None:
+            files[wheel.name] = wheel
+        return f"{assignment.id}-autograder.zip", files
+
+
+@hookimpl
+def harness_exporters() -> Iterable[Exporter]:
+    return [GradescopeAutograder()]

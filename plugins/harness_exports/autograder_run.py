@@ -1,0 +1,113 @@
+"""Check one submission in Gradescope's container: what `run_autograder` of the exported zip starts.
+
+What the harness itself cannot decide (its own error, no sandbox, no time left) leaves no results.json: Gradescope then
+shows a failed autograder to the instructor, and never a zero.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.api.boards import Report, Result, markdown_of_check
+from harness.api.text import clean, score_text
+
+_STATUSES = {"passed": "passed", "failed": "failed"}
+
+
+def main(root: Path) -> int:
+    """Write `results/results.json` below `root`; returns the exit code, and says on stdout what went wrong."""
+    source, results = root / "source", root / "results"
+    settings = json.loads((source / "autograder.json").read_text(encoding="utf-8"))
+    found = results.with_name("check.json")
+    found.unlink(missing_ok=True)
+    said = _checked(source, root / "submission", found, settings)
+    if not found.is_file():
+        sys.stdout.write(f"not checked: {said}\n")
+        return 1
+    report = Report.model_validate_json(found.read_text(encoding="utf-8"))
+    if report.results[0].status == "harness_error":
+        sys.stdout.write(f"not checked, through no fault of the student: {report.results[0].reason}\n")
+        return 1
+    results.mkdir(exist_ok=True)
+    text = json.dumps(results_of(report, settings), allow_nan=False)
+    (results / "results.json").write_text(text, encoding="utf-8")
+    return 0
+
+
+def _checked(source: Path, submission: Path, found: Path, settings: Mapping[str, Any]) -> str:
+    """Run `harness check` into the file `found`; returns what it said where it made none."""
+    own = source / settings["assignment"]
+    command = [sys.executable, "-I", "-c", "from harness.cli import main; main()", "check"]
+    command += [str(own) if own.is_file() else settings["assignment"], str(submission), "--json", str(found)]
+    command += ["--sandbox", settings["sandbox"]]
+    command += [word for name, folder in settings["data"].items() for word in ("--data", f"{name}={source / folder}")]
+    # A session of its own, so that nothing it started outlives it.
+    running = subprocess.Popen(  # noqa: S603 - a list, no shell
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
+    )
+    try:
+        said, _ = running.communicate(timeout=settings["limit_seconds"])
+    except subprocess.TimeoutExpired:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+        return f"it took longer than {settings['limit_seconds']} seconds; give the container more CPUs, or run it again"
+    return said
+
+
+def results_of(report: Report, settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Gradescope's results.json of a report with one result (the fields of docs/specs.md of its samples)."""
+    (result,) = report.results
+    title = report.assignment.id
+    return {
+        "score": result.score,
+        "execution_time": round(result.seconds),
+        "output": markdown_of_check(result, title, stand_in=report.assignment.data.stand_in),
+        "output_format": "md",
+        "test_output_format": "text",
+        "visibility": settings["visibility"],
+        "stdout_visibility": "hidden",
+        "extra_data": {"status": result.status, "digest": result.digest, "harness": report.environment.harness},
+        "tests": [*_points(result), *_checks(result)],
+        "leaderboard": [
+            {"name": key["metric"], "value": result.metrics[key["metric"]].value, "order": key["order"]}
+            for key in settings["leaderboard"]
+            if result.status == "graded" and key["metric"] in result.metrics
+        ],
+    }
+
+
+def _points(result: Result) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": clean(line.name),
+            "score": line.points,
+            "max_score": line.max_points,
+            "output": clean(line.reason) + (f" ({score_text(0, 0, line.pending)})" if line.pending else ""),
+            "tags": ["points"],
+        }
+        for line in result.points
+    ]
+
+
+def _checks(result: Result) -> list[dict[str, Any]]:
+    """Without points of their own: a verdict, or none where it could not be checked."""
+    return [
+        {
+            "name": clean(check.name) + ("" if check.verdict in _STATUSES else " (could not be checked)"),
+            "output": "\n".join(clean(text) for text in (check.reason, check.hint) if text),
+            "tags": ["check"],
+            **({"status": _STATUSES[check.verdict]} if check.verdict in _STATUSES else {}),
+        }
+        for check in result.checks
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
