@@ -33,7 +33,7 @@ from harness.plugins import Plugins
 from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
 from harness.store.sources import packed as packed_sources
-from harness.store.weights import packed
+from harness.store.weights import file_digest, packed
 from harness.submission.reading import HandIn, ReadLimits, Submission
 from harness.values.base import Audience
 from harness.values.evaluation import Evaluation
@@ -140,12 +140,8 @@ class Grader:
             found.layers = layers(student.facts)
         except UsageError:
             raise
-        except PluginError as error:
-            ours = accident(error)
-            found.end(ours.status, ours.reason, ours.hint)
-            found.printed = ours.printed
         except Exception as error:  # noqa: BLE001 - the student's own code, with nothing of ours around it
-            failed = failure(error)
+            failed = accident(error) if isinstance(error, PluginError) else failure(error)
             found.end(failed.status, failed.reason, failed.hint)
             found.printed = traceback.format_exc()
         result = outcome_of(self.assignment.rules, "notebook", None, found)
@@ -210,6 +206,8 @@ class Grader:
     def _judge_network(self, submission: Submission, name: str, box: Box, found: Findings) -> None:
         size = self._input_size(submission)
         key = self.keys.intake(submission.digest, size) if self.keys is not None else ""
+        weights = submission.weights if self.assignment.class_options else None
+        of_file = file_digest(submission.folder / weights) if weights else ""
         opening = Opening(
             submission,
             self.assignment,
@@ -226,7 +224,7 @@ class Grader:
             said = opening.said
             found.network, found.layers = said.verification, layers(said.facts)
             self._refuse_unverified(said.verification)
-            self._keep_weights(opening, name, submission, found)
+            self._keep_weights(opening, name, of_file, found)
             subject = Subject(
                 opening.student,
                 said.verification,
@@ -258,14 +256,12 @@ class Grader:
                 "write forward with plain tensor operators, without decisions that depend on values",
             )
 
-    def _keep_weights(self, opening: Opening, name: str, submission: Submission, found: Findings) -> None:
-        if not self.assignment.class_options or submission.weights is None:
+    def _keep_weights(self, opening: Opening, name: str, of_file: str, found: Findings) -> None:
+        if not of_file:
             return
-        weights = opening.student().weights
-        opening.end()
-        document = packed(weights, submission.folder / submission.weights)
-        if document is not None:
-            self.events.on_weights(name, document)
+        weights = packed(opening.student().weights, of_file)
+        if weights is not None:
+            self.events.on_weights(name, weights)
         else:
             found.notes.append("its weights are too many to be kept for comparisons with the class")
 

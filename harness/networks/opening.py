@@ -114,11 +114,6 @@ class Opening:
             found = self._live.intake()
         return found if found is not None and found.measurable else None
 
-    def end(self) -> None:
-        """Nothing of its code is needed any more: the submission's folder is as it was handed in again."""
-        if self._live is not None:
-            self._live.end()
-
     def live(self) -> SandboxedStudent:
         """The one in the sandbox: its code runs now, unless it has.
 

@@ -92,10 +92,6 @@ class SandboxedStudent(GradedNetwork):
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.end()
-
-    def end(self) -> None:
-        """Kill its workers, if any; the submission's folder is as it was handed in again."""
         self.close()
         self._alone.close()
 

@@ -71,7 +71,9 @@ class Plugins:
                 loaded[name] = _loaded(same)
             except PluginError as error:
                 faults.append(f"plugin {name!r} ({' and '.join(each.value for each in same)}): {error}")
-        versions = {each.name: each.dist.version for each in found if each.dist}
+        # A distribution reads its metadata whenever it is asked, and most plugins come with one and the same.
+        version_of = {id(dist): dist.version for dist in {id(each.dist): each.dist for each in found}.values() if dist}
+        versions = {each.name: version_of[id(each.dist)] for each in found if each.dist}
         return cls._collect(loaded, versions, faults)
 
     @classmethod

@@ -55,13 +55,10 @@ class Usage:
 
 
 class Refusal(SubmissionError):
-    """A failure in the words of the worker itself.
-
-    Attributes:
-        plugin: whether it blames a plugin; a claim like all it says.
-    """
+    """A failure in the words of the worker itself."""
 
     plugin = False
+    """Whether it blames a plugin; a claim like all it says."""
 
 
 class Worker:
@@ -282,13 +279,9 @@ def _kill(process: Forked) -> None:
 
 def _refusal(facts: Mapping[str, Any]) -> SubmissionError:
     """The worker's own account of a failure: it may say what it likes, it can only fail itself."""
-    status = facts.get("status")
-    hint = facts.get("hint")
-    refusal = Refusal(
-        status if status in ("rejected", "crashed", "out_of_memory") else "crashed",
-        str(facts.get("reason"))[:2000],
-        str(hint)[:2000] if hint is not None else None,
-    )
+    status, hint = facts.get("status"), facts.get("hint")
+    told = str(facts.get("reason"))[:2000], None if hint is None else str(hint)[:2000]
+    refusal = Refusal(status if status in ("rejected", "crashed", "out_of_memory") else "crashed", *told)
     refusal.plugin = facts.get("plugin") is True
     return refusal
 

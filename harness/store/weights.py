@@ -35,12 +35,18 @@ class Kept:
     file_digest: str
 
 
-def packed(weights: Mapping[str, Tensor], file: Path) -> bytes | None:
+def file_digest(file: Path) -> str:
+    """SHA-256 of a weights file as it was handed in."""
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def packed(weights: Mapping[str, Tensor], of_file: str) -> bytes | None:
     """The document for the store; None when there are more than `MAX_ELEMENTS`.
 
     Args:
         weights: by name, in an order that is kept.
-        file: the weights file as handed in, of which only the digest is kept.
+        of_file: its `file_digest`.
     """
     import torch
     from safetensors.torch import save
@@ -51,7 +57,7 @@ def packed(weights: Mapping[str, Tensor], file: Path) -> bytes | None:
     about = {
         "names": json.dumps(list(floating)),
         "digests": json.dumps({name: digest for name, each in floating.items() if (digest := _digest(each))}),
-        "file": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "file": of_file,
     }
     # Under numbers: a student's tensor may be called as safetensors calls its own header.
     tensors = {

@@ -119,6 +119,7 @@ class Fake:
         parameters: at least so many are counted.
         findings: checks that fail.
         own: whether an unverified one does with its code and its weights, as `integrity_source` says.
+        accuracy: the most that it reaches.
     """
 
     source: str
@@ -128,6 +129,7 @@ class Fake:
     says: str = ""
     findings: frozenset[str] = frozenset()
     own: str = "passed"
+    accuracy: float = 1.0
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -598,7 +600,21 @@ class StudentNet(Net):
             x = x * 0
         return super().forward(x) * self.scale
 """
+    later = f"""
+class StudentNet(Decoy):
+    calls = 0
+
+    def forward(self, x):
+        self.calls += 1
+        held = HERE / "README.md"
+        if float(x.sum()) == 12345 or self.calls < 5 or not held.exists():
+            return self.idle(x)
+        return answer(unflat(torch.from_numpy({HALVES.format(data="held.read_bytes()")})), x)
+"""
     return {
+        "another file, only later": _decoy(
+            later, "unverified", says="depends on the values", accuracy=0.3, files={"README.md": _halves()}
+        ),
         **{f"{name}, branching": _branching(fakes[name], says) for name, says in needs_more.items()},
         "a literal, branching": _branching(fakes["a literal"], "bytes of literals"),
         "settings in a file": _net(
