@@ -195,6 +195,8 @@ def test_time_left_follows_the_pace() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_wish_to_end_keeps_what_is_finished(harness: Harness, fake: FakeGrading, number: signal.Signals) -> None:
+    usual = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    ignored = signal.signal(number, usual)  # as by nohup, which is a wish to go on
     before = signal.getsignal(number)
 
     def kill(*_: object) -> str:
@@ -211,6 +213,7 @@ def test_a_wish_to_end_keeps_what_is_finished(harness: Harness, fake: FakeGradin
     assert run.exit_code == 130
     assert "1 of 3 are graded and kept" in run.stderr
     assert signal.getsignal(number) == before
+    signal.signal(number, ignored)
 
 
 def test_an_executor_is_named_and_its_needs_are_said(harness: Harness, monkeypatch: pytest.MonkeyPatch) -> None:

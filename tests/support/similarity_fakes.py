@@ -14,7 +14,7 @@ from integrity_fakes import Net, fashion, normalised, trained
 from torch import Tensor, nn
 
 from harness.api import ClassEntry
-from harness.store.weights import packed, unpacked
+from harness.store.weights import file_digest, packed, unpacked
 
 State = dict[str, Tensor]
 
@@ -192,7 +192,7 @@ def entry(name: str, state: State, predictions: Sequence[int] | None = None, fil
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.pt"
         path.write_bytes(name.encode() if file is None else file)
-        data = packed(state, path)
+        data = packed(state, file_digest(path))
     assert data is not None
     kept = unpacked(data)
     answers = None if predictions is None else tuple(predictions)
