@@ -77,7 +77,7 @@ def _evaluation(predictions: Classes, context: Context[AccuracyOptions]) -> Eval
     metrics = {"accuracy": accuracy(correct)}
     if context.split:
         metrics["accuracy_public"] = accuracy(correct[context.public])
-        if context.audience == "instructor":
+        if context.audience == "instructor" and not context.public.all():
             metrics["accuracy_private"] = accuracy(correct[~context.public])
     return Evaluation(
         metrics=metrics,

@@ -28,6 +28,7 @@ COMMANDS = {
     "grade": "Grade submissions in a sandbox and keep every result.",
     "watch": "Grade what arrives in a folder, and keep the site up to date.",
     "validate": "Find every mistake of an assignment, and the score of a reference solution.",
+    "handout": "Write what students are given: the assignment, its public images, a source to start from.",
     "leaderboard": "Rank what was graded.",
     "report": "Show all that is known of one submission.",
     "export": "Export points for another system.",

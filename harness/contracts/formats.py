@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
-from typing import Any, BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol, runtime_checkable
 
 from harness.values.images import RawExamples
 
@@ -30,3 +31,15 @@ class Dataset(Protocol):
 
     def load(self, folder: Path) -> RawExamples:
         """Raises UsageError when the folder does not hold such data; the text says what was expected."""
+
+
+@runtime_checkable
+class CopiesPart(Protocol):
+    """A data set that can copy some of its images, to be handed out."""
+
+    def copy_part(self, folder: Path, target: Path, names: Collection[str]) -> None:
+        """Write those examples of `folder` to the empty folder `target`, so that `load` gives them in the same order.
+
+        Args:
+            names: as `load` names them.
+        """

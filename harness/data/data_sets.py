@@ -98,7 +98,8 @@ class DataSets:
                 f"{examples.names[0]}: rename the images, or set predictions = false in [submission]"
             )
         self._all = examples
-        public = public_part(examples.names, self._assignment.rules.data["test"].public_fraction)
+        rules = self._assignment.rules.data["test"]
+        public = public_part(examples.names, None if rules.public_only else rules.public_fraction)
         if self._audience == "instructor":
             return examples, public
         return only(examples, public), public[public]

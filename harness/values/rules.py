@@ -51,6 +51,8 @@ class DataRules(Value):
     """Whether this is synthetic data on which points mean nothing. `--data` clears it."""
     public_fraction: Annotated[float, Field(gt=0, lt=1)] | None = None
     """Share of the images that is public; absent: all of them, no split."""
+    public_only: bool = False
+    """Whether the folder holds the public ones alone, as `harness handout` writes it: none is split off again."""
 
 
 class ImageRules(Value):

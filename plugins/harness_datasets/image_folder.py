@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
@@ -32,6 +33,17 @@ class ImageFolder:
         paths = [Path(path) for path, _ in samples]
         return _examples(folder, paths, [label for _, label in samples])
 
+    def copy_part(self, folder: Path, target: Path, names: Collection[str]) -> None:
+        """See `harness.api.CopiesPart`.
+
+        Raises:
+            UsageError: a class has none of these images, so that classes would be numbered otherwise.
+        """
+        classes = {each.name for each in folder.iterdir() if each.is_dir()}
+        if lacking := sorted(classes - {name.partition("/")[0] for name in names}):
+            raise UsageError(f"{folder}: the class {lacking[0]} has none of the images that are copied")
+        _copy(folder, target, names)
+
 
 class Food11:
     """Files named `{class}_{id}.jpg`, sorted by class and id as numbers; other image files are refused."""
@@ -47,6 +59,10 @@ class Food11:
             raise UsageError(f"{folder}: expected files named {{class}}_{{id}}.jpg, found {found}")
         keyed = sorted((int(match[1]), int(match[2]), path) for path, match in parsed.items() if match)
         return _examples(folder, [path for _, _, path in keyed], [label for label, _, _ in keyed])
+
+    def copy_part(self, folder: Path, target: Path, names: Collection[str]) -> None:
+        """See `harness.api.CopiesPart`."""
+        _copy(folder, target, names)
 
 
 @dataclass(frozen=True)
@@ -69,6 +85,12 @@ class _Files(Sequence[Image.Image]):
 
     def __iter__(self) -> Iterator[Image.Image]:
         return (self[index] for index in range(len(self)))
+
+
+def _copy(folder: Path, target: Path, names: Collection[str]) -> None:
+    for name in names:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / name, target / name)
 
 
 def _examples(folder: Path, paths: list[Path], labels: list[int]) -> RawExamples:
