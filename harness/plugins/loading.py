@@ -1,12 +1,13 @@
 """Load one plugin: import it, collect what its hooks return, and find what is wrong with it.
 
 pluggy calls implementations in an order that depends on installation and stops at the first that raises, so it only
-finds them here: each plugin has a manager of its own, and none can stand in another's way.
+finds them here: each plugin is alone with the manager, and none can stand in another's way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import EntryPoint
 from types import ModuleType
 from typing import Any
@@ -46,21 +47,35 @@ def contributed(plugin: Any) -> Found:
     Raises:
         PluginError: what is wrong with it, without its name.
     """
-    manager = pluggy.PluginManager("harness")
-    manager.add_hookspecs(hookspecs)
     try:
-        name = manager.register(plugin)
+        implementations = _implementations(plugin)
     except pluggy.PluginValidationError as error:
         raise PluginError(f"{' '.join(str(error).split())}; hooks take no arguments") from error
-    assert name is not None
     package = (plugin.__name__ if isinstance(plugin, ModuleType) else type(plugin).__module__).partition(".")[0]
-    implementations = [each for caller in manager.get_hookcallers(plugin) or () for each in caller.get_hookimpls()]
     functions = {each.function.__name__: each.function for each in implementations}
     for misspelt in sorted(functions.keys() - set(HOOKS)):
         raise PluginError(_no_hook(misspelt, functions[misspelt]))
     if not functions:
         raise PluginError(_no_implementation(plugin))
     return {kind.hook: list(_objects(kind, functions[kind.hook], package)) for kind in KINDS if kind.hook in functions}
+
+
+def _implementations(plugin: Any) -> list[pluggy.HookImpl]:
+    """The functions of a plugin that are marked as hooks; it is alone with the manager."""
+    manager = _manager()
+    try:
+        manager.register(plugin)
+        return [each for caller in manager.get_hookcallers(plugin) or () for each in caller.get_hookimpls()]
+    finally:
+        if manager.is_registered(plugin):
+            manager.unregister(plugin)
+
+
+@cache
+def _manager() -> pluggy.PluginManager:
+    manager = pluggy.PluginManager("harness")
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
 def _no_hook(name: str, function: Any) -> str:
