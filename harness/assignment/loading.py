@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness.assignment.mistakes import missing_data, missing_starter, references, tables, validated
-from harness.assignment.places import lines_of, placed
+from harness.assignment.places import all_placed
 from harness.assignment.shipped import fixtures
 from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
@@ -137,8 +137,7 @@ def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | N
     problems += references(document, plugins) + missing_data(document, path.parent, plugins, found)
     problems += missing_starter(document, path.parent)
     if problems or rules is None:
-        lines = lines_of(text)
-        raise AssignmentError(source, [placed(each, lines, document) for each in problems])
+        raise AssignmentError(source, all_placed(problems, text))
     data_paths = {name: path.parent / data.path for name, data in rules.data.items()}
     used = {name: plugins.evaluators[name] for name in options}
     measures = plugins.measures(options)

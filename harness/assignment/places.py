@@ -7,7 +7,7 @@ texts and arrays of many lines, quoted keys and inline tables are what the reade
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -36,6 +36,12 @@ def lines_of(text: str) -> dict[str, int]:
             for each in _keys(content, header):
                 found.setdefault(".".join(each), line)
     return found
+
+
+def all_placed(problems: Iterable[Problem], text: str) -> list[Problem]:
+    """Mistakes of a file that is TOML, each as `placed` puts it."""
+    lines, document = lines_of(text), tomllib.loads(text)
+    return [placed(each, lines, document) for each in problems]
 
 
 def placed(problem: Problem, lines: Mapping[str, int], document: Mapping[str, Any]) -> Problem:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
     from harness.plugins import Plugins
     from harness.sandbox import Sandbox
+    from harness.submission.hand_in import HandIn
     from harness.terminal.check import Checked
     from harness.values.results import Attempt, Result
 
@@ -105,7 +106,7 @@ class _Checking:
         (hand_in,) = discover([self.path], mode="single")
         with plugins_print_to_stderr():
             refused = first_look(hand_in, self.assignment, self.plugins, self.sandbox)
-            return refused or self._graded(stages)
+            return refused or self._graded(hand_in, stages)
 
     def wait_for_change(self) -> None:
         """Until a file is another one than when it was last checked, and stays as it is for a moment."""
@@ -122,13 +123,12 @@ class _Checking:
         except OSError:  # a file that is replaced just now
             return ""
 
-    def _graded(self, stages: Stages) -> Result:
+    def _graded(self, hand_in: HandIn, stages: Stages) -> Result:
         stages.enter("loading torch")
         # In the process that starts workers, while this one imports it as well.
         self.sandbox.warm()
         from harness.grading.events import GradingEvents, Progress
         from harness.grading.grader import grade_all
-        from harness.submission.discovery import discover
 
         class Shown(GradingEvents):
             def on_progress(self, progress: Progress) -> None:
@@ -137,7 +137,7 @@ class _Checking:
 
         (result,) = grade_all(
             self.assignment,
-            discover([self.path], mode="single"),
+            [hand_in],
             plugins=self.plugins,
             sandbox=self.sandbox,
             jobs=1,
@@ -196,11 +196,8 @@ class _Out:
     def _page(self, attempt: Attempt, assignment: Assignment, limits: Mapping[str, float]) -> None:
         if self.html is None:
             return
-        from harness.report.next_steps import own_facts
-        from harness.report.view import own_view
-        from harness.web import report_page
+        from harness.web.checked_result import own_page
 
-        page = report_page(own_view(attempt, assignment, limits), facts=own_facts(attempt.result, assignment))
-        write_text(self.html, page)
+        write_text(self.html, own_page(attempt, assignment, limits))
         if not self.quiet:
             click.echo(f"wrote {self.html}", err=True)

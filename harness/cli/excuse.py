@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import load_assignment
-from harness.cli.ruling import groups_of, keep_ruling, ruling_options
+from harness.cli.ruling import deciding_about, keep_ruling, ruling_options
 
 if TYPE_CHECKING:
     from harness.board.matching import RosterFile
@@ -24,11 +23,6 @@ def command(
     They are in no rank, curve or statistic; exports say so in the words of each system. Nothing is deleted. A person of
     a team is excused alone: the team's hand-in counts for the others.
     """
-    from harness.board.whom import whom
-    from harness.store.store import Store
-
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
-    groups = groups_of(roster)
-    with closing(Store.open(store_url, create=bool(groups))) as store:
-        found = whom(store, assignment.id, who, groups)
+    with deciding_about(who, assignment, store_url, roster) as (store, found):
         keep_ruling(store, assignment, "excused", who=found, author=author, reason=reason, undo=undo)

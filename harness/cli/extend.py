@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import load_assignment
-from harness.cli.ruling import groups_of, keep_ruling, ruling_options
+from harness.cli.ruling import deciding_about, keep_ruling, ruling_options
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,16 +35,11 @@ def command(
     Lateness counts from then on. A due date in a table that --times names must be the same. With --roster, ID may be
     someone who has handed in nothing yet.
     """
-    from harness.board.whom import whom
-    from harness.store.store import Store
-
     if undo == (until is not None):
         raise UsageError("say how long with --until TIME, or take the extension back with --undo")
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
     moment = None if until is None else _moment(until, assignment.rules.rubric.late)
-    groups = groups_of(roster)
-    with closing(Store.open(store_url, create=bool(groups))) as store:
-        found = whom(store, assignment.id, who, groups)
+    with deciding_about(who, assignment, store_url, roster) as (store, found):
         keep_ruling(store, assignment, "extended", who=found, author=author, reason=reason, undo=undo, until=moment)
 
 

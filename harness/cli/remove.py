@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import load_assignment
-from harness.cli.ruling import groups_of, keep_ruling, ruling_options
+from harness.cli.ruling import deciding_about, keep_ruling, ruling_options
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,18 +35,11 @@ def command(
     They are in no statistic and no export either. What was graded stays in the store, unless --forget deletes it; that
     it was removed, by whom and why, stays there in any case.
     """
-    from harness.board.whom import whom
-    from harness.store.store import Store
-
     if undo and forget:
         raise UsageError("--undo takes a removal back, --forget deletes for good: name one of them")
     assignment, _ = load_assignment(assignment_name, {}, needs_data=False)
-    groups = groups_of(roster)
-    with closing(Store.open(store_url, create=bool(groups))) as store:
-        decisions = store.decisions(assignment.id)
-        ruled = {name for name, _ in decisions.rulings()}
-        found = who if who in ruled else whom(store, assignment.id, who, groups)
+    with deciding_about(who, assignment, store_url, roster, ruled=True) as (store, found):
         keep_ruling(store, assignment, "removed", who=found, author=author, reason=reason, undo=undo)
         if forget:
-            count = decisions.forget(found)
+            count = store.decisions(assignment.id).forget(found)
             click.echo(f"{found}: {count} {'attempt is' if count == 1 else 'attempts are'} deleted", err=True)

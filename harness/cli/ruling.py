@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,6 +50,27 @@ def groups_of(roster: RosterFile | None) -> Mapping[str, str]:
     from harness.board.roster import read_roster
 
     return {} if roster is None else read_roster(roster.path).groups
+
+
+@contextmanager
+def deciding_about(
+    who: str, assignment: Assignment, store_url: str, roster: RosterFile | None, *, ruled: bool = False
+) -> Iterator[tuple[Store, str]]:
+    """The store, and the id that was meant; a store is made where the roster knows who takes part.
+
+    Args:
+        ruled: whether an earlier ruling is enough to be known, though nothing else is left of someone.
+
+    Raises:
+        UsageError: nobody is called so, or there is no store.
+    """
+    from harness.board.whom import whom
+    from harness.store.store import Store
+
+    groups = groups_of(roster)
+    with closing(Store.open(store_url, create=bool(groups))) as store:
+        known = {name for name, _ in store.decisions(assignment.id).rulings()} if ruled else ()
+        yield store, who if who in known else whom(store, assignment.id, who, groups)
 
 
 def keep_ruling(

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli.options import assignment_argument, json_option, load_assignment, write_json, write_text
+
+if TYPE_CHECKING:
+    from harness.assignment.loading import Assignment
+    from harness.plugins import Plugins
 
 
 @click.command()
@@ -38,16 +43,15 @@ def command(*, assignment_name: str, stub: Path | None, json_to: str | None) -> 
             grid.add_row(Text(about, "bold") if not number else "", "", safe(sentence, limit_characters=2000))
     paper.print(grid)
     if stub is not None:
-        _write_stub(stub, assignment_name)
+        _write_stub(stub, assignment, plugins)
     paper.print(safe(f"check it at home: harness check {assignment_name} FOLDER", "cyan"))
     write_json(json_to, json.dumps({"assignment": assignment.id, "title": assignment.rules.title, **found}, indent=2))
 
 
-def _write_stub(stub: Path, assignment_name: str) -> None:
+def _write_stub(stub: Path, assignment: Assignment, plugins: Plugins) -> None:
     from harness.assignment.stub import stub_source
 
     if stub.exists():
         raise click.UsageError(f"{stub} is there already, and may be your work: name another file")
-    assignment, plugins = load_assignment(assignment_name, {}, needs_data=False)
     write_text(stub, stub_source(assignment, plugins))
     click.echo(f"wrote {stub}: train it, then save its weights as it says at the end", err=True)

@@ -47,6 +47,7 @@ def command(
     all images, as 'harness grade' does, and nothing is kept of it; exits with 1 when it is not graded or a check fails.
     """
     from harness.assignment.doubts import doubts
+    from harness.assignment.places import all_placed
     from harness.errors import AssignmentError
     from harness.terminal.console import console
 
@@ -56,9 +57,9 @@ def command(
     except AssignmentError as error:
         write_json(json_to, _document(assignment_name, errors=error.problems))
         raise
+    text = assignment.source.read_text(encoding="utf-8")
     errors, warnings = (
-        _unfit_data(assignment, plugins),
-        _with_lines(assignment, doubts(assignment, plugins, now())),
+        all_placed(found, text) for found in (_unfit_data(assignment, plugins), doubts(assignment, plugins, now()))
     )
     result = _graded(reference, assignment, plugins, sandbox_name) if reference and not errors else None
     _show(assignment, errors, warnings, paper)
@@ -68,17 +69,6 @@ def command(
         json_to, _document(assignment.id, errors=errors, warnings=warnings, assignment=assignment, result=result)
     )
     raise click.exceptions.Exit(_exit_code(errors, result))
-
-
-def _with_lines(assignment: Assignment, found: Sequence[Problem]) -> list[Problem]:
-    """The same with their places in the assignment's file."""
-    import tomllib
-
-    from harness.assignment.places import lines_of, placed
-
-    text = assignment.source.read_text(encoding="utf-8")
-    lines, document = lines_of(text), tomllib.loads(text)
-    return [placed(each, lines, document) for each in found]
 
 
 def _unfit_data(assignment: Assignment, plugins: Plugins) -> list[Problem]:
@@ -94,7 +84,7 @@ def _unfit_data(assignment: Assignment, plugins: Plugins) -> list[Problem]:
             except UsageError as error:
                 found.append(Problem(f"data.{name}", str(error)))
                 break
-    return _with_lines(assignment, found)
+    return found
 
 
 def _graded(reference: Path, assignment: Assignment, plugins: Plugins, sandbox_name: str) -> Result:

@@ -19,6 +19,7 @@ from harness.cli.options import (
     store_option,
     times_option,
 )
+from harness.cli.ruling import groups_of
 from harness.cli.site_folder import replace_site
 from harness.errors import UsageError
 from harness.vocabulary import SANDBOXES
@@ -110,11 +111,7 @@ def _refuse_folders(folder: Path, site: Path | None) -> None:
 
 def _teams(roster: RosterFile | None) -> Mapping[str, frozenset[str]]:
     """Id -> all ids that its team may hand in under."""
-    from harness.board.roster import read_roster
-
-    if roster is None:
-        return {}
-    groups = read_roster(roster.path).groups
+    groups = groups_of(roster)
     ids: dict[str, set[str]] = {}
     for name, group in groups.items():
         ids.setdefault(group, set()).add(name)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.assignment.loading import Assignment
-from harness.data.images import digest, digest_of_pixels, load_examples, only, public_part
+from harness.data.images import digest, digest_of_pixels, load_examples, only, public_images
 from harness.errors import UsageError
 from harness.plugins import Plugins
 from harness.submission.predictions import names_tell_classes, read_predictions
@@ -98,8 +98,7 @@ class DataSets:
                 f"{examples.names[0]}: rename the images, or set predictions = false in [submission]"
             )
         self._all = examples
-        rules = self._assignment.rules.data["test"]
-        public = public_part(examples.names, None if rules.public_only else rules.public_fraction)
+        public = public_images(examples.names, self._assignment.rules.data["test"])
         if self._audience == "instructor":
             return examples, public
         return only(examples, public), public[public]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tomllib
 from collections.abc import Iterable
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import tomli_w
 from harness.assignment.loading import Assignment
 from harness.assignment.stub import stub_source
 from harness.contracts.formats import CopiesPart
-from harness.data.images import public_part
+from harness.data.images import public_images, raw_examples
 from harness.errors import UsageError
 from harness.plugins import Plugins
 from harness.plugins.faults import blaming
@@ -75,16 +76,9 @@ def _images(assignment: Assignment, plugins: Plugins, name: str, target: Path) -
     rules, source = assignment.rules.data[name], assignment.data_paths[name]
     dataset = plugins.datasets[rules.dataset]
     target.mkdir(parents=True)
-    split = name == "test" and rules.public_fraction is not None
-    with blaming(DATASET, dataset, "load"):
-        names = dataset.load(source).names
-    chosen = [
-        each
-        for each, public in zip(
-            names, public_part(names, None if rules.public_only else rules.public_fraction), strict=True
-        )
-        if public or not split
-    ]
+    split = name == "test" and _is_split(assignment)
+    names = raw_examples(dataset, source).names
+    chosen = list(compress(names, public_images(names, rules))) if split else names
     if isinstance(dataset, CopiesPart):
         with blaming(DATASET, dataset, "copy_part"):
             dataset.copy_part(source, target, set(chosen))

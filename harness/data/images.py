@@ -21,7 +21,7 @@ from harness.plugins.faults import blaming, broken, expect
 from harness.plugins.kinds import DATASET
 from harness.torchvision_import import import_torchvision
 from harness.values.images import Examples, Images, RawExamples
-from harness.values.rules import ImageRules
+from harness.values.rules import DataRules, ImageRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,7 +44,7 @@ def load_examples(
         PluginError: the plugin that reads it failed.
     """
     rules = assignment.rules
-    raw = _raw(datasets[rules.data[name].dataset], assignment.data_paths[name])
+    raw = raw_examples(datasets[rules.data[name].dataset], assignment.data_paths[name])
     where = f"data.{name} ({assignment.data_paths[name]})"
     if not len(raw.labels):
         raise UsageError(f"{where}: no images found")
@@ -58,7 +58,18 @@ def load_examples(
     return Examples(images, raw.labels.astype(np.int64), raw.names, rules.images.classes)
 
 
-def _raw(dataset: Dataset, folder: Path) -> RawExamples:
+def public_images(names: tuple[str, ...], rules: DataRules) -> NDArray[np.bool_]:
+    """The `public_part` of a folder, bool [N]; all of it where it holds public images alone."""
+    return public_part(names, None if rules.public_only else rules.public_fraction)
+
+
+def raw_examples(dataset: Dataset, folder: Path) -> RawExamples:
+    """What a plugin reads, undecoded.
+
+    Raises:
+        UsageError: the folder does not hold such data.
+        PluginError: the plugin failed, or what it read does not fit together.
+    """
     with blaming(DATASET, dataset, "load"):
         raw = expect(DATASET, dataset, "load", dataset.load(folder), RawExamples)
         counts = [len(raw.images), len(raw.labels), len(raw.names)]

@@ -325,5 +325,6 @@ def _to_tell(answered: Weights | SubmissionError) -> SubmissionError | None:
 
     A crash without a known cause may be due to made-up images, and says nothing of the graded ones.
     """
-    told = isinstance(answered, SubmissionError) and (answered.status != "crashed" or answered.hint is not None)
-    return answered if told else None  # type: ignore[return-value]
+    if isinstance(answered, SubmissionError) and (answered.status != "crashed" or answered.hint is not None):
+        return answered
+    return None

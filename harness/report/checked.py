@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
 
-from tabulate import tabulate
-
+from harness.report.markdown import markdown_table
 from harness.report.view import STAND_IN, VERDICT_SYMBOLS, network_line, outcome
 from harness.text import interval_text, markdown_cell, metric_text, points_text, score_text
 from harness.values.results import Report, Result
@@ -22,11 +20,11 @@ def markdown_of_check(result: Result, title: str, *, stand_in: bool = False) -> 
     parts = [f"# {markdown_cell(title)}", f"**{score} points so far** · {markdown_cell(outcome(result))}"]
     parts += [f"> {STAND_IN}"] if stand_in else []
     rows = [(VERDICT_SYMBOLS[each.verdict], each.name, each.reason, each.hint or "") for each in result.checks]
-    parts += _table(("", "check", "reason", "what to do"), rows)
+    parts += markdown_table(("", "check", "reason", "what to do"), rows)
     figures = [(name, metric_text(each), interval_text(each)) for name, each in result.metrics.items()]
-    parts += _table(("metric", "value", "95 % interval"), figures)
+    parts += markdown_table(("metric", "value", "95 % interval"), figures)
     points = [(line.name, points_text(line.points, line.max_points), line.reason) for line in result.points]
-    parts += _table(("for", "points", "reason"), points)
+    parts += markdown_table(("for", "points", "reason"), points)
     if network := network_line(result, flagged=False):
         parts.append(markdown_cell(network, 4000))
     if result.hint:
@@ -50,8 +48,3 @@ def classroom_points(report: Report) -> str:
 
 def _test(name: str, points: float, *, full: bool) -> dict[str, object]:
     return {"name": name, "status": "pass" if full else "fail", "score": points, "test_code": "", "message": ""}
-
-
-def _table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    cells = [[markdown_cell(cell) for cell in row] for row in rows]
-    return [tabulate(cells, headers, tablefmt="github", disable_numparse=True)] if rows else []

@@ -109,7 +109,10 @@ def _points(curve: Curve) -> list[tuple[str, ...]]:
 
 
 def _section(title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
-    if not rows:
-        return []
+    return [f"## {title}", *table] if (table := markdown_table(headers, rows)) else []
+
+
+def markdown_table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
+    """One part of a document, with every cell a line without markup; none without rows."""
     cells = [[markdown_cell(cell) for cell in row] for row in rows]
-    return [f"## {title}", tabulate(cells, headers, tablefmt="github", disable_numparse=True)]
+    return [tabulate(cells, headers, tablefmt="github", disable_numparse=True)] if rows else []

@@ -106,43 +106,25 @@ claims = sa.Table(
     sa.Column("until", sa.Float, nullable=False),
 )
 
-overrides = sa.Table(
-    "harness_overrides",
-    tables,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("assignment_id", sa.String(200), nullable=False),
-    sa.Column("submission", sa.Text, nullable=False),
-    sa.Column("override", sa.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
+
+def _decisions(name: str, *texts: str) -> sa.Table:
+    """A table to which decisions about an assignment are only ever added."""
+    return sa.Table(
+        name,
+        tables,
+        sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("assignment_id", sa.String(200), nullable=False),
+        *(sa.Column(each, sa.Text, nullable=False) for each in texts),
+        sqlite_autoincrement=True,
+    )
+
+
+overrides = _decisions("harness_overrides", "submission", "override")
 # More time, excused, removed. Since version 4.
-rulings = sa.Table(
-    "harness_rulings",
-    tables,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("assignment_id", sa.String(200), nullable=False),
-    sa.Column("who", sa.Text, nullable=False),
-    sa.Column("ruling", sa.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
+rulings = _decisions("harness_rulings", "who", "ruling")
 # Regrade requests and their answers. Since version 4.
-requests = sa.Table(
-    "harness_requests",
-    tables,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("assignment_id", sa.String(200), nullable=False),
-    sa.Column("who", sa.Text, nullable=False),
-    sa.Column("request", sa.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
-events = sa.Table(
-    "harness_events",
-    tables,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("assignment_id", sa.String(200), nullable=False),
-    sa.Column("event", sa.Text, nullable=False),
-    sqlite_autoincrement=True,
-)
+requests = _decisions("harness_requests", "who", "request")
+events = _decisions("harness_events", "event")
 
 
 @dataclass(frozen=True, slots=True)

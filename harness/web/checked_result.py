@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from markupsafe import escape
@@ -15,6 +16,11 @@ from harness.values.results import Attempt, Result
 from harness.web.reports import report_page
 
 _HEIGHT_REM = 36
+
+
+def own_page(attempt: Attempt, assignment: Assignment, limits: Mapping[str, float]) -> str:
+    """The page for the author of a hand-in, with the score to expect and what to do next."""
+    return report_page(own_view(attempt, assignment, limits), facts=own_facts(attempt.result, assignment))
 
 
 class CheckedResult(Result):
@@ -31,7 +37,7 @@ class CheckedResult(Result):
         step = next_steps(result, assignment)[0]
         said = prediction(result, assignment) if result.status == "graded" else outcome(result)
         made._line = clean(f"<{result.status}: {said}. Next: {step}>", 1000)
-        made._page = report_page(own_view(attempt, assignment, limits), facts=own_facts(result, assignment))
+        made._page = own_page(attempt, assignment, limits)
         return made
 
     def __repr__(self) -> str:

@@ -20,8 +20,6 @@ _SPARE_ELEMENTS = 64
 """Storage beyond the tensors up to these is not worth a line: profilers and counters leave a few numbers."""
 _INDEX_BITS, _FEW_INTEGERS = 16, 64
 """Tables of more than a few whole numbers are indices, which need no more bits than this, or weights of 8 bits."""
-_SMALL_BYTES = 8192
-"""Compressed; more in sources or files than this may be weights."""
 _MAX_STATISTICS_SHARE = 0.5
 """Running statistics per stored parameter. BatchNorm after each depthwise layer of nine weights gives a fifth."""
 _NOT_AFFINE = 0.1
@@ -88,7 +86,7 @@ def source_check(beside: Beside) -> Check:
     """Whether code that runs on every image has anything to know but the counted weights."""
     name = "integrity_source"
     holds = f"{beside.literal_bytes:,} bytes of numbers and texts (compressed)"
-    if beside.because is not None and beside.hidden_bytes > _SMALL_BYTES:
+    if beside.because is not None and beside.hidden_bytes > harness_parameter_limit.MAX_LITERAL_BYTES:
         return Check.could_not_check(
             name,
             f"Its code holds {holds}, and does not do with that and the weights alone ({beside.because}): it reads "
@@ -96,7 +94,7 @@ def source_check(beside: Beside) -> Check:
             f"in {', '.join(map(_short, beside.files))}. A configuration is read like that, and so are weights.",
             "look at what it reads",
         )
-    if beside.literal_bytes > _SMALL_BYTES:
+    if beside.literal_bytes > harness_parameter_limit.MAX_LITERAL_BYTES:
         return Check.could_not_check(
             name,
             f"Its code holds {holds}. Training code and texts for readers are counted with the rest; so would be "

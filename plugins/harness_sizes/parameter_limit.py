@@ -38,7 +38,7 @@ KINDS = tuple(
     MetricSpec(f"parameters_{kind}", unit="parameters", higher_is_better=False, about="weights")
     for kind in ("torchinfo", "stored", "nonzero")
 )
-_MAX_LITERAL_BYTES = 8192
+MAX_LITERAL_BYTES = 8192
 """Literals in the source, compressed, that are too few to be a network's weights."""
 _FEWEST_BITS = 4
 """That a weight takes, where nobody can see how it is written."""
@@ -135,7 +135,7 @@ def _by_graph(student: Student, traced: TracedNetwork) -> Counts:
     literals = traced.literal_bytes
     doubt = (
         f"{made:,} more numbers come from the source alone, which holds {literals:,} bytes of literals"
-        if made and literals > _MAX_LITERAL_BYTES
+        if made and literals > MAX_LITERAL_BYTES
         else None
     )
     suspicious: tuple[str, ...] = ()
@@ -204,7 +204,7 @@ def _by_file(student: Student) -> Counts:
 def _doubt_beside(beside: Beside | None) -> tuple[str | None, int]:
     """What code that runs on every image may know beside its weights, and how many numbers of few bits that may be."""
     held = 0 if beside is None else beside.literal_bytes + beside.hidden_bytes
-    if beside is None or held <= _MAX_LITERAL_BYTES:
+    if beside is None or held <= MAX_LITERAL_BYTES:
         return None, 0
     files = f" and reads other files of {beside.hidden_bytes:,} bytes" if beside.hidden_bytes else ""
     return (
