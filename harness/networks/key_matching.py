@@ -20,7 +20,7 @@ _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped
 _PROFILER = ("total_ops", "total_params")
 _MAX_NAMES_SHOWN = 3
 _MAX_PREFIXES = 64
-_MOST_COMPARED, _FEWEST_READINGS = 1_000_000, 12
+_MOST_COMPARED, _FEWEST_READINGS = 300_000, 12
 """Names in all readings together: prefixes by the dozen are for files of some hundred names."""
 _MAX_NAME = 60
 _BESIDE = re.compile(

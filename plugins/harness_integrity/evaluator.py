@@ -64,7 +64,7 @@ class IntegrityOptions(Options):
     weight_noise: Annotated[float, Field(gt=0, le=0.01)] = 1e-4
     """Relative size of the noise on the weights (one standard deviation)."""
     changed: Fraction = 0.01
-    """Share of predictions that noise on weights or images may change before it is looked at."""
+    """Share of the images that noise on weights or images may cost, losses less gains, before it is looked at."""
     same_logits: Annotated[float, Field(gt=0)] = 1e-4
     """How far the logits of one image may differ between batches, relative to the largest logit."""
 
@@ -72,10 +72,9 @@ class IntegrityOptions(Options):
 class Integrity:
     """Probes whether answers come from the counted weights and from the image in front of the network.
 
-    Of a verified network one check says what was verified and what stands outside; it costs nothing. Any other network
-    is probed on a sample of the images; together the probes run it on three times as many images as the sample has. A
-    finding is a failed check. Where the network cannot be run under a probe, or there are fewer than 64 images, the
-    check could not be made.
+    Of a verified network one check says what was verified and what stands outside, and one whether it looks images up.
+    Any other network is probed on a sample of the images. A finding is a failed check. Where the network cannot be run
+    under a probe, or there are fewer than 64 images, the check could not be made.
     """
 
     name = "integrity"
