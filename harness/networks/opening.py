@@ -61,6 +61,8 @@ class Opening:
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+        # It knows this one: together they would keep all tensors until garbage is looked for.
+        self._student = None
 
     @property
     def said(self) -> Said:

@@ -152,7 +152,8 @@ class WorkerSession:
         del self.notes[_MAX_NOTES:]
 
     def close(self) -> None:
-        """Kill the worker, if any."""
+        """Kill the worker, if any, and forget what it holds: tensors go at once, and not when garbage is looked for."""
+        self._holding = (None, None)
         if self._worker is not None:
             self._worker.close()
             self._printed += self._worker.printed

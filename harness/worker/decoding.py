@@ -12,7 +12,7 @@ from harness.plugins.faults import blaming
 from harness.plugins.kinds import WEIGHT_FORMAT
 from harness.submission.staging import format_of
 from harness.values.networks import RawWeights
-from harness.worker.protocol import MAX_NAME_CHARACTERS, MAX_NAME_PARTS, MAX_TENSORS, can_be_matched
+from harness.worker.protocol import TOO_MANY_NAMES, can_be_matched
 from harness.worker.state_dicts import HINT, find_state
 
 if TYPE_CHECKING:
@@ -123,8 +123,7 @@ def _limit(tensors: Mapping[str, Tensor], max_bytes: int, max_elements: int) -> 
     if not can_be_matched(tensors):
         raise SubmissionError(
             "rejected",
-            f"the weights file holds more than {MAX_TENSORS:,} tensors, or one with a name of more than "
-            f"{MAX_NAME_CHARACTERS} characters or {MAX_NAME_PARTS} parts",
+            f"the weights file holds {TOO_MANY_NAMES}",
             "hand in the state_dict of the network only",
         )
     elements = sum(each.numel() for each in tensors.values())

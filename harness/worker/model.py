@@ -21,7 +21,7 @@ from harness.graph.limits import SQUEEZED
 from harness.worker.decoding import aliases_of
 from harness.worker.failures import describe, failure, is_out_of_memory
 from harness.worker.messages import Batches
-from harness.worker.protocol import MAX_NAME_CHARACTERS, MAX_NAME_PARTS, MAX_TENSORS, can_be_matched
+from harness.worker.protocol import TOO_MANY_NAMES, can_be_matched
 from harness.worker.replies import Built, Described
 from harness.worker.state_dicts import versions_of
 
@@ -62,8 +62,7 @@ class Model:
         if not can_be_matched(state):
             raise SubmissionError(
                 "rejected",
-                f"the network has more than {MAX_TENSORS:,} tensors, or one with a name of more than "
-                f"{MAX_NAME_CHARACTERS} characters or {MAX_NAME_PARTS} parts",
+                f"the network has {TOO_MANY_NAMES}",
                 "keep in it what its layers need",
             )
         parameters = [name for name, _ in nn.Module.named_parameters(self.module, remove_duplicate=False)]

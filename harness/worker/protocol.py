@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 
 _LENGTHS = struct.Struct("<IQ")
 MAX_HEADER_BYTES = 8 * 2**20
-MAX_TENSORS = 20_000
+MAX_TENSORS = 5_000
+"""Of a network or a file. The largest in torchvision have fewer than two thousand; each costs time at every request."""
+MAX_NAMES_CHARACTERS = 1 << 20
+"""Of all names of a network or a file together."""
 MAX_NAME_CHARACTERS = 512
 MAX_NAME_PARTS = 64
 """Between dots. Names are matched, and what is matched by its parts takes as long as there are parts."""
@@ -164,18 +167,29 @@ def _parsed(header: bytes, payload: bytes, descriptors: tuple[int, ...]) -> Fram
     kind, facts, order = document["kind"], document["facts"], document["order"]
     if not (isinstance(kind, str) and isinstance(facts, dict) and isinstance(order, list)):
         raise TypeError("kind, facts, order")
-    if not can_be_matched(order):
+    if not can_be_matched(order, 4):
         raise ValueError("names")
     tensors = _unpacked(payload) if payload else {}
     return Frame(kind, facts, {name: tensors[name] for name in order}, descriptors)
 
 
-def can_be_matched(names: Collection[str]) -> bool:
-    """Whether these can be the names of a network's tensors: so many, so long, of so many parts."""
-    return len(names) <= MAX_TENSORS and all(
-        isinstance(each, str) and len(each) <= MAX_NAME_CHARACTERS and each.count(".") < MAX_NAME_PARTS
-        for each in names
-    )
+def can_be_matched(names: Collection[str], times: int = 1) -> bool:
+    """Whether these can be the names of a network's tensors: so many, so long, of so many parts.
+
+    Args:
+        times: as many as so many networks may have; a frame may hold masks and answers beside the weights.
+    """
+    if len(names) > times * MAX_TENSORS or not all(isinstance(each, str) for each in names):
+        return False
+    longest, whole = max(map(len, names), default=0), sum(map(len, names))
+    parts = max((each.count(".") for each in names), default=0)
+    return longest <= MAX_NAME_CHARACTERS and whole <= times * MAX_NAMES_CHARACTERS and parts < MAX_NAME_PARTS
+
+
+TOO_MANY_NAMES = (
+    f"more than {MAX_TENSORS:,} tensors, or names of more than {MAX_NAME_CHARACTERS} characters or {MAX_NAME_PARTS} "
+    f"parts, or of more than {MAX_NAMES_CHARACTERS:,} characters in all"
+)
 
 
 def _storable(value: Any) -> Any:

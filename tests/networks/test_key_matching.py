@@ -97,7 +97,7 @@ def test_many_names_of_many_parts_are_compared_a_few_times_only(monkeypatch: pyt
         return differences(shapes, expected)
 
     monkeypatch.setattr(key_matching, "differences", counting)
-    for count, most in ((5, 200), (3_000, 50)):
+    for count, most in ((5, 300), (3_000, 50)):
         compared.clear()
         with pytest.raises(SubmissionError, match=f"{2 * count} differences"):
             match_keys(

@@ -15,12 +15,19 @@ from harness.networks.differences import Mismatch
 from harness.networks.key_matching import closest, match_keys
 from harness.plugins import Plugins
 from harness.worker.decoding import decode_weights
-from harness.worker.protocol import MAX_NAME_CHARACTERS, MAX_NAME_PARTS, MAX_TENSORS, can_be_matched
+from harness.worker.protocol import (
+    MAX_NAME_CHARACTERS,
+    MAX_NAME_PARTS,
+    MAX_NAMES_CHARACTERS,
+    MAX_TENSORS,
+    can_be_matched,
+)
 from harness.worker.replies import Built
 
 UNUSABLE = {
     "dots": ["a" + ".a" * MAX_NAME_PARTS],
     "long": ["a" * (MAX_NAME_CHARACTERS + 1)],
+    "much": [f"{number:0500}" for number in range(MAX_NAMES_CHARACTERS // 500 + 1)],
     "many": [f"a{number}" for number in range(MAX_TENSORS + 1)],
 }
 

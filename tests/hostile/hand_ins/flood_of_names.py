@@ -1,6 +1,6 @@
 # Has tens of thousands of tensors that the weights file lacks, with names alike.
 # expect: rejected
-# reason: the network has more than 20,000 tensors
+# reason: the network has more than 5,000 tensors
 import torch
 from attack import Honest
 

@@ -1,6 +1,6 @@
 # Calls a parameter by a name of twenty million characters.
 # expect: rejected
-# reason: the network has more than 20,000 tensors
+# reason: the network has more than 5,000 tensors
 import torch
 from attack import Honest
 
