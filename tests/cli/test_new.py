@@ -55,7 +55,7 @@ def test_an_assignment_is_valid(harness: Harness) -> None:
     run = harness("new", "assignment", "Homework 9")
     assert run.exit_code == 0, run.output
     made = load("Homework 9/homework_9.toml", Plugins.installed())
-    assert made.id == "homework-9"
+    assert (made.id, made.rules.title) == ("homework-9", "Homework 9")
     assert made.info.data.stand_in
 
 
@@ -90,4 +90,5 @@ def test_every_spelling_of_a_name() -> None:
         "my_plugin": "less_is_more",
         "my-plugin": "less-is-more",
         "MyPlugin": "LessIsMore",
+        "My plugin": "Less is more",
     }
