@@ -18,12 +18,12 @@ _PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_tex
 
 project = _PROJECT["name"]
 release = version = _PROJECT["version"]
-author = "The compress-harness authors"
 extensions = ["myst_parser"]
 myst_heading_anchors = 6  # links to headings, as on GitHub
 html_theme = "furo"
 html_title = f"{project} {release}"
 html_copy_source = False
+html_show_copyright = False
 html_show_sphinx = False
 
 

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -49,6 +51,7 @@ def test_a_tutorial_runs(page: Path, here: Path, monkeypatch: pytest.MonkeyPatch
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder; nothing that was imported from it stays."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "88")
     yield tmp_path
     forget_what_lies_in(tmp_path)
 
@@ -70,8 +73,9 @@ def ran(typed: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         case "pip":
             install(Path(arguments[-1]), here, monkeypatch)
         case "pytest":
-            command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
-            return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120).stdout
+            with redirect_stdout(StringIO()) as said:
+                pytest.main(["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments])
+            return said.getvalue()
         case _:
             subprocess.run(typed, shell=True, check=True)
     return ""
