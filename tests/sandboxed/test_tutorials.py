@@ -11,16 +11,14 @@ import re
 import runpy
 import shlex
 import subprocess
-import sys
 import tomllib
 from collections.abc import Iterator
-from contextlib import redirect_stdout
-from io import StringIO
 from pathlib import Path
 
 import pytest
 from builders import REPOSITORY
 from click.testing import CliRunner
+from inner_pytest import forget_what_lies_in, said_by_pytest
 
 from harness.cli import main
 
@@ -73,9 +71,7 @@ def ran(typed: str, here: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         case "pip":
             install(Path(arguments[-1]), here, monkeypatch)
         case "pytest":
-            with redirect_stdout(StringIO()) as said:
-                pytest.main(["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments])
-            return said.getvalue()
+            return said_by_pytest(here, *arguments)[1]
         case _:
             subprocess.run(typed, shell=True, check=True)
     return ""
@@ -91,13 +87,6 @@ def install(project: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (known / "entry_points.txt").write_text("\n".join(["[harness]", *lines, ""]))
     monkeypatch.syspath_prepend(here)
     monkeypatch.syspath_prepend(project.resolve())
-
-
-def forget_what_lies_in(folder: Path) -> None:
-    """A command begins anew: files may have changed."""
-    for name, module in list(sys.modules.items()):
-        if str(getattr(module, "__file__", None)).startswith(str(folder)):
-            del sys.modules[name]
 
 
 def is_as_shown(shown: str, said: str) -> bool:
