@@ -20,7 +20,7 @@ from typing import assert_never
 
 from harness.errors import SandboxUnavailable, UsageError
 from harness.sandbox import remembered
-from harness.sandbox.boxes import Box, Sandbox
+from harness.sandbox.boxes import Box, Sandbox, require_forks
 from harness.sandbox.bwrap import bubblewrap_wall
 from harness.sandbox.process import Usage, Worker
 from harness.sandbox.selftest import refuse_unless_it_holds
@@ -71,6 +71,7 @@ def _described(name: WallName) -> tuple[str, bool, str]:
 
 
 def _strongest() -> Sandbox:
+    require_forks()
     complaints = []
     for name in _STRONGEST_FIRST:
         try:
@@ -85,6 +86,8 @@ def _strongest() -> Sandbox:
 # One of each for the whole process: it keeps its zygotes, and the self-test is run once.
 @cache
 def _tested(name: WallName) -> Sandbox:
+    if name != "none":
+        require_forks()
     sandbox = _sandbox(name)
     if name != "none" and not remembered.holds(sandbox.wall):
         _test(sandbox)
