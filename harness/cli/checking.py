@@ -53,6 +53,8 @@ class Checking:
         self.seen = self._signature()
         stages.enter("reading")
         (hand_in,) = discover([self.path], mode="single")
+        # In the process that starts workers, while the files are looked at; this one imports it when they are fine.
+        self.sandbox.warm()
         with plugins_print_to_stderr():
             refused = first_look(hand_in, self.assignment, self.plugins, self.sandbox)
             return refused or self._graded(hand_in, stages)
@@ -74,8 +76,6 @@ class Checking:
 
     def _graded(self, hand_in: HandIn, stages: Stages) -> Result:
         stages.enter("loading torch")
-        # In the process that starts workers, while this one imports it as well.
-        self.sandbox.warm()
         from harness.grading.events import GradingEvents, Progress
         from harness.grading.grader import grade_all
 
@@ -100,8 +100,9 @@ def started(name: str, path: Path, sandbox_name: str | None, data: dict[str, Pat
     """The assignment and the sandbox, neither of which needs torch."""
     from harness.sandbox import choose, for_check
 
-    assignment, plugins = load_assignment(name, data)
     sandbox = choose(sandbox_name) if sandbox_name else for_check()
+    sandbox.warm_reader()
+    assignment, plugins = load_assignment(name, data)
     return Checking(path, assignment, plugins, sandbox)
 
 

@@ -77,7 +77,8 @@ def _target(path: Path, out: Path | None) -> Path:
     from harness.submission.manifest import is_packed
 
     found = path.resolve()
-    target = out or found.parent / f"{submission_id(found)}.zip"
+    beside = path.parent if path.name not in {"", ".."} else found.parent
+    target = out or beside / f"{submission_id(found)}.zip"
     if found.is_dir() and target.resolve().is_relative_to(found):
         raise UsageError(f"--out {target}: lies in {path}, and would be part of the next hand-in: name another place")
     if target.suffix.lower() != ".zip":

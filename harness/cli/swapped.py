@@ -34,7 +34,7 @@ def refuse_swapped(name: str) -> None:
             here, there = words.index(name), words.index(other)
             words[here], words[there] = other, name
         said = f": {shlex.join(['harness', *words])}" if words else ""
-        raise UsageError(f"{name} is no assignment, but {other} is: the assignment comes first{said}")
+        raise UsageError(f"{name} is not an assignment but {other} is; the assignment comes first{said}")
 
 
 def _others(context: click.Context) -> Iterator[str]:

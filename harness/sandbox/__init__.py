@@ -23,7 +23,6 @@ from harness.sandbox import remembered
 from harness.sandbox.boxes import Box, Sandbox, require_forks
 from harness.sandbox.bwrap import bubblewrap_wall
 from harness.sandbox.process import Usage, Worker
-from harness.sandbox.selftest import refuse_unless_it_holds
 from harness.sandbox.walls import NoWall, Wall, landlock_wall
 from harness.vocabulary import SANDBOXES, WALLS, WallName
 
@@ -100,6 +99,8 @@ def _sandbox(name: WallName) -> Sandbox:
 
 
 def _test(sandbox: Sandbox) -> None:
+    from harness.sandbox.selftest import refuse_unless_it_holds  # seldom needed, and a tenth of all imports here
+
     try:
         refuse_unless_it_holds(sandbox)
     except SandboxUnavailable:

@@ -60,9 +60,7 @@ class Box:
         Args:
             limits: what the assignment allows.
         """
-        if self._reader is None or not self._reader.alive:
-            self._reader = Reader()
-        return self._reader.read(
+        return self._begun().read(
             hand_in,
             self.path,
             formats,
@@ -71,6 +69,15 @@ class Box:
             stopping=stopping or threading.Event(),
             texts=texts,
         )
+
+    def warm(self) -> None:
+        """Start the process that reads, ahead of time."""
+        self._begun()
+
+    def _begun(self) -> Reader:
+        if self._reader is None or not self._reader.alive:
+            self._reader = Reader()
+        return self._reader
 
     def begin(self) -> None:
         """The time of its next submission counts from now."""
@@ -175,6 +182,15 @@ class Sandbox:
         box.clear()
         with self._lock:
             self._idle.append(box)
+
+    def warm_reader(self) -> None:
+        """Start what reads the next hand-in, which takes a moment.
+
+        Raises:
+            SandboxUnavailable: see `require_forks`.
+        """
+        with self.box() as box:
+            box.warm()
 
     def warm(self) -> None:
         """Import torch in the background from now on.

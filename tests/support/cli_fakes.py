@@ -49,6 +49,9 @@ class FakeSandbox:
     def warm(self) -> None:
         pass
 
+    def warm_reader(self) -> None:
+        pass
+
     @contextmanager
     def box(self) -> Iterator[FakeBox]:
         with TemporaryDirectory() as folder:
