@@ -41,7 +41,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tests(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The walls that are tested from now on, in a harness that knows only `WALL`."""
     tested: list[str] = []
-    monkeypatch.setattr(harness.sandbox.selftest, "refuse_unless_it_holds", lambda sandbox: tested.append(sandbox.wall.name))
+    monkeypatch.setattr(
+        harness.sandbox.selftest, "refuse_unless_it_holds", lambda sandbox: tested.append(sandbox.wall.name)
+    )
     monkeypatch.setattr(harness.sandbox, "_sandbox", lambda _: _Tested(WALL))
     return tested
 
