@@ -12,6 +12,7 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    complete_plugins,
     data_option,
     deliver,
     load_assignment,
@@ -48,6 +49,7 @@ _MAX_PAGES = 2000
     default="table",
     show_default=True,
     metavar="NAME",
+    shell_complete=complete_plugins("writers", "table"),
     help="table, or a writer: markdown, csv, json, html, … ('harness plugins' lists them).",
 )
 @out_option

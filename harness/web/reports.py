@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from harness.charts.curve_chart import curve_chart
@@ -17,6 +17,9 @@ from harness.values.curves import Series
 from harness.values.networks import Layer
 from harness.values.report import MetricLine, ReportView
 from harness.web.pages import page, templates
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _PAIRS = 5
 _SHADES = 9
