@@ -48,8 +48,12 @@ from harness.api.weights import stored_elements
 _NAME = "compare"
 _SMALLER = "smaller_than_teacher"
 _COLUMNS = ("parameters", "canonical bytes", "MACs", "accuracy", "difference", "p (McNemar)")
-TEACHER_ACCURACY = MetricSpec("teacher_accuracy", unit="fraction", higher_is_better=True)
-DIFFERENCE = MetricSpec("difference_to_teacher", unit="fraction", higher_is_better=True)
+TEACHER_ACCURACY = MetricSpec(
+    "teacher_accuracy", unit="fraction", higher_is_better=True, title="accuracy of the large network"
+)
+DIFFERENCE = MetricSpec(
+    "difference_to_teacher", unit="fraction", higher_is_better=True, title="difference to the large network"
+)
 _Z = 1.959963984540054  # 97.5 % quantile of the normal distribution
 
 Bits = NDArray[np.bool_]

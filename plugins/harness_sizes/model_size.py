@@ -27,9 +27,13 @@ Measure = Literal["stored", "canonical", "zstd"]
 SIZES: Mapping[Measure, MetricSpec] = {
     "stored": MetricSpec("stored_bytes", unit="bytes", higher_is_better=False, about="weights", on_board="always"),
     "canonical": MetricSpec("canonical_bytes", unit="bytes", higher_is_better=False, about="weights", on_board="wide"),
-    "zstd": MetricSpec("zstd_bytes", unit="bytes", higher_is_better=False, about="weights"),
+    "zstd": MetricSpec(
+        "zstd_bytes", unit="bytes", higher_is_better=False, about="weights", title="bytes compressed by zstd"
+    ),
 }
-MICRONET = MetricSpec("micronet_storage", unit="", higher_is_better=False, about="weights")
+MICRONET = MetricSpec(
+    "micronet_storage", unit="", higher_is_better=False, about="weights", title="MicroNet score, storage"
+)
 _LEAST_OF_ZSTD = 0.5
 """A file that is smaller than this share of a lossless coding of its own tensors, and of what the network computes with
 beside them, does not hold them."""
