@@ -26,6 +26,21 @@ _MAX_BYTES = 256 << 20
 _CLONE = "save copies: torch.save({name: each.clone() for name, each in model.state_dict().items()}, 'weights.pt')"
 _SPARE_ELEMENTS = 10_000
 
+_NUMBERS = {
+    *(
+        "float16",
+        "bfloat16",
+        "float32",
+        "float64",
+        "float8_e4m3fn",
+        "float8_e4m3fnuz",
+        "float8_e5m2",
+        "float8_e5m2fnuz",
+    ),
+    *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)),
+}
+"""Types that safetensors writes and reads back: by it tensors leave the process that decodes them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
@@ -173,6 +188,10 @@ def _plain(name: str, tensor: Tensor) -> tuple[Tensor, int, str | None]:
             plain, note = plain.to_dense(), "sparse tensors were made dense"
         if plain.dtype == torch.bool:
             plain, note = plain.to(torch.uint8), "bool tensors were read as uint8"
+        kind = str(plain.dtype).removeprefix("torch.")
+        if kind not in _NUMBERS:
+            hint = "save them as float8_e4m3fn, float16 or float32: tensor.to(torch.float16)"
+            raise SubmissionError("rejected", f"{name!r} holds numbers of type {kind}, which are not read here", hint)
         return plain.to("cpu").clone(memory_format=torch.contiguous_format), bits, note
     except (RuntimeError, TypeError, NotImplementedError) as error:
         reason = f"{name!r} cannot be made a plain tensor: {str(error)[:200]}"

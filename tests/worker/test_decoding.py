@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
+import io
 import pathlib
 import pickle
+import socket
 import sys
 import types
 import warnings
@@ -25,6 +28,7 @@ from torch import nn
 from harness.errors import SubmissionError
 from harness.plugins import Plugins
 from harness.worker.decoding import Decoded, decode_weights
+from harness.worker.protocol import receive, send
 
 torch.set_num_threads(1)
 FORMATS = Plugins.of(harness_formats, harness_hw7_pickles).weight_formats
@@ -256,3 +260,33 @@ def test_damaged_files_are_refused_and_nothing_else(tmp_path: Path, data: st.Dat
     except (SubmissionError, MemoryError):
         return
     assert decoded.tensors
+
+
+def numbers_of_every_type() -> dict[str, torch.Tensor]:
+    """As far as torch makes and writes them."""
+    found = {}
+    for dtype in {each for each in vars(torch).values() if isinstance(each, torch.dtype) and not each.is_complex}:
+        with contextlib.suppress(RuntimeError, NotImplementedError, KeyError, TypeError):
+            numbers = (
+                torch.zeros(8, dtype=torch.uint8).view(dtype) if dtype.itemsize == 1 else torch.zeros(4, dtype=dtype)
+            )
+            torch.save(numbers, io.BytesIO())
+            found[str(dtype)] = numbers
+    return found
+
+
+def test_numbers_of_every_type_are_read_and_sent_or_refused_by_their_type(tmp_path: Path) -> None:
+    refused = set()
+    for name, numbers in numbers_of_every_type().items():
+        try:
+            read = saved(tmp_path, {"a.weight": numbers}).tensors
+        except SubmissionError:
+            refused.add(name)
+            continue
+        near, far = socket.socketpair()
+        with near, far:
+            send(near, "done", {}, read)
+            got = receive(far, max_payload_bytes=10_000).tensors["a.weight"]
+        assert (got.dtype, got.shape) == (read["a.weight"].dtype, read["a.weight"].shape), name
+    assert "torch.float8_e8m0fnu" in refused
+    assert not {"torch.float8_e4m3fn", "torch.float8_e5m2", "torch.bfloat16", "torch.uint16"} & refused
