@@ -8,8 +8,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tabulate import tabulate
-
 from harness.api import Baseline, Board, Standing, Unranked, Writer, hookimpl
 from harness.api.boards import symbols, used_symbols
 from harness.api.text import (
@@ -18,6 +16,7 @@ from harness.api.text import (
     interval_text,
     markdown_cell,
     metric_text,
+    moment_text,
     plain_number,
     score_text,
     to_come_text,
@@ -36,7 +35,7 @@ class Markdown:
         if board.stand_in:
             parts.append("> Graded on stand-in data, which only looks like the real thing: this ranking means nothing.")
         if board.frozen_at is not None:
-            parts.append(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.")
+            parts.append(f"Frozen: later attempts than {moment_text(board.frozen_at)} are not shown.")
         headers = [
             "rank",
             "name",
@@ -161,6 +160,8 @@ def _in_brackets(text: str) -> str:
 
 
 def _table(rows: list[list[str]], headers: list[str]) -> str:
+    from tabulate import tabulate
+
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True) if rows else "Nobody yet."
 
 

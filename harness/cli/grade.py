@@ -13,6 +13,7 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    complete_plugins,
     data_option,
     json_option,
     load_assignment,
@@ -49,7 +50,11 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
 @store_option
 @click.option(
-    "--executor", default="local", show_default=True, help="Where verified networks are measured: local, dask."
+    "--executor",
+    default="local",
+    show_default=True,
+    shell_complete=complete_plugins("executors", "local"),
+    help="Where verified networks are measured: local, dask.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://HOST:PORT.  [default: one is started]")
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="For verified networks.")

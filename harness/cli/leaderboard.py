@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    complete_plugins,
     data_option,
     deliver,
     load_assignment,
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from harness.store.store import Store
     from harness.values.board import Board
     from harness.values.report import ReportView
+    from harness.values.results import Attempt
 
 _MAX_PAGES = 2000
 
@@ -48,6 +51,7 @@ _MAX_PAGES = 2000
     default="table",
     show_default=True,
     metavar="NAME",
+    shell_complete=complete_plugins("writers", "table"),
     help="table, or a writer: markdown, csv, json, html, … ('harness plugins' lists them).",
 )
 @out_option
@@ -106,13 +110,14 @@ def command(
             details=detailed,
         )
         record = class_record(store, assignment, wanted)
+        past = _past(store, assignment, record) if detailed else {}
     say_all(record.said)
     board = record.board
     shown = board if ids else for_class(board, assignment.measures)
     if writer is None:
         deliver(_table(shown, out), out)
     elif isinstance(writer, SiteWriter):
-        reports = _reports(record, shown, assignment, plugins, everything=ids) if detailed else {}
+        reports = _reports(record, past, shown, assignment, plugins, everything=ids) if detailed else {}
         with plugins_print_to_stderr():
             _deliver_site(_pages(writer, shown, reports), out)
     else:
@@ -144,7 +149,8 @@ def class_site(
     detailed = len(store.submissions(assignment.id)) <= _MAX_PAGES
     record = class_record(store, assignment, replace(wanted, details=detailed))
     shown = for_class(record.board, assignment.measures)
-    reports = _reports(record, shown, assignment, plugins, everything=False) if detailed else {}
+    past = _past(store, assignment, record) if detailed else {}
+    reports = _reports(record, past, shown, assignment, plugins, everything=False) if detailed else {}
     return _pages(writer, shown, reports)
 
 
@@ -192,8 +198,22 @@ def _pages_for(submissions: int, asked: bool | None) -> bool:
     return submissions <= _MAX_PAGES
 
 
+def _past(store: Store, assignment: Assignment, record: ClassRecord) -> Mapping[str, Sequence[Attempt]]:
+    """What everyone handed in, as far as the board goes."""
+    from harness.board.record import histories
+
+    inputs = record.inputs
+    return histories(store, assignment, inputs.times.groups, until=inputs.frozen_at)
+
+
 def _reports(
-    record: ClassRecord, shown: Board, assignment: Assignment, plugins: Plugins, *, everything: bool
+    record: ClassRecord,
+    past: Mapping[str, Sequence[Attempt]],
+    shown: Board,
+    assignment: Assignment,
+    plugins: Plugins,
+    *,
+    everything: bool,
 ) -> dict[str, ReportView]:
     """The report of every row by its name on the board: for the class, or `everything` for the instructor."""
     from harness.assignment.loading import metric_limits
@@ -202,14 +222,12 @@ def _reports(
     limits, published = metric_limits(assignment, plugins), shown.private
     names = {row.submission: row.name for row in record.board.entries}
     rows = {row.name: row for row in shown.entries}
-    reports = {}
+    groups, reports = record.inputs.times.groups, {}
     for attempt in record.attempts:
-        name = names[attempt.result.submission]
-        if everything:
-            view = report(attempt, assignment, audience="instructor", entry=rows[name], limits=limits)
-        else:
-            view = class_report(attempt, assignment, name=name, entry=rows[name], limits=limits, published=published)
-        reports[name] = view
+        submission = attempt.result.submission
+        name, theirs = names[submission], past.get(groups.get(submission, submission), ())
+        told = partial(report, audience="instructor") if everything else partial(class_report, name=name)
+        reports[name] = told(attempt, assignment, entry=rows[name], attempts=theirs, limits=limits, published=published)
     return reports
 
 

@@ -33,6 +33,21 @@ def _shipped(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[C
     return found or [CompletionItem(begun, type="file")]
 
 
+Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def complete_plugins(plural: str, *more: str) -> Completion:
+    """Shells complete what installed plugins contribute of one kind, such as `writers`, and `more`."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+        from harness.plugins import Plugins
+
+        names = sorted({*more, *getattr(Plugins.installed(), plural)})
+        return [CompletionItem(name) for name in names if name.startswith(begun)]
+
+    return complete
+
+
 assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT", shell_complete=_shipped)
 _FILES_NAMED = 10
 
@@ -170,7 +185,9 @@ def plugins_print_to_stderr() -> AbstractContextManager[None]:
 def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:
     """The assignment with its data replaced, and the installed plugins."""
     from harness.assignment.loading import load
+    from harness.cli.swapped import refuse_swapped
 
+    refuse_swapped(name)
     plugins = installed_plugins()
     return load(name, plugins, data=data, needs_data=needs_data), plugins
 

@@ -84,8 +84,8 @@ def command(
     from harness.store.store import Store
     from harness.submission.arrivals import Arrivals
 
-    _refuse_folders(folder, site)
     assignment, plugins = load_assignment(assignment_name, data)
+    _refuse_folders(folder, site)
     sandbox, images, members = choose(sandbox_name), DataSets(assignment, plugins, "instructor"), _teams(roster)
     kept_as, at_once = environment(sandbox.name), jobs or usable_cpus()
     with closing(Store.open(store_url)) as store:

@@ -86,7 +86,7 @@ def test_a_store_without_this_assignment(graded: Harness) -> None:
     assert "holds no results of ntu-ml2020-hw7" in graded("leaderboard", "ntu-ml2020-hw7").stderr
 
 
-def test_the_report_tells_everything_once(graded: Harness) -> None:
+def test_the_report_tells_everything_once(graded: Harness, fake: FakeGrading) -> None:
     text = graded("report", HW, "bob").stdout
     for expected in (
         "95.00 %",
@@ -100,8 +100,12 @@ def test_the_report_tells_everything_once(graded: Harness) -> None:
         "baseline",
     ):
         assert expected in text
+    # The same files graded again are the same attempt.
     graded("grade", HW, "class", "--fresh")
-    assert "attempt 2" in graded("report", HW, "bob").stdout
+    assert "attempt 1 of 1" in graded("report", HW, "bob").stdout
+    fake.digests["bob"] = "sha256:other files"
+    graded("grade", HW, "class")
+    assert "attempt 2 of 2" in graded("report", HW, "bob").stdout
 
 
 @pytest.mark.parametrize("name", ["terminal", "markdown", "html", "json"])
@@ -170,6 +174,18 @@ def test_an_unknown_submission_is_suggested(graded: Harness) -> None:
     run = graded("report", HW, "alise")
     assert run.exit_code == 2
     assert "did you mean 'alice'?" in run.stderr
+
+
+def test_curves_that_are_hidden_are_not_called_unmeasured(harness: Harness, fake: FakeGrading) -> None:
+    line = Series(label="global L1", points=((10.0, 0.9), (5.0, 0.5)))
+    fake.outcomes["alice"] = result(
+        "alice", 0.9, curves=(Curve(name="pruning", x="parameters", y="accuracy", series=(line,)),)
+    )
+    assert harness("grade", "ntu-ml2023-hw13", "class", "--data", "test=class").exit_code == 0
+    hidden = harness("report", "ntu-ml2023-hw13", "alice", "--format", "svg")
+    assert hidden.exit_code == 2
+    assert "no curve is shown to students" in hidden.stderr
+    assert "<svg" in harness("report", "ntu-ml2023-hw13", "alice", "--format", "svg", "--audience", "instructor").stdout
 
 
 def test_curves_as_svg_files(harness: Harness, fake: FakeGrading) -> None:
