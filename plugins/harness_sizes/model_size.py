@@ -89,8 +89,10 @@ class ModelSize:
             share = micronet_parameters(student) / options.micronet_reference
             metrics[MICRONET.name] = MICRONET.of(share)
         elements = sum(each.numel() for each in handed_in(student).values())
-        evidence = {"elements": elements, "stored": sizes["stored"], "elsewhere": beside.model_dump()}
-        return Evaluation(metrics=metrics, evidence=evidence)
+        return Evaluation(
+            metrics=metrics,
+            evidence={"elements": elements, "stored": sizes["stored"], "elsewhere": beside.model_dump()},
+        )
 
     def judge(self, found: Evaluation, required: Requirements[SizeOptions]) -> tuple[Check, ...]:
         options = required.options
