@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import assignment_argument, data_option, json_option, load_assignment, now, write_json
+from harness.cli.options import (
+    assignment_argument,
+    data_option,
+    json_option,
+    load_assignment,
+    now,
+    quiet_option,
+    write_json,
+)
 from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
@@ -36,10 +44,17 @@ _SAMPLE = 8
     show_default=True,
     help="For the reference solution.",
 )
+@quiet_option
 @json_option
 @data_option
 def command(
-    *, assignment_name: str, reference: Path | None, sandbox_name: str, json_to: str | None, data: dict[str, Path]
+    *,
+    assignment_name: str,
+    reference: Path | None,
+    sandbox_name: str,
+    quiet: bool,
+    json_to: str | None,
+    data: dict[str, Path],
 ) -> None:
     """Find every mistake of an assignment, and the score of a reference solution.
 
@@ -51,7 +66,7 @@ def command(
     from harness.errors import AssignmentError
     from harness.terminal.console import console
 
-    paper = console(stderr=json_to == "-")
+    paper = console(stderr=json_to == "-", quiet=quiet)
     try:
         assignment, plugins = load_assignment(assignment_name, data)
     except AssignmentError as error:
