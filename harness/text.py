@@ -12,7 +12,6 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
-from harness.values.curves import Series
 from harness.values.measures import Metric
 from harness.values.results import PointsPossible
 
@@ -83,9 +82,14 @@ def cell_text(cell: Metric | str | None) -> str:
 
 
 def plain_number(metric: Metric | None) -> str:
-    """Its value without the unit, '387,480', for a column that names it; nothing where it was not measured."""
+    """Its value without the unit, '387,480', for a column that names it; nothing where it was not measured.
+
+    Shares stay percentages: '93.93 %'.
+    """
     if metric is None:
         return ""
+    if metric.unit == "fraction":
+        return metric_text(metric)
     return f"{metric.value:,}" if isinstance(metric.value, int) else f"{metric.value:,.6g}"
 
 
@@ -127,11 +131,6 @@ def to_come_text(possible: PointsPossible) -> str:
 def points_text(points: float, max_points: float) -> str:
     """One line of a score: '45 / 45', or '-4.5' for a line that only takes or sets points."""
     return f"{points:+.6g}" if not max_points and points else score_text(points, max_points)
-
-
-def point_interval(series: Series, index: int) -> str:
-    """The 95 % interval of a curve's point, '0.91–0.93', or nothing when there is none."""
-    return f"{series.low[index]:.4g}–{series.high[index]:.4g}" if series.low and series.high else ""
 
 
 def shape_text(shape: Sequence[int]) -> str:

@@ -16,6 +16,7 @@ from harness.api.text import (
     interval_text,
     markdown_cell,
     metric_text,
+    moment_text,
     plain_number,
     score_text,
     to_come_text,
@@ -34,7 +35,7 @@ class Markdown:
         if board.stand_in:
             parts.append("> Graded on stand-in data, which only looks like the real thing: this ranking means nothing.")
         if board.frozen_at is not None:
-            parts.append(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.")
+            parts.append(f"Frozen: later attempts than {moment_text(board.frozen_at)} are not shown.")
         headers = [
             "rank",
             "name",

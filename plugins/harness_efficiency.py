@@ -53,14 +53,24 @@ MACS = MetricSpec(
     on_board="wide",
     title="multiply-accumulates",
 )
-MACS_TORCHINFO = MetricSpec("macs_torchinfo", unit="multiply-accumulates", higher_is_better=False, about="weights")
+MACS_TORCHINFO = MetricSpec(
+    "macs_torchinfo",
+    unit="multiply-accumulates",
+    higher_is_better=False,
+    about="weights",
+    title="multiply-accumulates (torchinfo)",
+)
 LATENCIES = tuple(
-    MetricSpec(f"latency_{size}{kind}_ms", unit="ms", higher_is_better=False)
+    MetricSpec(
+        f"latency_{size}{kind}_ms", unit="ms", higher_is_better=False, title=f"latency of a batch of {size}{said}"
+    )
     for size in _BATCHES
-    for kind in ("", "_iqr", "_outside")
+    for kind, said in {"": "", "_iqr": ", interquartile range", "_outside": ", from outside"}.items()
 )
 SPEEDUPS = {
-    kind: MetricSpec(f"speedup_{kind}", unit="times", higher_is_better=True, about="weights")
+    kind: MetricSpec(
+        f"speedup_{kind}", unit="times", higher_is_better=True, about="weights", title=f"speed-up by {kind} pruning"
+    )
     for kind in ("unstructured", "structured")
 }
 

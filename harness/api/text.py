@@ -10,13 +10,13 @@ from harness.text import (
     markdown_cell,
     metric_text,
     plain_number,
-    point_interval,
     points_text,
     score_text,
     shape_text,
     to_come_text,
     whole_text,
 )
+from harness.values.moments import moment_text
 
 __all__ = [
     "cell_text",
@@ -27,8 +27,8 @@ __all__ = [
     "interval_text",
     "markdown_cell",
     "metric_text",
+    "moment_text",
     "plain_number",
-    "point_interval",
     "points_text",
     "score_text",
     "shape_text",

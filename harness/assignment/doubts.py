@@ -12,7 +12,7 @@ from harness.contracts.evaluator import StatesLimits
 from harness.errors import Problem
 from harness.plugins import Plugins
 from harness.values.measures import ACCURACY
-from harness.values.moments import shown
+from harness.values.moments import moment_text
 from harness.values.rules import AssignmentFile
 
 _FLOAT_BYTES = 4
@@ -101,7 +101,7 @@ def _lateness(rules: AssignmentFile, now: datetime) -> Iterator[Problem]:
         return
     due, zone = late.due_at, late.zone
     if due is not None and zone is not None and due < now:
-        yield Problem("rubric.late.due", f"{shown(due, zone)} is in the past: whatever is handed in now is late")
+        yield Problem("rubric.late.due", f"{moment_text(due, zone)} is in the past: whatever is handed in now is late")
     for name in ("percent_per_day", "most_percent"):
         share = getattr(late, name)
         if 0 < share < 1:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from harness.assignment.loading import Assignment, metric_limits
 from harness.plugins import Plugins
 from harness.values.measures import ACCURACY
-from harness.values.moments import shown
+from harness.values.moments import moment_text
 from harness.values.rules import AssignmentFile, LatePolicy, PointRule
 
 _PIXELS = 255
@@ -96,7 +96,7 @@ def _deadline(rules: AssignmentFile) -> Iterator[str]:
     if late is None:
         return
     if late.due_at is not None:
-        yield shown(late.due_at, rules.zone)
+        yield moment_text(late.due_at, rules.zone)
     yield _cost(late)
 
 

@@ -146,8 +146,8 @@ class BoardBuilder:
             standings=tuple(on_front(_tied(rows), results, axes)),
             unranked=tuple(self._unranked(*each) for each in out),
             missing=roster.missing(each.result.submission for each in self.attempts) if roster else (),
-            excused=self.inputs.excused,
-            frozen_at=self.inputs.frozen_at,
+            excused=tuple(each.told_in(rules.zone) for each in self.inputs.excused),
+            frozen_at=self.inputs.frozen_at and self.inputs.frozen_at.astimezone(rules.zone),
         )
 
     def _rank_by_rubric(self, placed: Sequence[Result]) -> None:
@@ -202,12 +202,12 @@ class BoardBuilder:
             "failed_checks": tuple(check.name for check in result.checks if check.verdict == "failed"),
             "unchecked": tuple(check.name for check in result.checks if check.verdict == "could_not_check"),
             "attempts": max(1, self.counts[self.groups.get(submission, submission)]),
-            "submitted_at": result.submitted_at,
+            "submitted_at": result.submitted_at and result.submitted_at.astimezone(rules.zone),
             "late_days": late.days,
             "late_unknown": late.marked,
             "override": override
             and Overridden(
-                at=override.at,
+                at=override.at.astimezone(rules.zone),
                 author=override.author,
                 reason=override.reason,
                 old_status=self.found[submission].status,

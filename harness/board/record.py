@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,6 +67,22 @@ class ClassRecord:
     def decided(self, attempt: Attempt) -> Attempt:
         """Another reading of an attempt, such as one with all details, with times and overrides applied."""
         return overridden(self.inputs.times.applied(attempt), self.inputs.overrides, self.rules)
+
+
+def histories(
+    store: Store, assignment: Assignment, groups: Mapping[str, str], *, until: datetime | None = None
+) -> Mapping[str, Sequence[Attempt]]:
+    """Person, team or submission -> all that was graded of theirs, oldest first, by the rules as they are now.
+
+    Args:
+        groups: submission id -> whose it is, where a roster says so.
+        until: leave out what was graded later.
+    """
+    found: dict[str, list[Attempt]] = {}
+    for each in judged(store.attempts(assignment.id, depth="brief"), assignment):
+        if until is None or each.graded_at <= until:
+            found.setdefault(groups.get(each.result.submission, each.result.submission), []).append(each)
+    return found
 
 
 @contextmanager

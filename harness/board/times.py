@@ -11,7 +11,7 @@ from harness.csv_tables import read_table
 from harness.errors import Problem, UsageError
 from harness.text import suggestion
 from harness.values.decisions import Ruling
-from harness.values.moments import read_moment, shown
+from harness.values.moments import moment_text, read_moment
 from harness.values.results import Attempt
 from harness.values.rules import LatePolicy
 
@@ -69,7 +69,8 @@ class HandInTimes:
             if until is None:
                 continue
             if self.due.get(group, until) != until:
-                there = f"--times says {shown(self.due[group], zone)}, 'harness extend' said {shown(until, zone)}"
+                table, decided = moment_text(self.due[group], zone), moment_text(until, zone)
+                there = f"--times says {table}, 'harness extend' said {decided}"
                 problems.append(f"{who}: due twice: {there} ({ruling.author}: {ruling.reason})")
             due[group] = until
         if problems:
@@ -129,6 +130,6 @@ def _note(found: dict[str, datetime], key: str, cell: str, zone: tzinfo | None) 
     except ValueError as error:
         return f"{error} (got {cell!r})"
     if found.setdefault(key, moment) != moment:
-        there = shown(found[key], zone or UTC)
-        return f"{shown(moment, zone or UTC)}, but {there} for someone of the same team"
+        there = moment_text(found[key], zone or UTC)
+        return f"{moment_text(moment, zone or UTC)}, but {there} for someone of the same team"
     return None

@@ -2,30 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
 from markupsafe import Markup
 
+from harness.charts.axis import Axis, axes_of, title_of
 from harness.charts.scales import Scale, spanning, spanning_either
 from harness.charts.svg import colour, element, label, line, swatch, whiskers
 from harness.text import clean
 from harness.values.curves import Curve, Series
-from harness.values.measures import ACCURACY
-
-
-@dataclass(frozen=True, slots=True)
-class Axis:
-    """What an axis is called, and whether its values are shares, shown in percent."""
-
-    title: str
-    percent: bool = False
-
-    @classmethod
-    def of(cls, metric: str) -> Axis:
-        """The axis of a metric of which the curve has the name alone; accuracies are shares."""
-        return cls(clean(metric.replace("_", " "), 40), metric.startswith(ACCURACY))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +49,12 @@ def curve_chart(curve: Curve, size: Size = Size()) -> Markup:
     """All series of one curve, with their key above."""
     drawn = drawn_series(curve)
     key = [element("li", swatch(each.style), clean(each.series.label, 60)) for each in drawn]
-    return element("ul", *key, class_="key") + lines_chart(
-        drawn, title(curve), Axis.of(curve.x), Axis.of(curve.y), size
-    )
+    return element("ul", *key, class_="key") + lines_chart(drawn, title_of(curve), *axes_of(curve), size)
 
 
 def drawn_series(curve: Curve) -> list[Drawn]:
     """Those that have points, each in its own style."""
     return [Drawn(series, index) for index, series in enumerate(curve.series) if series.points]
-
-
-def title(curve: Curve) -> str:
-    """The curve's name, and what is drawn against what."""
-    return f"{clean(curve.name, 60)}: {Axis.of(curve.y).title} against {Axis.of(curve.x).title}"
 
 
 def lines_chart(drawn: Sequence[Drawn], title: str, across: Axis, up: Axis, size: Size) -> Markup:
@@ -125,28 +105,14 @@ def axes(x: Scale, y: Scale, across: Axis, up: Axis, size: Size) -> Markup:
     xs = x.ticks(max(3, size.width // 110))
     ys = y.ticks(max(3, size.height // 60))
     grid = "".join(f"M{left} {y(each)}H{right}" for each in ys) + "".join(f"M{x(each)} {bottom}v5" for each in xs)
-    write_x, write_y = _writer(across, xs), _writer(up, ys)
+    beside_x, beside_y = zip(xs, across.ticks(xs), strict=True), zip(ys, up.ticks(ys), strict=True)
     return Markup("").join(
         [
             element("path", d=grid, class_="grid"),
             element("path", d=f"M{left} {bottom}H{right}", class_="axis"),
-            *(label(x(each), bottom + 18, write_x(each), anchor="middle") for each in xs),
-            *(label(left - 7, y(each) + 4, write_y(each), anchor="end") for each in ys),
+            *(label(x(each), bottom + 18, text, anchor="middle") for each, text in beside_x),
+            *(label(left - 7, y(each) + 4, text, anchor="end") for each, text in beside_y),
             label((left + right) / 2, bottom + 36, across.title, anchor="middle", class_="name"),
             label(left, top - 2, up.title, class_="name") if size.top > 16 else Markup(""),
         ]
     )
-
-
-def _writer(axis: Axis, ticks: Sequence[float]) -> Callable[[float], str]:
-    """How this axis writes its ticks: all with the same number of digits."""
-    if axis.percent:
-        digits = next((each for each in (0, 1, 2) if all(_is_whole(tick * 100 * 10**each) for tick in ticks)), 2)
-        return lambda value: f"{100 * value:.{digits}f} %"
-    if ticks and max(map(abs, ticks)) >= 10_000:
-        return lambda value: f"{value / 1000:,.12g}k"
-    return lambda value: f"{value:,.6g}"
-
-
-def _is_whole(value: float) -> bool:
-    return abs(value - round(value)) < 1e-6

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from markupsafe import Markup
 from wcwidth import wcswidth
 
-from harness.charts.curve_chart import Axis, Drawn, Size, drawn_series, lines_on_axes, title
+from harness.charts.axis import axes_of, title_of
+from harness.charts.curve_chart import Drawn, Size, drawn_series, lines_on_axes
 from harness.charts.svg import colour, element, label, swatch
 from harness.text import clean
 from harness.values.curves import Curve
@@ -44,14 +45,14 @@ def svg_file(curve: Curve) -> str:
         element("style", _STYLE + "".join(f".{colour(at)} {{ color: {each}; }}\n" for at, each in enumerate(_COLOURS))),
         element("rect", class_="paper", width=_SIZE.width, height=height),
         label(_SIZE.left, 26, clean(curve.name, _LABEL_CHARACTERS), class_="title"),
-        *(lines_on_axes(drawn, Axis.of(curve.x), Axis.of(curve.y), _SIZE) if drawn else [_nothing()]),
+        *(lines_on_axes(drawn, *axes_of(curve), _SIZE) if drawn else [_nothing()]),
         *(_key_entry(each, x, _SIZE.height + y) for each, (x, y) in zip(drawn, places, strict=True)),
         xmlns="http://www.w3.org/2000/svg",
         viewBox=f"0 0 {_SIZE.width} {height}",
         width=_SIZE.width,
         height=height,
         role="img",
-        aria_label=title(curve),
+        aria_label=title_of(curve),
     )
     return f"{whole}\n"
 

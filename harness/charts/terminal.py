@@ -8,6 +8,7 @@ from itertools import chain, pairwise
 from rich.console import Group, RenderableType
 from rich.text import Text
 
+from harness.charts.axis import Axis, axes_of, title_of
 from harness.charts.scales import Scale, spanning, spanning_either
 from harness.text import clean
 from harness.values.curves import Curve, Series
@@ -39,8 +40,7 @@ def terminal(curve: Curve, *, width: int = 64, height: int = 14) -> RenderableTy
             paper.put(x(at), y(value), _MARKERS[index % len(_MARKERS)])
     labels = [clean(each.label, _LABEL_CHARACTERS) for each in shown]
     key = [f"{_MARKERS[index % len(_MARKERS)]} {each}" for index, each in enumerate(labels)]
-    title = f"{clean(curve.name)}: {clean(curve.y)} against {clean(curve.x)}"
-    lines = [title, *paper.framed(x, y), *key]
+    lines = [title_of(curve), *paper.framed(x, y, *axes_of(curve)), *key]
     return Group(*(Text(each, no_wrap=True, overflow="ellipsis") for each in lines))
 
 
@@ -72,18 +72,18 @@ class _Paper:
         for step in range(1, steps):
             self.put(x0 + (x1 - x0) * step / steps, y0 + (y1 - y0) * step / steps, "·", over=" ")
 
-    def framed(self, x: Scale, y: Scale) -> list[str]:
+    def framed(self, x: Scale, y: Scale, across: Axis, up: Axis) -> list[str]:
         """The lines with an axis and numbers on the left and below."""
-        rows = {round(y(each)): f"{each:g}" for each in y.ticks(7)}
+        ups, acrosses = y.ticks(7), x.ticks(4)
+        rows = {round(y(each)): text for each, text in zip(ups, up.ticks(ups), strict=True)}
         beside = max(map(len, rows.values()), default=0)
         lines = [
             f"{rows.get(index, ''):>{beside}} {'┤' if index in rows else '│'}{''.join(line).rstrip()}"
             for index, line in enumerate(self._rows)
         ]
         axis, numbers = ["─"] * len(self._rows[0]), [" "] * (len(self._rows[0]) + 12)
-        for each in x.ticks(4):
+        for each, text in zip(acrosses, across.ticks(acrosses), strict=True):
             axis[round(x(each))] = "┬"
-            text = f"{each:,.6g}"
             start = max(0, round(x(each)) - len(text) // 2)
             numbers[start : start + len(text)] = text
         return [*lines, f"{'':{beside}} └{''.join(axis)}", f"{'':{beside}}  {''.join(numbers).rstrip()}"]

@@ -46,7 +46,7 @@ def command(
 def _moment(text: str, policy: LatePolicy | None) -> datetime:
     from datetime import UTC
 
-    from harness.values.moments import read_moment, shown
+    from harness.values.moments import moment_text, read_moment
 
     zone, due = (None, None) if policy is None else (policy.zone, policy.due_at)
     try:
@@ -56,6 +56,6 @@ def _moment(text: str, policy: LatePolicy | None) -> datetime:
     if due is None:
         click.echo("Nothing is due in this assignment yet: [rubric.late] due says when.", err=True)
     elif moment < due:
-        raise UsageError(f"--until {text}: everyone has until {shown(due, zone or due.tzinfo or UTC)}")
+        raise UsageError(f"--until {text}: everyone has until {moment_text(due, zone or due.tzinfo or UTC)}")
     # As the course's clocks show it, so that it is told as it was given.
     return moment.astimezone(zone or moment.tzinfo)

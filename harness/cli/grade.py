@@ -125,7 +125,7 @@ def command(
         shown = _Shown()
         with plugins_print_to_stderr():
             interrupted = _graded(run, shown, fresh=fresh, quiet=quiet)
-        attempts = run.attempts("brief" if json_to is None else "everything")
+            attempts = run.attempts("brief" if json_to is None else "everything")
         wanted = BoardRequest(live=True, roster=roster, times=times, handed_in=handed_in)
         record = class_record(store, assignment, wanted) if attempts else None
     results = tuple(attempt.result for attempt in attempts)
@@ -256,10 +256,14 @@ def _hired(executor: Executor, jobs: int, scheduler: str | None) -> Iterator[Cre
     from harness.plugins.faults import blaming
     from harness.plugins.kinds import EXECUTOR
 
-    with ExitStack() as hired:
-        with blaming(EXECUTOR, executor, "crew"):
-            crew = hired.enter_context(executor.crew(jobs=jobs, scheduler=scheduler))
+    hired = ExitStack()
+    with blaming(EXECUTOR, executor, "crew"):
+        crew = hired.enter_context(executor.crew(jobs=jobs, scheduler=scheduler))
+    try:
         yield crew
+    finally:
+        with blaming(EXECUTOR, executor, "crew"):
+            hired.close()
 
 
 def _graded(run: Run, shown: _Shown, *, fresh: bool, quiet: bool) -> bool:

@@ -10,6 +10,8 @@ import click
 from harness.cli.options import assignment_argument, composed, load_assignment, store_option
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from rich.table import Table
 
     from harness.assignment.loading import Assignment
@@ -44,22 +46,24 @@ def command(*, assignment_name: str, submission: str, store_url: str) -> None:
     if attempts:
         paper.print(_table(attempts, assignment))
     for _, each in sorted((each for each in decided if each[0] == found), key=lambda each: each[1].at):
-        paper.print(safe(_said(each), limit_characters=2000))
+        paper.print(safe(_said(each, assignment.rules.zone), limit_characters=2000))
 
 
 def _table(attempts: tuple[Attempt, ...], assignment: Assignment) -> Table:
     from harness.terminal.console import safe, simple_table
     from harness.text import metric_text, score_text
+    from harness.values.moments import moment_text
 
     ranked_by = [key.metric for key in assignment.rules.ranking]
-    table = simple_table("attempt", "graded", "files", "status", *ranked_by, "score")
+    titles = map(assignment.measures.title, ranked_by)
+    table = simple_table("attempt", "graded", "files", "status", *titles, "score")
     for place, each in enumerate(attempts, start=1):
         result = each.result
         digest = (result.digest or "unreadable").removeprefix("sha256:")[:10]
         figures = [metric_text(result.metrics[name]) if name in result.metrics else "" for name in ranked_by]
         table.add_row(
             str(place),
-            f"{each.graded_at:%Y-%m-%d %H:%M}",
+            moment_text(each.graded_at, assignment.rules.zone),
             digest,
             result.status,
             *(safe(figure) for figure in figures),
@@ -68,14 +72,15 @@ def _table(attempts: tuple[Attempt, ...], assignment: Assignment) -> Table:
     return table
 
 
-def _said(decision: Override | Ruling | Request) -> str:
-    """'2026-01-31 12:00 Dr. Li: score 12.5: seen in the demo'."""
+def _said(decision: Override | Ruling | Request, zone: tzinfo) -> str:
+    """'2026-01-31 12:00 UTC+08:00 Dr. Li: score 12.5: seen in the demo'."""
     from harness.values.decisions import Request, Ruling
+    from harness.values.moments import moment_text
 
-    when = f"{decision.at:%Y-%m-%d %H:%M} {decision.author}"
+    when = f"{moment_text(decision.at, zone)} {decision.author}"
     match decision:
         case Ruling():
-            return f"{when}: {decision.what}: {decision.reason}"
+            return f"{when}: {decision.what(zone)}: {decision.reason}"
         case Request():
             return f"{when}: {'answered' if decision.answers else 'asked'}: {decision.text}"
     parts = [f"status {decision.status}"] if decision.status else []

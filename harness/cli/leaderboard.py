@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,10 +32,12 @@ if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
     from harness.board.matching import RosterFile
     from harness.board.record import BoardRequest, ClassRecord
+    from harness.contracts.publishing import SiteWriter
     from harness.plugins import Plugins
     from harness.store.store import Store
     from harness.values.board import Board
     from harness.values.report import ReportView
+    from harness.values.results import Attempt
 
 _MAX_PAGES = 2000
 
@@ -107,15 +110,16 @@ def command(
             details=detailed,
         )
         record = class_record(store, assignment, wanted)
+        past = _past(store, assignment, record) if detailed else {}
     say_all(record.said)
     board = record.board
     shown = board if ids else for_class(board, assignment.measures)
     if writer is None:
         deliver(_table(shown, out), out)
     elif isinstance(writer, SiteWriter):
-        reports = _reports(record, shown, assignment, plugins, everything=ids) if detailed else {}
-        with plugins_print_to_stderr(), blaming(WRITER, writer, "render_site"):
-            _deliver_site(writer.render_site(shown, reports), out)
+        reports = _reports(record, past, shown, assignment, plugins, everything=ids) if detailed else {}
+        with plugins_print_to_stderr():
+            _deliver_site(_pages(writer, shown, reports), out)
     else:
         with plugins_print_to_stderr(), blaming(WRITER, writer, "render"):
             files = writer.render(shown)
@@ -132,18 +136,57 @@ def _deliver_site(files: Iterable[tuple[str, str]], out: Path | None) -> None:
 def class_site(
     store: Store, assignment: Assignment, plugins: Plugins, wanted: BoardRequest
 ) -> Iterable[tuple[str, str]]:
-    """(path, text) of the files of the site that the class may see, as `--format html` makes it."""
+    """(path, text) of the files of the site that the class may see, as `--format html` makes it.
+
+    Raises:
+        UsageError: the writer of sites could not be loaded, or was disabled.
+        PluginError: it failed.
+    """
     from harness.board.record import class_record
     from harness.board.visibility import for_class
-    from harness.contracts.publishing import SiteWriter
 
-    writer = plugins.writers["html"]
-    assert isinstance(writer, SiteWriter)
+    writer = site_writer(plugins)
     detailed = len(store.submissions(assignment.id)) <= _MAX_PAGES
     record = class_record(store, assignment, replace(wanted, details=detailed))
     shown = for_class(record.board, assignment.measures)
-    reports = _reports(record, shown, assignment, plugins, everything=False) if detailed else {}
-    return writer.render_site(shown, reports)
+    past = _past(store, assignment, record) if detailed else {}
+    reports = _reports(record, past, shown, assignment, plugins, everything=False) if detailed else {}
+    return _pages(writer, shown, reports)
+
+
+def site_writer(plugins: Plugins) -> SiteWriter:
+    """The one that makes the class's site.
+
+    Raises:
+        UsageError: it could not be loaded, or was disabled.
+    """
+    from harness.contracts.publishing import SiteWriter
+
+    writer = plugins.writers.get("html")
+    if not isinstance(writer, SiteWriter):
+        known = plugins.missing("html", sorted(plugins.writers))
+        raise UsageError(f"--site: there is no writer 'html' of sites{known}")
+    return writer
+
+
+def _pages(writer: SiteWriter, board: Board, reports: Mapping[str, ReportView]) -> Iterator[tuple[str, str]]:
+    """(path, text) of what it makes, one by one.
+
+    Raises:
+        PluginError: it fails on the way, or makes something else.
+    """
+    from harness.plugins.faults import blaming, broken
+    from harness.plugins.kinds import WRITER
+
+    with blaming(WRITER, writer, "render_site"):
+        made = False
+        for page in writer.render_site(board, reports):
+            if not (isinstance(page, tuple) and [type(each) for each in page] == [str, str]):
+                raise broken(WRITER, writer, f"render_site() gave {page!r:.80}, no pair of a path and a text")
+            yield page
+            made = True
+        if not made:
+            raise broken(WRITER, writer, "render_site() gave no file; the first one is the board")
 
 
 def _pages_for(submissions: int, asked: bool | None) -> bool:
@@ -155,8 +198,22 @@ def _pages_for(submissions: int, asked: bool | None) -> bool:
     return submissions <= _MAX_PAGES
 
 
+def _past(store: Store, assignment: Assignment, record: ClassRecord) -> Mapping[str, Sequence[Attempt]]:
+    """What everyone handed in, as far as the board goes."""
+    from harness.board.record import histories
+
+    inputs = record.inputs
+    return histories(store, assignment, inputs.times.groups, until=inputs.frozen_at)
+
+
 def _reports(
-    record: ClassRecord, shown: Board, assignment: Assignment, plugins: Plugins, *, everything: bool
+    record: ClassRecord,
+    past: Mapping[str, Sequence[Attempt]],
+    shown: Board,
+    assignment: Assignment,
+    plugins: Plugins,
+    *,
+    everything: bool,
 ) -> dict[str, ReportView]:
     """The report of every row by its name on the board: for the class, or `everything` for the instructor."""
     from harness.assignment.loading import metric_limits
@@ -165,14 +222,12 @@ def _reports(
     limits, published = metric_limits(assignment, plugins), shown.private
     names = {row.submission: row.name for row in record.board.entries}
     rows = {row.name: row for row in shown.entries}
-    reports = {}
+    groups, reports = record.inputs.times.groups, {}
     for attempt in record.attempts:
-        name = names[attempt.result.submission]
-        if everything:
-            view = report(attempt, assignment, audience="instructor", entry=rows[name], limits=limits)
-        else:
-            view = class_report(attempt, assignment, name=name, entry=rows[name], limits=limits, published=published)
-        reports[name] = view
+        submission = attempt.result.submission
+        name, theirs = names[submission], past.get(groups.get(submission, submission), ())
+        told = partial(report, audience="instructor") if everything else partial(class_report, name=name)
+        reports[name] = told(attempt, assignment, entry=rows[name], attempts=theirs, limits=limits, published=published)
     return reports
 
 

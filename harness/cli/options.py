@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import getpass
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, redirect_stdout
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -179,9 +178,11 @@ def installed_plugins(*, warn: bool = True) -> Plugins:
     return plugins
 
 
-def plugins_print_to_stderr() -> AbstractContextManager[object]:
-    """While plugins work: what one prints must not stand among results, which other programs read."""
-    return redirect_stdout(sys.stderr)
+def plugins_print_to_stderr() -> AbstractContextManager[None]:
+    """See `harness.plugins.output.printing_to_stderr`."""
+    from harness.plugins.output import printing_to_stderr
+
+    return printing_to_stderr()
 
 
 def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:

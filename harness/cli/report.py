@@ -86,9 +86,9 @@ def command(
         if submission is None:
             _deliver_all(telling, format_name, out)
             return
-        view, attempts = telling.one(whom(store, assignment.id, submission))
+        view = telling.one(whom(store, assignment.id, submission))
     if format_name == "terminal":
-        _print(view, attempts, out)
+        _print(view, out)
         return
     if format_name == "svg":
         _draw(view, out)
@@ -109,17 +109,17 @@ def _deliver_all(telling: Telling, format_name: Format, out: Path | None) -> Non
     deliver_site(files, out)
 
 
-def _print(view: ReportView, attempts: int, out: Path | None) -> None:
+def _print(view: ReportView, out: Path | None) -> None:
     """To the terminal, which knows its own width and colours, or without them to a file."""
     from harness.terminal.console import console
     from harness.terminal.report import report_view
 
     paper = console()
     if out is None:
-        paper.print(report_view(view, attempts))
+        paper.print(report_view(view))
         return
     with paper.capture() as captured:
-        paper.print(report_view(view, attempts))
+        paper.print(report_view(view))
     write_text(out, click.unstyle(captured.get()))
 
 

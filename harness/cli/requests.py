@@ -24,6 +24,8 @@ from harness.cli.options import (
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from datetime import tzinfo
+
     from harness.values.decisions import Request
 
 _COLUMNS = ("id", "asked_at", "request", "state", "answered_at", "answered_by", "answer")
@@ -78,20 +80,21 @@ def command(
         return
     names = sorted({name for name, _ in requests}) if found is None else [found]
     rows = [(name, asked, reply) for name in names for asked, reply in thread(requests, name)]
-    deliver({"requests.csv": _table(row for row in rows if row[2] is None or not only_open)}, out)
+    shown = (row for row in rows if row[2] is None or not only_open)
+    deliver({"requests.csv": _table(shown, assignment.rules.zone)}, out)
 
 
-def _table(rows: Iterable[tuple[str, Request, Request | None]]) -> str:
+def _table(rows: Iterable[tuple[str, Request, Request | None]], zone: tzinfo) -> str:
     from harness.text import csv_cell
 
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(_COLUMNS)
     for who, asked, reply in rows:
-        cells: list[str | None] = [who, asked.at.isoformat(timespec="seconds"), asked.text]
+        cells: list[str | None] = [who, asked.at.astimezone(zone).isoformat(timespec="seconds"), asked.text]
         if reply is None:
             cells += ["open", None, None, None]
         else:
-            cells += ["answered", reply.at.isoformat(timespec="seconds"), reply.author, reply.text]
+            cells += ["answered", reply.at.astimezone(zone).isoformat(timespec="seconds"), reply.author, reply.text]
         writer.writerow([csv_cell(cell) for cell in cells])
     return text.getvalue()

@@ -98,5 +98,6 @@ def keep_ruling(
         raise UsageError(f"--undo: {who!r} is not {kind} in {assignment.id}")
     ruling = Ruling(at=now(), author=author, reason=reason, kind=kind, until=until, undone=undo)
     decisions.add(who, ruling)
-    replaced = f" (before: {before.said})" if before is not None else ""
-    click.echo(f"{who}: {ruling.said}{replaced}", err=True)
+    zone = assignment.rules.zone
+    replaced = f" (before: {before.said(zone)})" if before is not None else ""
+    click.echo(f"{who}: {ruling.said(zone)}{replaced}", err=True)

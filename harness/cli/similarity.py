@@ -2,29 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
 from harness.cli.options import (
     assignment_argument,
+    deliver,
     json_option,
     load_assignment,
+    out_option,
     plugins_print_to_stderr,
     store_option,
     write_json,
 )
+from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from rich.text import Text
 
-    from harness.grading.class_evaluation import ClassReport
-    from harness.values.class_comparison import ClassComparison, Finding, Passage
+    from harness.values.class_comparison import ClassComparison, ClassReport, Finding, Passage
 
+Format = Literal["terminal", "html"]
+FORMATS: tuple[Format, ...] = ("terminal", "html")
 _MOST_INDENT = 16
 
 
@@ -38,12 +41,23 @@ _MOST_INDENT = 16
     metavar="FILE",
     help="A source that everybody was given, beside those the assignment names. Repeatable.",
 )
+@click.option("--format", "format_name", type=click.Choice(FORMATS), default="terminal", show_default=True)
+@out_option
 @json_option
-def command(*, assignment_name: str, store_url: str, json_to: str | None, starter: tuple[Path, ...]) -> None:
+def command(
+    *,
+    assignment_name: str,
+    store_url: str,
+    json_to: str | None,
+    starter: tuple[Path, ...],
+    format_name: Format,
+    out: Path | None,
+) -> None:
     """Compare the submissions of a class with each other, for the instructor.
 
     Works from the weights and sources that 'harness grade' kept because the assignment has [class_evaluators.…]. What
-    it lists is evidence for a person: it costs no points and proves nothing. Exits with 0 whatever it finds.
+    it lists is evidence for a person: it costs no points and proves nothing. `html` is a page with a graph of who is
+    like whom. Exits with 0 whatever it finds.
     """
     from harness.grading.class_evaluation import compare
     from harness.store.store import Store
@@ -60,7 +74,13 @@ def command(*, assignment_name: str, store_url: str, json_to: str | None, starte
                 sources=store.sources(assignment.id),
                 starter=starter,
             )
-    if json_to != "-":
+    if format_name == "html":
+        from harness.web.similarity import similarity_page
+
+        if out is None and json_to == "-":
+            raise UsageError("--format html and --json - both write to stdout: name a file with --out")
+        deliver({"similarity.html": similarity_page(report, assignment.rules.title)}, out)
+    elif json_to != "-":
         _show(report)
     write_json(json_to, report.to_json())
 
@@ -73,10 +93,8 @@ def _show(report: ClassReport) -> None:
         paper.print(safe(f"{report.assignment.id} · {name}", "bold"))
         for note in comparison.notes:
             paper.print(safe(f"- {note}"))
-        if report.not_kept:
-            paper.print(safe(f"- weights not compared, none kept: {', '.join(report.not_kept)}"))
-        if report.sources_not_kept:
-            paper.print(safe(f"- sources not compared, none kept: {', '.join(report.sources_not_kept)}"))
+        for remark in report.remarks:
+            paper.print(safe(f"- {remark}"))
         if comparison.findings:
             paper.print()
             paper.print(_table(comparison))
@@ -119,13 +137,8 @@ def _code_line(line: str) -> Text:
 def _table(comparison: ClassComparison) -> object:
     from harness.terminal.console import safe, simple_table
 
-    columns = list(dict.fromkeys(name for finding in comparison.findings for name in finding.evidence))
+    columns = comparison.figures
     table = simple_table("", "submissions", *columns)
     for number, finding in enumerate(comparison.findings, start=1):
-        table.add_row(str(number), safe(", ".join(finding.submissions)), *map(safe, _cells(finding, columns)))
+        table.add_row(str(number), safe(", ".join(finding.submissions)), *map(safe, finding.cells(columns)))
     return table
-
-
-def _cells(finding: Finding, columns: Sequence[str]) -> list[str]:
-    values = (finding.evidence.get(name, "") for name in columns)
-    return [value if isinstance(value, str) else f"{value:.3f}" for value in values]

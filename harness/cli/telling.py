@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
 
 from harness.assignment.loading import Assignment, metric_limits
 from harness.board.judged import judged
-from harness.board.record import BoardRequest, ClassRecord, class_record
+from harness.board.record import BoardRequest, ClassRecord, class_record, histories
 from harness.errors import UsageError
 from harness.plugins import Plugins
 from harness.report.decisions import decision_sentences
@@ -29,6 +28,8 @@ class Telling:
     record: ClassRecord
     audience: Audience
     limits: Mapping[str, float]
+    histories: Mapping[str, Sequence[Attempt]]
+    """Of everyone; whose they are, as `harness.board.record.histories` says it."""
 
     @classmethod
     def of(
@@ -40,15 +41,16 @@ class Telling:
             UsageError, TableError: as `class_record` does.
         """
         record = class_record(store, assignment, wanted)
-        return cls(store, assignment, record, audience, metric_limits(assignment, plugins))
+        found = histories(store, assignment, record.inputs.times.groups)
+        return cls(store, assignment, record, audience, metric_limits(assignment, plugins), found)
 
     @property
     def title(self) -> str:
         """Of the assignment."""
         return self.assignment.rules.title
 
-    def one(self, submission: str) -> tuple[ReportView, int]:
-        """The report of the attempt that counts, and how many attempts there are.
+    def one(self, submission: str) -> ReportView:
+        """The report of the attempt that counts.
 
         Raises:
             UsageError: nothing of it was graded.
@@ -59,30 +61,30 @@ class Telling:
         # Not everything has an attempt on the board: not what came after it was frozen, nor a team's earlier hand-ins.
         counting = {each.number for each in self.record.attempts}
         chosen = self.record.decided(next((each for each in attempts if each.number in counting), attempts[-1]))
-        place = [each.number for each in attempts].index(chosen.number) + 1
-        return self._view(chosen, self.record.board.entry(submission), place), len(attempts)
+        return self._view(chosen, self.record.board.entry(submission))
 
     def everyone(self) -> list[tuple[Entry, ReportView]]:
         """Every row of the board with its report, in the board's order."""
         counting = {each.result.submission: each for each in self.record.attempts}
         found = [(row, counting[row.submission]) for row in self.record.board.entries if row.submission in counting]
-        return [(row, self._view(each, row, row.attempts)) for row, each in found]
+        return [(row, self._view(each, row)) for row, each in found]
 
-    def _view(self, attempt: Attempt, entry: Entry | None, place: int) -> ReportView:
+    def _view(self, attempt: Attempt, entry: Entry | None) -> ReportView:
         submission = attempt.result.submission
-        late = self.assignment.rules.rubric.late
-        zone: tzinfo = (late.zone if late else None) or UTC
-        groups = self.record.inputs.times.groups
-        names = dict.fromkeys((submission, groups.get(submission, submission)))
+        group = self.record.inputs.times.groups.get(submission, submission)
         told = decision_sentences(
-            list(names), self.record.rulings, self.record.requests, audience=self.audience, zone=zone
+            list(dict.fromkeys((submission, group))),
+            self.record.rulings,
+            self.record.requests,
+            audience=self.audience,
+            zone=self.assignment.rules.zone,
         )
         return report(
             attempt,
             self.assignment,
             audience=self.audience,
             entry=entry,
-            place=place,
+            attempts=self.histories.get(group, ()),
             limits=self.limits,
             published=self.record.state.published,
             decisions=told,

@@ -16,6 +16,7 @@ from harness.cli.options import (
     json_option,
     load_assignment,
     now,
+    plugins_print_to_stderr,
     quiet_option,
     write_json,
 )
@@ -73,10 +74,11 @@ def command(
         write_json(json_to, _document(assignment_name, errors=error.problems))
         raise
     text = assignment.source.read_text(encoding="utf-8")
-    errors, warnings = (
-        all_placed(found, text) for found in (_unfit_data(assignment, plugins), doubts(assignment, plugins, now()))
-    )
-    result = _graded(reference, assignment, plugins, sandbox_name) if reference and not errors else None
+    with plugins_print_to_stderr():
+        errors, warnings = (
+            all_placed(found, text) for found in (_unfit_data(assignment, plugins), doubts(assignment, plugins, now()))
+        )
+        result = _graded(reference, assignment, plugins, sandbox_name) if reference and not errors else None
     _show(assignment, errors, warnings, paper)
     if result is not None:
         _show_reference(result, assignment, plugins, sandbox_name, paper)

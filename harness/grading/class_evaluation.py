@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from datetime import tzinfo
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from zstandard import ZstdError
 
@@ -18,31 +18,10 @@ from harness.plugins.faults import blaming, expect
 from harness.plugins.kinds import CLASS_EVALUATOR
 from harness.store.sources import unpacked as unpacked_sources
 from harness.store.weights import Kept, unpacked
-from harness.values.base import Options, Value
-from harness.values.class_comparison import ClassComparison, ClassEntry
-from harness.values.results import AssignmentInfo, Attempt
+from harness.values.base import Options
+from harness.values.class_comparison import ClassComparison, ClassEntry, ClassReport
+from harness.values.results import Attempt
 from harness.worker.sources.kept import source_texts
-
-
-class ClassReport(Value):
-    """What `harness similarity --json` writes. For the instructor only: it accuses by name."""
-
-    schema_version: Literal[1] = 1
-    """The version of this format."""
-    assignment: AssignmentInfo
-    """What was graded against."""
-    compared: tuple[str, ...]
-    """Submissions that were."""
-    not_kept: tuple[str, ...]
-    """Submissions that ran when they were graded, but whose weights were not kept."""
-    sources_not_kept: tuple[str, ...] = ()
-    """Submissions whose sources were not kept, as by an older version."""
-    comparisons: Mapping[str, ClassComparison]
-    """By class evaluator."""
-
-    def to_json(self) -> str:
-        """One compact JSON document in plain ASCII."""
-        return json.dumps(self.model_dump(mode="json"), separators=(",", ":"), allow_nan=False)
 
 
 def compare(
@@ -70,7 +49,9 @@ def compare(
         known = ", ".join(f"[class_evaluators.{name}]" for name in plugins.class_evaluators)
         raise UsageError(f"{assignment.id} compares nothing across the class: write {known} into {assignment.source}")
     ids = weights.keys() | sources.keys()
-    entries = [_entry(each, weights, sources) for each in attempts if each.result.submission in ids]
+    entries = [
+        _entry(each, weights, sources, assignment.rules.zone) for each in attempts if each.result.submission in ids
+    ]
     handed_out = _handed_out((*assignment.starter, *starter))
     if not entries:
         raise UsageError(
@@ -98,7 +79,7 @@ def _compared(
     return expect(CLASS_EVALUATOR, evaluator, "evaluate_class", found, ClassComparison)
 
 
-def _entry(attempt: Attempt, weights: Mapping[str, bytes], sources: Mapping[str, bytes]) -> ClassEntry:
+def _entry(attempt: Attempt, weights: Mapping[str, bytes], sources: Mapping[str, bytes], zone: tzinfo) -> ClassEntry:
     result = attempt.result
     packed = weights.get(result.submission)
     kept = unpacked(packed) if packed is not None else Kept({}, {}, "")
@@ -108,7 +89,7 @@ def _entry(attempt: Attempt, weights: Mapping[str, bytes], sources: Mapping[str,
         digests=kept.digests,
         file_digest=kept.file_digest,
         predictions=result.predictions,
-        submitted_at=result.submitted_at,
+        submitted_at=result.submitted_at and result.submitted_at.astimezone(zone),
         sources=_texts(sources.get(result.submission)),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from harness.grading.findings import Findings
 from harness.points import rubric
+from harness.points.possible import points_possible
 from harness.submission.reading import Submission
 from harness.values.results import Result
 from harness.values.rules import AssignmentFile
@@ -28,6 +29,7 @@ def outcome_of(rules: AssignmentFile, name: str, submission: Submission | None, 
         digest=submission.digest if submission else None,
         score=sum(line.points for line in lines),
         max_score=rubric.max_score(rules),
+        points_possible=points_possible(rules, lines),
         points=lines,
         network=found.network,
         layers=found.layers,

@@ -13,7 +13,7 @@ from harness.report.view import outcome
 from harness.submission.arrivals import Arrivals
 from harness.submission.hand_in import HandIn
 from harness.text import clean, first_of, score_text
-from harness.values.moments import shown
+from harness.values.moments import moment_text
 from harness.values.results import Result
 
 _AT_LEAST_BETWEEN = timedelta(seconds=30)
@@ -73,7 +73,7 @@ class Watch:
         for name, until in sorted(run.held.items()):
             yield (
                 f"{clean(name)}: waits, as all attempts of this day are used; "
-                f"the next is allowed at {shown(until, self.zone)}"
+                f"the next is allowed at {moment_text(until, self.zone)}"
             )
 
     def _published(self) -> Iterator[str]:

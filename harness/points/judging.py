@@ -17,6 +17,7 @@ from harness.contracts.evaluator import EVERYTHING, Evaluator, Judges, Reads, Re
 from harness.plugins.faults import called, package_of, said_at
 from harness.plugins.kinds import EVALUATOR
 from harness.points import rubric
+from harness.points.possible import points_possible
 from harness.values.base import Options
 from harness.values.evaluation import Evaluation
 from harness.values.measured import Measured, parts_from_json
@@ -89,8 +90,14 @@ class Judge:
     def judged(self, attempt: Attempt) -> Attempt:
         """The attempt as it counts under the rules as they are now.
 
-        An attempt on other data, and one of a store that kept no parts, comes back as it is.
+        An attempt on other data, and one of a store that kept no parts, keeps its checks and points.
         """
+        found = self._judged(attempt)
+        # Also where nothing else changed: rules of boards, such as points by rank, are in no attempt's digest.
+        whole = {"points_possible": points_possible(self.rules, found.result.points)}
+        return found.model_copy(update={"result": found.result.model_copy(update=whole)})
+
+    def _judged(self, attempt: Attempt) -> Attempt:
         if attempt.assignment.digest == self.info.digest or not attempt.parts:
             return attempt
         if attempt.assignment.data.id != self.info.data.id:

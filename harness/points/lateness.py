@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count
 
-from harness.values.moments import latest_at, shown
+from harness.values.moments import latest_at, moment_text
 from harness.values.results import Result, TimeSource
 from harness.values.rules import LatePolicy
 
@@ -48,7 +48,7 @@ def lateness(policy: LatePolicy | None, result: Result, extended: datetime | Non
     if at <= due:
         return Lateness(0)
     source = _SOURCES[result.time_source] if result.time_source else ""
-    when = f"handed in {shown(at, zone)},{source} due {shown(due, zone)}{' (extended)' if extended else ''}"
+    when = f"handed in {moment_text(at, zone)},{source} due {moment_text(due, zone)}{' (extended)' if extended else ''}"
     if at - due <= timedelta(minutes=policy.grace_minutes):
         return Lateness(0, f"{when}: within {policy.grace_minutes:g} minutes of grace")
     days = _days_begun(due, at, zone)
@@ -69,7 +69,7 @@ def _untimed(policy: LatePolicy, result: Result, due: datetime | None, extended:
         return Lateness(None, "when it was handed in is not known: --times says it" if unknown else None)
     mark = "late, says the learning platform, by how much is not known"
     if extended is not None:
-        mark = f"{mark}, nor whether it was in time for {shown(extended, policy.zone or UTC)}, when it was due"
+        mark = f"{mark}, nor whether it was in time for {moment_text(extended, policy.zone or UTC)}, when it was due"
     if policy.late_unknown == "ask" or extended is not None:
         return Lateness(None, f"{mark}: nothing is taken off until --times says when it was handed in", marked=True)
     if policy.late_unknown == "none":

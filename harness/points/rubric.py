@@ -160,10 +160,16 @@ def _condition(
     metric = metrics.get(name)
     if metric is None:
         return False, f"{name} was not measured"
+    figure = _figure(metric.value, metric)
     if rule.at_most is not None:
         met = metric.value <= rule.at_most
-        return met, f"{name} {metric.value:,.6g} is {'within' if met else 'over'} {rule.at_most:,.6g}"
+        return met, f"{name} {figure} is {'within' if met else 'over'} {_figure(rule.at_most, metric)}"
     wanted = baselines[rule.baseline] if rule.baseline is not None else rule.at_least
     assert wanted is not None, "AssignmentFile allows exactly one condition"
     met = metric.value >= wanted
-    return met, f"{name} {metric.value:.5g} {'reaches' if met else 'is below'} {wanted:.5g}"
+    return met, f"{name} {figure} {'reaches' if met else 'is below'} {_figure(wanted, metric)}"
+
+
+def _figure(value: float, metric: Metric) -> str:
+    """A value of the metric; of shares as many digits as tell 89.996 % from 90 %."""
+    return f"{100 * value:.5g} %" if metric.unit == "fraction" else f"{value:,.6g}"

@@ -7,7 +7,7 @@ from datetime import tzinfo
 
 from harness.values.base import Audience
 from harness.values.decisions import Request, Ruling, RulingKind, rulings_in_force, thread
-from harness.values.moments import shown
+from harness.values.moments import moment_text
 
 _KINDS: tuple[RulingKind, ...] = ("removed", "excused", "extended")
 
@@ -31,11 +31,12 @@ def decision_sentences(
     for kind in _KINDS:
         for who, ruling in rulings_in_force(rulings, kind).items():
             if who in names:
-                sentences.append(ruling.said.capitalize() if audience == "instructor" else _plain(ruling, zone))
+                said = ruling.said(zone)
+                sentences.append(said[:1].upper() + said[1:] if audience == "instructor" else _plain(ruling, zone))
     for name in names:
         for asked, reply in thread(requests, name):
-            answer = f"answer of {shown(reply.at, zone)}: {reply.text}" if reply else "not answered yet"
-            sentences.append(f"Asked on {shown(asked.at, zone)}: {asked.text} – {answer}")
+            answer = f"answer of {moment_text(reply.at, zone)}: {reply.text}" if reply else "not answered yet"
+            sentences.append(f"Asked on {moment_text(asked.at, zone)}: {asked.text} – {answer}")
     return tuple(sentences)
 
 
@@ -46,4 +47,4 @@ def _plain(ruling: Ruling, zone: tzinfo) -> str:
         case "excused":
             return "Excused: this assignment does not count, neither as a score nor as a zero."
         case "extended":
-            return f"More time: due {shown(ruling.until or ruling.at, zone)}."
+            return f"More time: due {moment_text(ruling.until or ruling.at, zone)}."

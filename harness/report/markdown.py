@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from harness.charts.axis import axes_of, title_of
 from harness.report.view import STAND_IN, VERDICT_SYMBOLS, network_line, outcome, standing
 from harness.text import (
     cell_text,
@@ -11,14 +12,16 @@ from harness.text import (
     interval_text,
     markdown_cell,
     metric_text,
-    point_interval,
     points_text,
+    score_text,
     shape_text,
     whole_text,
 )
 from harness.values.curves import Curve
 from harness.values.measures import Check
+from harness.values.moments import moment_text
 from harness.values.report import ReportView
+from harness.vocabulary import describe_status
 
 _NETWORK_CHARACTERS = 4000
 _INSTRUCTOR = "(for the instructor)"
@@ -27,9 +30,10 @@ _INSTRUCTOR = "(for the instructor)"
 def markdown(view: ReportView) -> str:
     """The whole report; every text of students is one line without markup."""
     result = view.result
+    place = f"attempt {view.attempt} of {len(view.history)}"
     parts = [
         f"# {markdown_cell(view.name)}",
-        f"{markdown_cell(view.title)} · attempt {view.attempt}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC",
+        f"{markdown_cell(view.title)} · {place}, graded {moment_text(view.graded_at)}",
         f"**{whole_text(view.score, view.possible, view.pending)} points** · {markdown_cell(outcome(result))}",
     ]
     if result.members:
@@ -45,7 +49,7 @@ def markdown(view: ReportView) -> str:
     parts += [f"> {markdown_cell(each)}" for each in view.decisions]
     if view.assignment.data.stand_in:
         parts.append(f"> {STAND_IN}")
-    parts += [*_figures(view), *_network(view)]
+    parts += [*_figures(view), *_history(view), *_network(view)]
     if result.notes:
         parts += ["## Notes", "\n".join(f"- {markdown_cell(note)}" for note in result.notes)]
     parts += _section("How it was graded", ("", ""), view.circumstances)
@@ -64,7 +68,7 @@ def _figures(view: ReportView) -> list[str]:
         (VERDICT_SYMBOLS[each.verdict], _check_name(each, view), each.reason, each.hint or "") for each in result.checks
     ]
     metrics = [
-        (each.name, metric_text(each.metric), interval_text(each.metric), standing(each)) for each in view.metrics
+        (each.title, metric_text(each.metric), interval_text(each.metric), standing(each)) for each in view.metrics
     ]
     points = [(line.name, points_text(line.points, line.max_points), line.reason) for line in view.points]
     return [
@@ -72,6 +76,22 @@ def _figures(view: ReportView) -> list[str]:
         *_section("Metrics", ("metric", "value", "95 % interval", "limits and baselines"), metrics),
         *_section("Points", ("for", "points", "reason"), points),
     ]
+
+
+def _history(view: ReportView) -> list[str]:
+    if len(view.history) == 1:
+        return []
+    rows = [
+        (
+            str(place),
+            moment_text(each.graded_at),
+            describe_status(each.status),
+            score_text(each.score, each.max_score, each.pending),
+            "counts" if each.counts else "",
+        )
+        for place, each in enumerate(view.history, start=1)
+    ]
+    return _section("Attempts", ("attempt", "graded", "status", "automatic points", ""), rows)
 
 
 def _check_name(check: Check, view: ReportView) -> str:
@@ -98,9 +118,9 @@ def _network(view: ReportView) -> list[str]:
 
 
 def _points(curve: Curve) -> list[tuple[str, ...]]:
-    title = f"{curve.name}: {curve.y} against {curve.x}"
+    across, up = axes_of(curve)
     return [
-        (title, series.label, f"{x:,.6g}", f"{y:.4g}", point_interval(series, index))
+        (title_of(curve), series.label, across.number(x), up.number(y), up.interval(series, index))
         for series in curve.series
         for index, (x, y) in enumerate(series.points)
     ]

@@ -8,6 +8,7 @@ from harness import audience as audiences
 from harness.assignment.loading import Assignment
 from harness.points.possible import points_possible
 from harness.points.scoring import DECIDED, lines_for_student, most, total
+from harness.report.history import history
 from harness.text import clean
 from harness.values.base import Audience, Verdict
 from harness.values.board import UNVERIFIED, UNVERIFIED_SIGN, Entry
@@ -51,7 +52,7 @@ def report(
     *,
     audience: Audience,
     entry: Entry | None = None,
-    place: int = 1,
+    attempts: Sequence[Attempt] = (),
     limits: Mapping[str, float] | None = None,
     published: bool = False,
     decisions: Sequence[str] = (),
@@ -60,18 +61,26 @@ def report(
 
     Args:
         entry: what the instructor's board has for it; None: automatic points alone.
-        place: of the attempt in the submission's history, from 1.
+        attempts: all by the one whose it is, in the order they were graded; none: this is the only one.
         limits: of metrics, as `metric_limits` finds them.
         published: the instructor has published what private images decide.
         decisions: what was decided beside points, in sentences that the audience may read.
     """
     rules = assignment.rules
-    told = {"attempt": place, "decisions": tuple(decisions), "board_name": _board_name(entry)}
+    told = {
+        "history": history(attempt, attempts, assignment.rules.zone, lambda result: result),
+        "decisions": tuple(decisions),
+        "board_name": _board_name(entry),
+    }
     view = _view(attempt, assignment, entry, limits or {}).model_copy(update=told)
     if audience == "instructor":
         return view
-    shown = audiences.for_student(attempt.result, rules, assignment.measures, published=published)
-    shown = shown.model_copy(update=_decided(entry))
+
+    def seen(result: Result) -> Result:
+        return audiences.for_student(result, rules, assignment.measures, published=published)
+
+    view = view.model_copy(update={"history": history(attempt, attempts, rules.zone, seen)})
+    shown = seen(attempt.result).model_copy(update=_decided(entry))
     lines = (
         None
         if entry is None
@@ -86,6 +95,7 @@ def class_report(
     *,
     name: str,
     entry: Entry | None = None,
+    attempts: Sequence[Attempt] = (),
     limits: Mapping[str, float] | None = None,
     published: bool = False,
 ) -> ReportView:
@@ -93,10 +103,15 @@ def class_report(
 
     Args:
         entry: what the *class's* board has for it; None: automatic points alone.
+        attempts: as for `report`.
     """
-    shown = audiences.for_class(attempt.result, assignment.rules, assignment.measures, published=published)
-    shown = shown.model_copy(update={"submission": name})
+
+    def seen(result: Result) -> Result:
+        return audiences.for_class(result, assignment.rules, assignment.measures, published=published)
+
+    shown = seen(attempt.result).model_copy(update={"submission": name})
     view = _view(attempt, assignment, entry, limits or {})
+    view = view.model_copy(update={"history": history(attempt, attempts, assignment.rules.zone, seen)})
     return _narrowed(view, assignment, shown, None if entry is None else entry.points)
 
 
@@ -105,7 +120,13 @@ def metric_lines(result: Result, assignment: Assignment, limits: Mapping[str, fl
     tiers = dict(sorted(assignment.rules.baselines.items(), key=lambda tier: tier[1]))
     compared = assignment.measures.kinds_of(ACCURACY)
     return tuple(
-        MetricLine(name=name, metric=metric, limit=limits.get(name), baselines=tiers if name in compared else {})
+        MetricLine(
+            name=name,
+            title=assignment.measures.title(name),
+            metric=metric,
+            limit=limits.get(name),
+            baselines=tiers if name in compared else {},
+        )
         for name, metric in result.metrics.items()
     )
 
@@ -158,8 +179,8 @@ def _view(attempt: Attempt, assignment: Assignment, entry: Entry | None, limits:
         audience="instructor",
         name=whole.submission,
         title=rules.title,
-        attempt=1,
-        graded_at=attempt.graded_at,
+        history=history(attempt, (), rules.zone, lambda result: result),
+        graded_at=attempt.graded_at.astimezone(rules.zone),
         assignment=attempt.assignment,
         environment=attempt.environment,
         result=whole,
@@ -183,6 +204,7 @@ def _board_name(entry: Entry | None) -> str | None:
 def _narrowed(view: ReportView, assignment: Assignment, shown: Result, lines: Sequence[PointLine] | None) -> ReportView:
     """The view for others: with that result and those points, and nothing of what an instructor decided."""
     points = shown.points if lines is None else tuple(lines)
+    shown = shown.model_copy(update={"points_possible": points_possible(assignment.rules, shown.points)})
     return view.model_copy(
         update={
             "audience": "student",

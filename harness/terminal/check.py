@@ -110,9 +110,9 @@ def _figures(checked: Checked) -> list[RenderableType]:
             if line.name in chosen:
                 interval = interval_text(line.metric)
                 said = metric_text(line.metric) + (f" (95 %: {interval})" if interval else "")
-                grid.add_row(" ", safe(line.name), safe("; ".join(filter(None, (said, standing(line))))))
+                grid.add_row(" ", safe(line.title), safe("; ".join(filter(None, (said, standing(line))))))
         shown.append(grid)
-    rest = [f"{line.name} {metric_text(line.metric)}" for line in lines if line.name not in chosen]
+    rest = [f"{line.title} {metric_text(line.metric)}" for line in lines if line.name not in chosen]
     return [*shown, safe(f"also: {', '.join(rest)}", "dim", limit_characters=_REASON_CHARACTERS)] if rest else shown
 
 

@@ -16,6 +16,7 @@ from harness.terminal.fitting import FittingTable
 from harness.terminal.large_table import Cell, LargeTable
 from harness.text import clean, interval_text, metric_text, plain_number, score_text, to_come_text
 from harness.values.board import Baseline, Board, Standing, symbols, used_symbols
+from harness.values.moments import moment_text
 
 _PIPE_COLUMNS = 120
 # On the board; `harness report` has the whole of it.
@@ -44,7 +45,7 @@ def board_table(board: Board) -> RenderableType:
     if board.stand_in:
         parts.append(Text("Stand-in data, which only looks like the real thing: this ranking means nothing.", "yellow"))
     if board.frozen_at is not None:
-        parts.append(Text(f"Frozen: later attempts than {board.frozen_at:%Y-%m-%d %H:%M %Z} are not shown.", "cyan"))
+        parts.append(Text(f"Frozen: later attempts than {moment_text(board.frozen_at)} are not shown.", "cyan"))
     parts += _ranking(board) if board.standings else [Text("Nobody is ranked yet.")]
     if unverified := _unverified(board):
         parts += [Text(), _listing(("not verified", "reason"), unverified)]

@@ -6,9 +6,10 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from harness.charts.axis import axes_of
 from harness.charts.terminal import terminal
 from harness.terminal.console import safe, simple_table
-from harness.text import cell_text, point_interval
+from harness.text import cell_text
 from harness.values.curves import Curve
 from harness.values.curves import Table as Grid
 
@@ -27,11 +28,12 @@ def table_view(table: Grid) -> RenderableType:
 
 
 def _points(curve: Curve) -> Table:
-    table = simple_table(curve.name, curve.x, curve.y, "95 % interval")
+    across, up = axes_of(curve)
+    table = simple_table(curve.name, across.title, up.title, "95 % interval")
     for column in table.columns[1:]:
         column.justify = "right"
     for series in curve.series:
         for index, (x, y) in enumerate(series.points):
             name = safe(series.label if index == 0 else "")
-            table.add_row(name, f"{x:,.6g}", f"{y:.4g}", point_interval(series, index))
+            table.add_row(name, across.number(x), up.number(y), up.interval(series, index))
     return table

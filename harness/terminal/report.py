@@ -20,18 +20,20 @@ from harness.report.view import (
 from harness.terminal.check import COLOURS
 from harness.terminal.console import plain_grid, safe, simple_table
 from harness.terminal.curves import curve_view, table_view
-from harness.text import clean_lines, interval_text, metric_text, points_text, shape_text, whole_text
+from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text, whole_text
 from harness.values.measures import Check
+from harness.values.moments import moment_text
 from harness.values.networks import Layer
-from harness.values.report import MetricLine, ReportView
+from harness.values.report import MetricLine, PastAttempt, ReportView
 from harness.values.results import PointLine, Result
+from harness.vocabulary import describe_status
 
 _LAYERS_SHOWN = 60
 _NETWORK_CHARACTERS = 4000
 
 
-def report_view(view: ReportView, attempts: int) -> RenderableType:
-    """All of the view; `attempts` is the length of the submission's history."""
+def report_view(view: ReportView) -> RenderableType:
+    """All of the view."""
     result = view.result
     shown = _Shown(view.metrics, view.points, view.evidence, view.flagged)
     parts = _result(result, shown, stand_in=view.assignment.data.stand_in)
@@ -45,7 +47,9 @@ def report_view(view: ReportView, attempts: int) -> RenderableType:
     if view.board_name:
         parts.append(safe(f"On the board: {view.board_name}"))
     parts += [safe(each, "yellow", limit_characters=2000) for each in view.decisions]
-    graded = f"attempt {view.attempt} of {attempts}, graded {view.graded_at:%Y-%m-%d %H:%M} UTC"
+    if len(view.history) > 1:
+        parts += [Text(), _history(view.history)]
+    graded = f"attempt {view.attempt} of {len(view.history)}, graded {moment_text(view.graded_at)}"
     facts = [graded, *(f"{name} {value}" for name, value in view.circumstances)]
     parts.append(safe(" · ".join(facts), "dim"))
     if result.printed:
@@ -109,7 +113,7 @@ def _metrics(lines: Iterable[MetricLine]) -> Table:
     table = simple_table("metric", "value", "95 % interval", "limits and baselines")
     table.columns[1].justify = table.columns[2].justify = "right"
     for line in lines:
-        cells = (line.name, metric_text(line.metric), interval_text(line.metric), standing(line))
+        cells = (line.title, metric_text(line.metric), interval_text(line.metric), standing(line))
         table.add_row(*map(safe, cells))
     return table
 
@@ -119,6 +123,15 @@ def _points(points: Iterable[PointLine]) -> Table:
     table.columns[1].justify = "right"
     for line in points:
         table.add_row(safe(line.name), points_text(line.points, line.max_points), safe(line.reason))
+    return table
+
+
+def _history(attempts: Iterable[PastAttempt]) -> Table:
+    table = simple_table("attempt", "graded", "status", "automatic points", "")
+    for place, each in enumerate(attempts, start=1):
+        score = score_text(each.score, each.max_score, each.pending)
+        cells = (str(place), moment_text(each.graded_at), describe_status(each.status), score)
+        table.add_row(*cells, "counts" if each.counts else "")
     return table
 
 

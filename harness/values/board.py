@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import Literal
+from datetime import datetime, tzinfo
+from typing import Literal, Self
 
 from pydantic import Field
 
 from harness.values.base import Value
 from harness.values.decisions import Ruling
 from harness.values.measures import Figures, Metric
+from harness.values.moments import moment_text
 from harness.values.results import AssignmentInfo, PointsPossible, ScoreLine, pending_of
 from harness.values.rules import RankKey
 from harness.vocabulary import DeviceName, Status, describe_status
@@ -38,6 +39,11 @@ class Excused(Person):
     ruling: Ruling
     """Who decided it, when and why."""
 
+    def told_in(self, zone: tzinfo) -> Self:
+        """With the moment by the clocks of `zone`."""
+        ruling = self.ruling.model_copy(update={"at": self.ruling.at.astimezone(zone)})
+        return self.model_copy(update={"ruling": ruling})
+
 
 class Overridden(Value):
     """An instructor's override, with what it replaced."""
@@ -57,7 +63,7 @@ class Overridden(Value):
     def said(self) -> str:
         """The decision in a sentence, for the instructor."""
         before = f"{describe_status(self.old_status)}, {self.old_score:.6g} points"
-        return f"Overridden by {self.author} on {self.at:%Y-%m-%d %H:%M %Z}: {self.reason} (before: {before})"
+        return f"Overridden by {self.author} on {moment_text(self.at)}: {self.reason} (before: {before})"
 
 
 class Entry(Value):

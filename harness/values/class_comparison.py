@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import (
-    FiniteFloat,
-)
+from pydantic import Field, FiniteFloat
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float32]
 
 from harness.values.base import Value
+from harness.values.results import AssignmentInfo, compact
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,6 +70,13 @@ class Finding(Value):
     """To be forwarded as it is: what was found, what may explain it, what it does not show."""
     passages: tuple[Passage, ...] = ()
     """Code in common, the longest first."""
+    strength: Annotated[float, Field(ge=0, le=1)] = 1
+    """How much of them is alike, from 0 to 1: how thick a line a graph draws between them."""
+
+    def cells(self, figures: Iterable[str]) -> list[str]:
+        """What a table has of these figures."""
+        values = (self.evidence.get(name, "") for name in figures)
+        return [value if isinstance(value, str) else f"{value:.3f}" for value in values]
 
 
 class ClassComparison(Value):
@@ -80,3 +86,35 @@ class ClassComparison(Value):
     """The most striking first."""
     notes: tuple[str, ...] = ()
     """What was compared with what, and what could not be."""
+
+    @property
+    def figures(self) -> tuple[str, ...]:
+        """The names of all figures, as a table's columns."""
+        return tuple(dict.fromkeys(name for finding in self.findings for name in finding.evidence))
+
+
+class ClassReport(Value):
+    """What `harness similarity` tells. For the instructor only: it accuses by name."""
+
+    schema_version: Literal[1] = 1
+    """The version of this format."""
+    assignment: AssignmentInfo
+    """What was graded against."""
+    compared: tuple[str, ...]
+    """Submissions that were."""
+    not_kept: tuple[str, ...]
+    """Submissions that ran when they were graded, but whose weights were not kept."""
+    sources_not_kept: tuple[str, ...] = ()
+    """Submissions whose sources were not kept, as by an older version."""
+    comparisons: Mapping[str, ClassComparison]
+    """By class evaluator."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What could not be compared."""
+        kinds = {"weights": self.not_kept, "sources": self.sources_not_kept}
+        return tuple(f"{kind} not compared, none kept: {', '.join(names)}" for kind, names in kinds.items() if names)
+
+    def to_json(self) -> str:
+        """One compact JSON document in plain ASCII."""
+        return compact(self.model_dump(mode="json"))

@@ -5,12 +5,13 @@ requests, and when a board is frozen or published. Nothing is deleted; a further
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, tzinfo
 from typing import Literal
 
 from pydantic import AwareDatetime, Field, FiniteFloat
 
 from harness.values.base import Value
+from harness.values.moments import moment_text
 from harness.vocabulary import Status
 
 EventKind = Literal["frozen", "thawed", "published", "withdrawn"]
@@ -55,16 +56,14 @@ class Ruling(Value):
     undone: bool = False
     """Whether it takes an earlier one of its kind back."""
 
-    @property
-    def what(self) -> str:
-        """'extended until 2026-01-31 23:59+08:00', 'no longer excused'."""
-        until = f" until {self.until.isoformat(sep=' ', timespec='minutes')}" if self.until else ""
+    def what(self, zone: tzinfo | None = None) -> str:
+        """'extended until 2026-01-31 23:59 UTC+08:00', 'no longer excused'."""
+        until = f" until {moment_text(self.until, zone)}" if self.until else ""
         return f"no longer {self.kind}" if self.undone else f"{self.kind}{until}"
 
-    @property
-    def said(self) -> str:
-        """The decision in a sentence, for the instructor."""
-        return f"{self.what} by {self.author} on {self.at:%Y-%m-%d %H:%M %Z}: {self.reason}"
+    def said(self, zone: tzinfo | None = None) -> str:
+        """The decision in a sentence, for the instructor; without a zone, by those its moments are told by."""
+        return f"{self.what(zone)} by {self.author} on {moment_text(self.at, zone)}: {self.reason}"
 
 
 class Request(Value):

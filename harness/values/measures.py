@@ -96,7 +96,7 @@ class MetricSpec:
     on_board: OnBoard = "never"
     """Whether boards show it when they do not rank by it; `wide`: where there is room, as on the site and in CSV."""
     title: str = ""
-    """What axes call it; absent: its name in words."""
+    """What boards, reports and axes call it; absent: its name in words."""
 
     def of(self, value: float, low: float | None = None, high: float | None = None) -> Metric:
         """The metric with this value and, where there is one, its 95 % interval."""
@@ -178,7 +178,9 @@ class Measures:
         return tuple(sorted((*always, *wide), key=lambda name: not self.is_about_weights(name)))
 
     def title(self, metric: str) -> str:
-        """What axes call it."""
+        """What people call it: 'accuracy', 'accuracy (private)'."""
         declared = self.metrics.get(metric)
-        own = declared.title if declared is not None and declared.name == metric else ""
-        return own or metric.replace("_", " ")
+        if declared is None:
+            return metric.replace("_", " ")
+        own = declared.title or declared.name.replace("_", " ")
+        return own if metric == declared.name else f"{own} ({metric.removeprefix(declared.name).strip('_')})"

@@ -52,8 +52,12 @@ def latest_at(clock: datetime, zone: tzinfo) -> datetime:
     return max(clock.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
 
 
-def shown(moment: datetime, zone: tzinfo) -> str:
-    """'2026-01-31 23:59 UTC+08:00': what its clocks show, and how far they are from UTC."""
-    local = moment.astimezone(zone)
-    offset = local.isoformat()[-6:]
+def moment_text(moment: datetime, zone: tzinfo | None = None) -> str:
+    """'2026-01-31 23:59 UTC+08:00': what the clocks of `zone` show, and how far they are from UTC.
+
+    Args:
+        zone: None: the one that the moment is told by.
+    """
+    local = moment if zone is None else moment.astimezone(zone)
+    offset = local.isoformat()[-6:].replace("+00:00", "")
     return f"{local:%Y-%m-%d %H:%M} UTC{offset}"

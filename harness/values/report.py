@@ -10,7 +10,9 @@ from pydantic import FiniteFloat
 from harness.values.base import Audience, Value
 from harness.values.board import Overridden
 from harness.values.measures import Metric
+from harness.values.moments import moment_text
 from harness.values.results import AssignmentInfo, Environment, PointLine, PointsPossible, Report, Result, pending_of
+from harness.vocabulary import Status
 
 _SLACK_SECONDS = 1
 """Between the end of grading and its time in the store."""
@@ -21,12 +23,31 @@ class MetricLine(Value):
 
     name: str
     """Its name."""
+    title: str
+    """What people call it."""
     metric: Metric
     """The number."""
     limit: float | None = None
     """The most it may be."""
     baselines: Mapping[str, float] = {}
     """Named levels to reach, lowest first; only accuracies have them."""
+
+
+class PastAttempt(Value):
+    """One of a submission's hand-ins, by the assignment as it is now and as far as the reader may know."""
+
+    graded_at: datetime
+    """When it was graded, by the course's clocks."""
+    status: Status
+    """What was found; of the attempt that counts, what an instructor decided."""
+    score: FiniteFloat
+    """Automatic points."""
+    max_score: FiniteFloat
+    """The most of them."""
+    pending: FiniteFloat
+    """Points withheld until a person decides."""
+    counts: bool
+    """Whether the rest of the report is about it."""
 
 
 class ReportView(Value):
@@ -38,8 +59,8 @@ class ReportView(Value):
     """What the page calls it: the id, or on the class's site the board's name for it."""
     title: str
     """Of the assignment."""
-    attempt: int
-    """The attempt's place in the submission's history, from 1."""
+    history: tuple[PastAttempt, ...]
+    """All that was handed in, by a team all of its members, oldest first; the same files graded again are one."""
     graded_at: datetime
     """When the attempt was graded."""
     assignment: AssignmentInfo
@@ -74,6 +95,11 @@ class ReportView(Value):
     """What kinds of things only the instructor's version shows."""
 
     @property
+    def attempt(self) -> int:
+        """The place of the attempt in its history, from 1."""
+        return next(place for place, each in enumerate(self.history, start=1) if each.counts)
+
+    @property
     def pending(self) -> float:
         """Points withheld until a person decides."""
         return pending_of(self.points)
@@ -101,7 +127,9 @@ class ReportView(Value):
         """What was found by an earlier attempt and still held, and when: 'accuracy (2026-01-31 12:00 UTC)'."""
         began = self.graded_at - timedelta(seconds=self.result.seconds + _SLACK_SECONDS)
         kept = {name: at for name, at in self.result.measured_at.items() if at < began}
-        return ", ".join(f"{name.replace('_', ' ')} ({at:%Y-%m-%d %H:%M} UTC)" for name, at in kept.items())
+        return ", ".join(
+            f"{name.replace('_', ' ')} ({moment_text(at, self.graded_at.tzinfo)})" for name, at in kept.items()
+        )
 
     def to_json(self) -> str:
         """The document that `grade --json` writes, with this one result and the points that the board gives it."""

@@ -118,6 +118,8 @@ class Result(Value):
     """Points that can be given automatically."""
     max_score: FiniteFloat
     """The most of them. Points by rank and by hand are not included."""
+    points_possible: PointsPossible | None = None
+    """The whole that the score is part of; null where no rules were at hand."""
     metrics: Mapping[str, Metric] = Field(default_factory=dict)
     """By name. A metric that could not be measured is absent."""
     checks: tuple[Check, ...] = ()

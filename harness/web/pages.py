@@ -23,10 +23,12 @@ from harness.text import (
     interval_text,
     metric_text,
     points_text,
+    score_text,
     shape_text,
     to_come_text,
     whole_text,
 )
+from harness.values.moments import moment_text
 from harness.version import __version__
 
 if TYPE_CHECKING:
@@ -57,13 +59,14 @@ def templates(*folders: Path) -> Environment:
         network_line=network_line,
         outcome=outcome,
         standing=standing,
-        breakable=_breakable,
     )
     made.globals.update(
         whole_text=whole_text,
         to_come_text=to_come_text,
         cell_text=cell_text,
         points_text=points_text,
+        score_text=score_text,
+        moment_text=moment_text,
         verdict_symbols=VERDICT_SYMBOLS,
         verdicts=VERDICTS,
         stand_in=STAND_IN,
@@ -103,11 +106,6 @@ def style(sheet: Path) -> str:
     """A style sheet without comments and needless space: every page carries it."""
     text = re.sub(r"/\*.*?\*/", "", sheet.read_text(encoding="utf-8"), flags=re.DOTALL)
     return re.sub(r"\s*([{};,>])\s*", r"\1", re.sub(r"\s+", " ", text)).strip()
-
-
-def _breakable(text: str) -> Markup:
-    """A name that narrow screens may break behind its underscores."""
-    return Markup("_<wbr>").join(text.split("_"))
 
 
 @cache

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from markupsafe import Markup, escape
 
+from harness.charts.axis import axes_of, title_of
 from harness.charts.curve_chart import curve_chart
 from harness.charts.scales import spanning
 from harness.charts.svg import element
 from harness.text import clean
-from harness.values.curves import Series
+from harness.values.curves import Curve
 from harness.values.networks import Layer
 from harness.values.report import MetricLine, ReportView
 from harness.web.pages import page, templates
@@ -92,17 +93,23 @@ def confusion(counts: Sequence[Sequence[int]], names: Sequence[str] = ()) -> Con
 @cache
 def _templates() -> Environment:
     made = templates()
-    made.filters.update(point_rows=_point_rows, shaded_cells=_shaded_cells)
+    made.filters.update(point_rows=_point_rows, shaded_cells=_shaded_cells, axes=axes_of, curve_title=title_of)
     return made
 
 
 # What a page has by the hundred is written out here: that takes a tenth of the time that a loop in a template takes.
 
 
-def _point_rows(series: Series) -> Markup:
+def _point_rows(curve: Curve) -> Markup:
     """A table's rows: the series, x and y of each point."""
-    head = f'<tr><th scope="row">{escape(clean(series.label, 60))}</th>'
-    rows = [f'{head}<td class="n">{x:,.6g}</td><td class="n">{y:.4f}</td></tr>' for x, y in series.points]
+    across, up = axes_of(curve)
+    rows = []
+    for series in curve.series:
+        head = f'<tr><th scope="row">{escape(clean(series.label, 60))}</th>'
+        rows += [
+            f'{head}<td class="n">{across.number(x)}</td><td class="n">{up.number(y)}</td></tr>'
+            for x, y in series.points
+        ]
     return Markup("\n".join(rows))  # noqa: S704 - the label is escaped, the rest are numbers
 
 

@@ -10,10 +10,18 @@ from harness.api import Metric, MetricSpec
 
 Points = Sequence[tuple[float, float]]
 
-AREA = MetricSpec("pruning_auc", unit="fraction", higher_is_better=True)
-WITHIN = {limit: MetricSpec(f"compression_within_{limit}pp", unit="times", higher_is_better=True) for limit in (1, 2)}
+AREA = MetricSpec("pruning_auc", unit="fraction", higher_is_better=True, title="area under the pruning curve")
+WITHIN = {
+    limit: MetricSpec(
+        f"compression_within_{limit}pp",
+        unit="times",
+        higher_is_better=True,
+        title=f"compression within {limit} {'point' if limit == 1 else 'points'} of accuracy",
+    )
+    for limit in (1, 2)
+}
 """By how many percentage points accuracy may fall."""
-KNEE = MetricSpec("compression_at_knee", unit="times", higher_is_better=True)
+KNEE = MetricSpec("compression_at_knee", unit="times", higher_is_better=True, title="compression at the knee")
 SUMMARIES = (AREA, *WITHIN.values(), KNEE)
 
 

@@ -56,7 +56,7 @@ def _absent(person: Person) -> dict[str, Any]:
 
 def _excused(person: Excused) -> dict[str, Any]:
     """Neither a score nor a zero."""
-    return {**_person(person), "status": "excused", "reason": person.ruling.said}
+    return {**_person(person), "status": "excused", "reason": person.ruling.said()}
 
 
 def _outcome(row: Standing | Unranked) -> dict[str, Any]:

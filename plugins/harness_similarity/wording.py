@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.api import ClassEntry, Finding, PassagePlace
-from harness.api.text import clean
+from harness.api.text import clean, moment_text
 from harness_similarity.pairs import Alike, Equal, Pair, Usual
 from harness_similarity.shared_code import Comparison, SharedCode
 
@@ -77,7 +77,14 @@ def finding(
     if code:
         evidence["common code"] = round(code.share, 4)
     passages = code.passages if code else ()
-    return Finding(submissions=names, evidence=evidence, paragraph=" ".join(filter(None, parts)), passages=passages)
+    shares = (equal.elements if equal else 0, alike.resemblance if alike else 0, code.share if code else 0)
+    return Finding(
+        submissions=names,
+        evidence=evidence,
+        paragraph=" ".join(filter(None, parts)),
+        passages=passages,
+        strength=min(1, max(shares)),
+    )
 
 
 @dataclass(frozen=True)
@@ -125,8 +132,8 @@ def _quoted(name: str) -> str:
 def _handed_in(one: ClassEntry, other: ClassEntry) -> str:
     if one.submitted_at is None or other.submitted_at is None:
         return ""
-    moments = (f"{_quoted(each.submission)} {each.submitted_at:%Y-%m-%d %H:%M %Z}".strip() for each in (one, other))
-    return f"Handed in: {', '.join(moments)}."
+    moments = {one.submission: one.submitted_at, other.submission: other.submitted_at}
+    return f"Handed in: {', '.join(f'{_quoted(name)} {moment_text(at)}' for name, at in moments.items())}."
 
 
 def source_note(found: Comparison) -> Iterable[str]:

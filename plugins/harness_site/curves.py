@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from harness.api import Board, Curve, ReportView, Series
-from harness.api.charts import Axis, Drawn, Size, colour, lines_chart, swatch
+from harness.api.charts import Drawn, Size, axes_of, colour, lines_chart, swatch
 from harness.api.text import clean
 
 WIDE = Size(width=640, height=400, left=60, right=20, top=14, bottom=46)
@@ -76,5 +76,5 @@ def overlays(board: Board, reports: Mapping[str, ReportView]) -> Overlays | None
 def _overlay(key: tuple[str, str], curve: Curve, series: list[tuple[int, Series]]) -> Overlay:
     title = f"{clean(key[0], 40)}: {clean(key[1], 60)}"
     drawn = [Drawn(each, number, f"s{number}", hidden=number >= _CHOSEN) for number, each in series]
-    wide, narrow = (lines_chart(drawn, title, Axis.of(curve.x), Axis.of(curve.y), size) for size in (WIDE, NARROW))
+    wide, narrow = (lines_chart(drawn, title, *axes_of(curve), size) for size in (WIDE, NARROW))
     return Overlay(title, wide, narrow)

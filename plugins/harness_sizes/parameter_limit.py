@@ -35,8 +35,10 @@ from harness_sizes.statistics import FEW, strays
 
 PARAMETERS = MetricSpec("parameters", unit="parameters", higher_is_better=False, about="weights", on_board="always")
 KINDS = tuple(
-    MetricSpec(f"parameters_{kind}", unit="parameters", higher_is_better=False, about="weights")
-    for kind in ("torchinfo", "stored", "nonzero")
+    MetricSpec(
+        f"parameters_{kind}", unit="parameters", higher_is_better=False, about="weights", title=f"parameters ({said})"
+    )
+    for kind, said in {"torchinfo": "torchinfo", "stored": "stored", "nonzero": "not zero"}.items()
 )
 MAX_LITERAL_BYTES = 8192
 """Literals in the source, compressed, that are too few to be a network's weights."""

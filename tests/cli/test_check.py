@@ -99,8 +99,8 @@ def test_a_good_hand_in_fits_one_screen_without_evidence_and_repeated_counts(
     fake.outcomes["alice"] = result("alice", checks=(*FINE, long, evidence), metrics=counts, printed="I was here\n")
     run = harness("check", HW, "class/alice")
     assert "integrity_verified" not in run.stdout
-    assert "parameters_stored" not in run.stdout
-    assert "parameters_nonzero 90,000" in run.stdout
+    assert "parameters (stored)" not in run.stdout
+    assert "parameters (not zero) 90,000" in run.stdout
     assert "printed: I was here" in run.stdout
     assert len(run.stdout.splitlines()) < 24
     assert max(map(len, run.stdout.splitlines())) <= 80

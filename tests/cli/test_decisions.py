@@ -90,7 +90,7 @@ def test_a_frozen_board_says_so_and_stays_as_it_is(graded: Harness, fake: FakeGr
 
 def test_freezing_needs_a_time_with_a_zone(graded: Harness) -> None:
     assert "needs a time zone" in graded("freeze", HW, "--at", "2026-01-01T00:00").stderr
-    assert "not a time" in graded("freeze", HW, "--at", "tomorrow").stderr
+    assert "needs a date and time" in graded("freeze", HW, "--at", "tomorrow").stderr
     assert graded("freeze", HW, "--at", "2026-01-01T00:00+08:00", "--undo").exit_code == 2
     assert graded("freeze", HW, "--at", "2026-01-01T00:00+08:00").exit_code == 0
     assert "holds no results" not in graded("leaderboard", HW).stderr
@@ -257,7 +257,7 @@ def test_more_time_holds_and_must_not_contradict_the_table_of_times(graded: Harn
     until = "2030-01-31T23:59:00+08:00"
     run = graded("extend", HW, "alice", "--until", until, "--why", "power cut")
     assert run.exit_code == 0, run.stderr
-    assert "extended until 2030-01-31 23:59+08:00" in run.stderr
+    assert "extended until 2030-01-31 15:59 UTC" in run.stderr
     Path("times.csv").write_text(f"id,due\nalice,{until}\n", encoding="utf-8")
     assert graded("leaderboard", HW, "--times", "times.csv").exit_code == 0
     Path("times.csv").write_text("id,due\nalice,2030-02-01T12:00:00+08:00\n", encoding="utf-8")

@@ -86,7 +86,7 @@ def test_a_store_without_this_assignment(graded: Harness) -> None:
     assert "holds no results of ntu-ml2020-hw7" in graded("leaderboard", "ntu-ml2020-hw7").stderr
 
 
-def test_the_report_tells_everything_once(graded: Harness) -> None:
+def test_the_report_tells_everything_once(graded: Harness, fake: FakeGrading) -> None:
     text = graded("report", HW, "bob").stdout
     for expected in (
         "95.00 %",
@@ -100,8 +100,12 @@ def test_the_report_tells_everything_once(graded: Harness) -> None:
         "baseline",
     ):
         assert expected in text
+    # The same files graded again are the same attempt.
     graded("grade", HW, "class", "--fresh")
-    assert "attempt 2" in graded("report", HW, "bob").stdout
+    assert "attempt 1 of 1" in graded("report", HW, "bob").stdout
+    fake.digests["bob"] = "sha256:other files"
+    graded("grade", HW, "class")
+    assert "attempt 2 of 2" in graded("report", HW, "bob").stdout
 
 
 @pytest.mark.parametrize("name", ["terminal", "markdown", "html", "json"])

@@ -14,11 +14,11 @@ from click.testing import Result as Run
 from result_fakes import ENVIRONMENT, result
 
 from harness.assignment.loading import load
-from harness.grading.class_evaluation import ClassReport
 from harness.plugins import Plugins
 from harness.store import sources
 from harness.store.store import Store
 from harness.store.weights import file_digest, packed
+from harness.values.class_comparison import ClassReport
 from harness.values.results import AssignmentInfo
 
 Harness = Callable[..., Run]
@@ -101,6 +101,23 @@ def test_json_is_all_that_goes_to_stdout(graded: Harness) -> None:
     assert run.stdout.isascii()
     assert graded("similarity", HW, "--json", "list.json").exit_code == 0
     assert json.loads(Path("list.json").read_text(encoding="utf-8")) == json.loads(run.stdout)
+
+
+def test_a_page_goes_to_a_file_or_to_stdout_and_names_the_finding(graded: Harness) -> None:
+    run = graded("similarity", HW, "--format", "html", "--out", "similarity.html")
+    assert run.exit_code == 0, run.output
+    page = Path("similarity.html").read_text(encoding="utf-8")
+    assert graded("similarity", HW, "--format", "html").stdout == page
+    assert "resemble each other by 1.00" in page
+    # Weights and code are alike in one pair, which comes first.
+    assert page.index("in place, code") < page.index("Who is like whom")
+    assert "\x1b" not in page
+
+
+def test_page_and_json_do_not_both_go_to_stdout(graded: Harness) -> None:
+    run = graded("similarity", HW, "--format", "html", "--json", "-")
+    assert run.exit_code == 2
+    assert "name a file with --out" in run.stderr
 
 
 def test_code_that_was_handed_out_is_no_finding(graded: Harness) -> None:

@@ -30,7 +30,7 @@ EVIL = "<script>alert(1)</script>\x1b[31m\u202eevil|`*\"'&"
 def terminal(view: ReportView) -> str:
     paper = Console(width=200, highlight=False, markup=False, emoji=False, color_system=None)
     with paper.capture() as captured:
-        paper.print(report_view(view, 1))
+        paper.print(report_view(view))
     return captured.get()
 
 
@@ -137,11 +137,11 @@ def test_limits_come_from_evaluators_and_points() -> None:
 @pytest.mark.parametrize(
     ("line", "standing"),
     [
-        (MetricLine(name="parameters", metric=count(100), limit=100), "within 100"),
-        (MetricLine(name="parameters", metric=count(101), limit=100), "over 100"),
-        (MetricLine(name="x", metric=count(1)), ""),
+        (MetricLine(name="parameters", title="parameters", metric=count(100), limit=100), "within 100"),
+        (MetricLine(name="parameters", title="parameters", metric=count(101), limit=100), "over 100"),
+        (MetricLine(name="x", title="x", metric=count(1)), ""),
         (
-            MetricLine(name="accuracy", metric=metric(0.9), baselines={"a": 0.8, "b": 0.95}),
+            MetricLine(name="accuracy", title="accuracy", metric=metric(0.9), baselines={"a": 0.8, "b": 0.95}),
             "reaches a; below b (95.00 %)",
         ),
     ],
