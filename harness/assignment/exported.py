@@ -7,6 +7,7 @@ from pathlib import Path
 from harness.assignment.loading import Assignment
 from harness.audience import holds_private, points_are_public
 from harness.contracts.publishing import AssignmentToExport
+from harness.values.measures import Figures
 from harness.version import __version__
 
 
@@ -17,7 +18,7 @@ def to_export(assignment: Assignment, kit: Path) -> AssignmentToExport:
         kit: a folder that `harness.data.handout` has written.
     """
     rules, measures = assignment.rules, assignment.measures
-    figures = "public" if holds_private(rules) else "all"
+    figures: Figures = "public" if holds_private(rules) else "all"
     files = sorted(each for each in kit.rglob("*") if each.is_file())
     return AssignmentToExport(
         id=assignment.id,
