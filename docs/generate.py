@@ -68,7 +68,10 @@ def hooks() -> str:
 
 def handles() -> str:
     """What evaluators declare and get, and class evaluators return: their source, which is their documentation."""
-    names = ("MetricSpec", "CheckSpec", "Network", "Student", "Context", "ClassEntry", "Finding", "ClassComparison")
+    names = (
+        *("MetricSpec", "CheckSpec", "Network", "Student", "Context", "Images", "Examples", "TracedNetwork"),
+        *("ClassEntry", "Finding", "ClassComparison"),
+    )
     return _joined([_fenced("python", _source(name)) for name in names])
 
 

@@ -68,9 +68,17 @@ def default_of(value: Any) -> str:
         case bool() | str() | tuple() | list():
             return f"`{_plain(value)}`"
         case int() | float():
-            return f"`{_grouped(value)}`"
+            return f"`{_grouped(value)}`{_in_words(value)}"
         case _:
             raise TypeError(f"no words for the default {value!r}")
+
+
+def _in_words(value: float) -> str:
+    """Powers of two are sizes in bytes, which nobody reads at a glance: ' (3 GiB)'."""
+    for unit, size in (("GiB", 2**30), ("MiB", 2**20)):
+        if value and value % size == 0:
+            return f" ({value // size:.0f} {unit})"
+    return ""
 
 
 def _grouped(value: float) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.text import clean
+from harness.values.curves import Curve, Table
 from harness.values.measures import ACCURACY, Check, Measures
 from harness.values.networks import Verification
 from harness.values.results import Result
@@ -53,6 +54,8 @@ def for_class(result: Result, rules: AssignmentFile, measures: Measures, *, publ
         "nickname": None,
         "network": network,
         "checks": checks,
+        "curves": tuple(map(_with_plain_labels, shown.curves)),
+        "tables": tuple(map(_with_plain_rows, shown.tables)),
         "notes": (),
         "layers": (),
     }
@@ -140,6 +143,23 @@ def _with_clean_reason(found: Verification) -> Verification:
 
 def _without_reason(found: Verification) -> Verification:
     return Verification(verified=found.verified, operators=found.operators)
+
+
+def _with_plain_labels(curve: Curve) -> Curve:
+    """With numbers where a student chose what a series is called."""
+    series = (
+        each.model_copy(update={"label": f"series {number}"}) if each.of_student else each
+        for number, each in enumerate(curve.series, start=1)
+    )
+    return curve.model_copy(update={"series": tuple(series)})
+
+
+def _with_plain_rows(table: Table) -> Table:
+    rows = (
+        each.model_copy(update={"label": f"network {number}"}) if each.of_student else each
+        for number, each in enumerate(table.rows, start=1)
+    )
+    return table.model_copy(update={"rows": tuple(rows)})
 
 
 def _outcome(result: Result, *, told: bool) -> dict[str, str | None]:

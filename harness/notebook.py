@@ -238,7 +238,7 @@ def _decoded(weights: str | Path | Mapping[str, Tensor], plugins: Plugins) -> tu
         return decode_weights(path, plugins.weight_formats), path.stat().st_size
     buffer = io.BytesIO()
     torch.save(dict(weights), buffer)
-    with tempfile.NamedTemporaryFile(suffix=".pt") as file:
-        file.write(buffer.getvalue())
-        file.flush()
-        return decode_weights(Path(file.name), plugins.weight_formats), len(buffer.getvalue())
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "weights.pt")
+        file.write_bytes(buffer.getvalue())
+        return decode_weights(file, plugins.weight_formats), len(buffer.getvalue())

@@ -8,8 +8,6 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from tabulate import tabulate
-
 from harness.api import Baseline, Board, Standing, Unranked, Writer, hookimpl
 from harness.api.boards import symbols, used_symbols
 from harness.api.text import (
@@ -162,6 +160,8 @@ def _in_brackets(text: str) -> str:
 
 
 def _table(rows: list[list[str]], headers: list[str]) -> str:
+    from tabulate import tabulate
+
     return tabulate(rows, headers, tablefmt="github", disable_numparse=True) if rows else "Nobody yet."
 
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -75,6 +75,8 @@ class _Measured:
     size: int
     macs: int | None
     correct: Bits
+    of_student: bool = False
+    """Whether the label is in the student's own words."""
 
 
 class Compare:
@@ -148,7 +150,8 @@ def _methods(student: Student, graded: Examples) -> tuple[list[_Measured], list[
     for label, checkpoint in student.methods.items():
         try:
             network = student.load(checkpoint)
-            found.append(_measured(network, network, clean(label, 80), graded))
+            measured = _measured(network, network, clean(label, 80), graded)
+            found.append(replace(measured, of_student=True))
         except SubmissionError as error:
             problems.append(f"{clean(label, 80)}: {error}")
     return found, problems
@@ -176,10 +179,11 @@ def _row(network: _Measured, large: _Measured) -> Row:
         accuracy(network.correct),
     )
     if network is large:
-        return Row(label=network.label, cells=(*numbers, None, None))
+        return Row(label=network.label, cells=(*numbers, None, None), of_student=network.of_student)
     only = (network.correct & ~large.correct).sum(), (~network.correct & large.correct).sum()
     p = float(mcnemar(np.array([only[0]]), np.array([only[1]]))[0])
-    return Row(label=network.label, cells=(*numbers, difference(network.correct, large.correct), _p(p)))
+    cells = (*numbers, difference(network.correct, large.correct), _p(p))
+    return Row(label=network.label, cells=cells, of_student=network.of_student)
 
 
 def _number(value: int, unit: str) -> Metric:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import postgresql
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadFileScheduling
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Several processes of several threads each are many times slower than of one. To be said before torch is imported.
@@ -16,6 +18,7 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 _TESTS = Path(__file__).parent
 _MARKS_OF_FOLDERS = {"sandbox": "sandbox", "sandboxed": "sandbox", "hostile": "sandbox", "browser": "browser"}
+_TOGETHER = {"hostile", "browser"}
 _MARKS_OF_FIXTURES = {"cluster": "postgresql"}
 
 # The same examples in every run, and nothing kept between runs: what once failed stands beside its test as @example.
@@ -36,10 +39,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(name)
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A file whose every test belongs to the other half of `tox run` (the parallel one, the serial one) is no failure."""
-    if session.exitstatus == pytest.ExitCode.NO_TESTS_COLLECTED and session.config.option.markexpr:
-        session.exitstatus = pytest.ExitCode.OK
+class _ByFixtures(LoadFileScheduling):
+    """Tests that share what is expensive to make run in one process: those of a file, or of `_TOGETHER`."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        folder = nodeid.removeprefix("tests/").partition("/")[0]
+        return folder if folder in _TOGETHER else super()._split_scope(nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFixtures:
+    """Who of several processes runs which tests."""
+    return _ByFixtures(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from result_fakes import MEASURES, VERIFIED, metric, result, rules, unverified
 
 from harness.api import Check, Layer
 from harness.audience import for_class, for_student, withheld
+from harness.values.curves import Curve, Row, Series, Table
 from harness.values.networks import Verification
 from harness.values.results import PointLine, Result
 from harness.values.rules import PointRule, Rubric
@@ -118,6 +119,22 @@ def test_the_class_sees_verdicts_and_numbers_and_no_words_that_a_student_chose()
     ]  # fmt: skip
     assert (shown.notes, shown.layers) == ((), ())
     assert shown.metrics == loaded().metrics
+
+
+def test_the_class_reads_numbers_where_a_student_chose_what_something_is_called() -> None:
+    points = ((1.0, 0.5),)
+    series = (Series(label="global L1", points=points), Series(label=SECRET, points=points, of_student=True))
+    rows = (Row(label="teacher", cells=(None,)), Row(label=SECRET, cells=(None,), of_student=True))
+    given = loaded(
+        points=(),
+        curves=(Curve(name="measured", x="parameters", y="accuracy", series=series),),
+        tables=(Table(name="methods", columns=("parameters",), rows=rows),),
+    )
+    shown = for_class(given, rules(), MEASURES)
+    assert SECRET not in shown.model_dump_json()
+    assert [each.label for each in shown.curves[0].series] == ["global L1", "series 2"]
+    assert [each.label for each in shown.tables[0].rows] == ["teacher", "network 2"]
+    assert for_student(given, rules(), MEASURES).curves == given.curves
 
 
 def test_a_students_version_says_what_kinds_of_things_it_leaves_out() -> None:

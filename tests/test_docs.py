@@ -1,14 +1,19 @@
-"""What the pages name is there: files, folders, links, and every room in the picture of the house."""
+"""What the pages name is there: files, folders, links, and every room in the picture of the house; their code is code."""
 
 from __future__ import annotations
 
+import doctest
+import json
 import re
+import textwrap
+import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parent.parent
-PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "tests/hostile/README.md"])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "tests/hostile/README.md"])
 FOLDERS = "harness|plugins|tests|docs|fixtures|benchmarks"
 
 
@@ -42,6 +47,38 @@ def is_module(name: str) -> bool:
         return True
     source = parent.with_suffix(".py") if parent.with_suffix(".py").is_file() else parent / "__init__.py"
     return source.is_file() and re.search(rf"\b{last}\b", text_of(source)) is not None
+
+
+def is_python(text: str) -> None:
+    compile(text, "a page", "exec")
+
+
+def is_doctest(text: str) -> None:
+    examples = doctest.DocTestParser().get_doctest(text, {}, "a page", None, None)
+    said: list[str] = []
+    assert examples.examples
+    assert doctest.DocTestRunner().run(examples, out=said.append).failed == 0, "".join(said)
+
+
+READ_BY = {"toml": tomllib.loads, "json": json.loads, "python": is_python, "yaml": yaml.safe_load}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_code_on_the_pages_is_code(page: Path) -> None:
+    for language, block in re.findall(r"^ *```(\w*)\n(.*?)^ *```$", text_of(page), flags=re.MULTILINE | re.DOTALL):
+        READ_BY.get(language, str)(textwrap.dedent(block))
+
+
+def test_examples_of_statistics_come_out_by_other_code() -> None:
+    blocks = re.findall(r"^```pycon\n(.*?)^```$", text_of(ROOT / "docs/statistics.md"), flags=re.MULTILINE | re.DOTALL)
+    is_doctest("\n".join(blocks))
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    """Of the site, which docs/conf.py makes from the index: whole pages, each once."""
+    docs = ROOT / "docs"
+    listed = re.findall(r"^- \[.+?\]\(([\w/-]+\.md)\)", text_of(docs / "index.md"), flags=re.MULTILINE)
+    assert sorted(listed) == sorted(str(each.relative_to(docs)) for each in docs.rglob("*.md") if each.stem != "index")
 
 
 def test_every_room_is_in_the_listing() -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from harness.graph.counting import GraphCounts, counts
+from harness.graph.counting import ARGUMENTS, GraphCounts, counts
 from harness.values.graph import Graph
 
 __all__ = [
+    "ARGUMENTS",
     "Graph",
     "GraphCounts",
     "counts",

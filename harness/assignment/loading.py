@@ -61,6 +61,11 @@ class Assignment:
         return self.rules.id
 
     @property
+    def argument(self) -> str:
+        """What commands call it: its id, or the path of its file."""
+        return self.id if shipped().get(self.id) == self.source else str(self.source)
+
+    @property
     def starter(self) -> tuple[Path, ...]:
         """The sources that everybody was given."""
         return tuple(self.source.parent / each for each in self.rules.submission.starter)
@@ -97,6 +102,11 @@ class Assignment:
 def shipped() -> dict[str, Path]:
     """The ids and files of the assignments that come with the harness."""
     return {file.stem: file for file in sorted((fixtures() / "assignments").glob("*.toml"))}
+
+
+def names_an_assignment(name: str) -> bool:
+    """Whether it is the id of a shipped one, or a file that may hold one."""
+    return name in shipped() or (name.endswith(".toml") and Path(name).is_file())
 
 
 def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None, needs_data: bool = True) -> Assignment:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from harness.assignment.loading import Assignment
+from harness.plugins.output import printing_to_stderr
 from harness.points.judging import Judge
 from harness.values.results import Attempt
 
@@ -18,4 +19,5 @@ def judge_of(assignment: Assignment) -> Judge:
 def judged(attempts: Iterable[Attempt], assignment: Assignment) -> tuple[Attempt, ...]:
     """Attempts as they count under the rules as they are now; see `Judge.judged`."""
     judge = judge_of(assignment)
-    return tuple(map(judge.judged, attempts))
+    with printing_to_stderr():
+        return tuple(map(judge.judged, attempts))

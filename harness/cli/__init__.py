@@ -17,6 +17,7 @@ import click
 
 from harness.cli.characters import make_printable
 from harness.cli.disabling import disable_option
+from harness.cli.swapped import TYPED
 from harness.errors import HarnessError, SandboxUnavailable
 from harness.version import __version__
 from harness.vocabulary import ExitCode, exit_codes
@@ -25,6 +26,7 @@ from harness.vocabulary import ExitCode, exit_codes
 COMMANDS = {
     "show": "Show what to hand in, what is measured, and what gives points.",
     "check": "Check one submission: what passes, what fails, and the score to expect.",
+    "submit": "Check one submission, and pack what was checked into a zip to hand in.",
     "grade": "Grade submissions in a sandbox and keep every result.",
     "watch": "Grade what arrives in a folder, and keep the site up to date.",
     "validate": "Find every mistake of an assignment, and the score of a reference solution.",
@@ -54,6 +56,10 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         return list(COMMANDS)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        ctx.meta[TYPED] = tuple(args)
+        return super().parse_args(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's signature
         if cmd_name not in COMMANDS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import click
+from click.shell_completion import CompletionItem
 
 DISABLED = "harness.disabled_plugins"
 """Where a click context keeps the names."""
@@ -10,6 +11,12 @@ DISABLED = "harness.disabled_plugins"
 
 def _remember(ctx: click.Context, _param: click.Parameter, names: tuple[str, ...]) -> None:
     ctx.meta[DISABLED] = (*ctx.meta.get(DISABLED, ()), *names)
+
+
+def _installed(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+    from importlib.metadata import entry_points
+
+    return [CompletionItem(name) for name in sorted(entry_points(group="harness").names) if name.startswith(begun)]
 
 
 def disable_option(*, hidden: bool) -> click.Option:
@@ -21,5 +28,6 @@ def disable_option(*, hidden: bool) -> click.Option:
         expose_value=False,
         hidden=hidden,
         callback=_remember,
+        shell_complete=_installed,
         help="Go on without this plugin, by the name of its entry point. Repeatable; every command takes it, too.",
     )

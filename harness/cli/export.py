@@ -12,6 +12,7 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    complete_plugins,
     data_option,
     deliver,
     load_assignment,
@@ -33,7 +34,14 @@ if TYPE_CHECKING:
 
 @click.command()
 @assignment_argument
-@click.option("--to", "exporter", required=True, metavar="NAME", help="csv, … ('harness plugins' lists the exporters).")
+@click.option(
+    "--to",
+    "exporter",
+    required=True,
+    metavar="NAME",
+    shell_complete=complete_plugins("exporters"),
+    help="csv, … ('harness plugins' lists the exporters).",
+)
 @store_option
 @out_option
 @click.option(

@@ -13,6 +13,7 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    complete_plugins,
     data_option,
     json_option,
     load_assignment,
@@ -49,7 +50,11 @@ if TYPE_CHECKING:
 @click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
 @store_option
 @click.option(
-    "--executor", default="local", show_default=True, help="Where verified networks are measured: local, dask."
+    "--executor",
+    default="local",
+    show_default=True,
+    shell_complete=complete_plugins("executors", "local"),
+    help="Where verified networks are measured: local, dask.",
 )
 @click.option("--scheduler", metavar="ADDRESS", help="Of a Dask cluster, tcp://HOST:PORT.  [default: one is started]")
 @click.option("--device", type=click.Choice(DEVICES), default="cpu", show_default=True, help="For verified networks.")
@@ -116,7 +121,7 @@ def command(
         shown = _Shown()
         with plugins_print_to_stderr():
             interrupted = _graded(run, shown, fresh=fresh)
-        attempts = run.attempts("brief" if json_to is None else "everything")
+            attempts = run.attempts("brief" if json_to is None else "everything")
         wanted = BoardRequest(live=True, roster=roster, times=times, handed_in=handed_in)
         record = class_record(store, assignment, wanted) if attempts else None
     results = tuple(attempt.result for attempt in attempts)
@@ -244,10 +249,14 @@ def _hired(executor: Executor, jobs: int, scheduler: str | None) -> Iterator[Cre
     from harness.plugins.faults import blaming
     from harness.plugins.kinds import EXECUTOR
 
-    with ExitStack() as hired:
-        with blaming(EXECUTOR, executor, "crew"):
-            crew = hired.enter_context(executor.crew(jobs=jobs, scheduler=scheduler))
+    hired = ExitStack()
+    with blaming(EXECUTOR, executor, "crew"):
+        crew = hired.enter_context(executor.crew(jobs=jobs, scheduler=scheduler))
+    try:
         yield crew
+    finally:
+        with blaming(EXECUTOR, executor, "crew"):
+            hired.close()
 
 
 def _graded(run: Run, shown: _Shown, *, fresh: bool) -> bool:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli.options import assignment_argument, data_option, load_assignment
+from harness.cli.options import assignment_argument, data_option, load_assignment, plugins_print_to_stderr
 
 
 @click.command()
@@ -34,5 +34,7 @@ def command(*, assignment_name: str, out: Path, starter: tuple[Path, ...], data:
     from harness.data.handout import hand_out
 
     assignment, plugins = load_assignment(assignment_name, data)
-    for each in hand_out(assignment, plugins, out, starter):
+    with plugins_print_to_stderr():
+        written = hand_out(assignment, plugins, out, starter)
+    for each in written:
         click.echo(f"{out / each}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
@@ -13,6 +13,7 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    complete_plugins,
     data_option,
     deliver,
     load_assignment,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
     from harness.board.matching import RosterFile
     from harness.board.record import BoardRequest, ClassRecord
+    from harness.contracts.publishing import SiteWriter
     from harness.plugins import Plugins
     from harness.store.store import Store
     from harness.values.board import Board
@@ -49,6 +51,7 @@ _MAX_PAGES = 2000
     default="table",
     show_default=True,
     metavar="NAME",
+    shell_complete=complete_plugins("writers", "table"),
     help="table, or a writer: markdown, csv, json, html, … ('harness plugins' lists them).",
 )
 @out_option
@@ -115,8 +118,8 @@ def command(
         deliver(_table(shown, out), out)
     elif isinstance(writer, SiteWriter):
         reports = _reports(record, past, shown, assignment, plugins, everything=ids) if detailed else {}
-        with plugins_print_to_stderr(), blaming(WRITER, writer, "render_site"):
-            _deliver_site(writer.render_site(shown, reports), out)
+        with plugins_print_to_stderr():
+            _deliver_site(_pages(writer, shown, reports), out)
     else:
         with plugins_print_to_stderr(), blaming(WRITER, writer, "render"):
             files = writer.render(shown)
@@ -133,19 +136,57 @@ def _deliver_site(files: Iterable[tuple[str, str]], out: Path | None) -> None:
 def class_site(
     store: Store, assignment: Assignment, plugins: Plugins, wanted: BoardRequest
 ) -> Iterable[tuple[str, str]]:
-    """(path, text) of the files of the site that the class may see, as `--format html` makes it."""
+    """(path, text) of the files of the site that the class may see, as `--format html` makes it.
+
+    Raises:
+        UsageError: the writer of sites could not be loaded, or was disabled.
+        PluginError: it failed.
+    """
     from harness.board.record import class_record
     from harness.board.visibility import for_class
-    from harness.contracts.publishing import SiteWriter
 
-    writer = plugins.writers["html"]
-    assert isinstance(writer, SiteWriter)
+    writer = site_writer(plugins)
     detailed = len(store.submissions(assignment.id)) <= _MAX_PAGES
     record = class_record(store, assignment, replace(wanted, details=detailed))
     shown = for_class(record.board, assignment.measures)
     past = _past(store, assignment, record) if detailed else {}
     reports = _reports(record, past, shown, assignment, plugins, everything=False) if detailed else {}
-    return writer.render_site(shown, reports)
+    return _pages(writer, shown, reports)
+
+
+def site_writer(plugins: Plugins) -> SiteWriter:
+    """The one that makes the class's site.
+
+    Raises:
+        UsageError: it could not be loaded, or was disabled.
+    """
+    from harness.contracts.publishing import SiteWriter
+
+    writer = plugins.writers.get("html")
+    if not isinstance(writer, SiteWriter):
+        known = plugins.missing("html", sorted(plugins.writers))
+        raise UsageError(f"--site: there is no writer 'html' of sites{known}")
+    return writer
+
+
+def _pages(writer: SiteWriter, board: Board, reports: Mapping[str, ReportView]) -> Iterator[tuple[str, str]]:
+    """(path, text) of what it makes, one by one.
+
+    Raises:
+        PluginError: it fails on the way, or makes something else.
+    """
+    from harness.plugins.faults import blaming, broken
+    from harness.plugins.kinds import WRITER
+
+    with blaming(WRITER, writer, "render_site"):
+        made = False
+        for page in writer.render_site(board, reports):
+            if not (isinstance(page, tuple) and [type(each) for each in page] == [str, str]):
+                raise broken(WRITER, writer, f"render_site() gave {page!r:.80}, no pair of a path and a text")
+            yield page
+            made = True
+        if not made:
+            raise broken(WRITER, writer, "render_site() gave no file; the first one is the board")
 
 
 def _pages_for(submissions: int, asked: bool | None) -> bool:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import getpass
-import sys
 import unicodedata
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, redirect_stdout
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
@@ -32,6 +31,21 @@ def _shipped(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[C
 
     found = [CompletionItem(name) for name in shipped() if name.startswith(begun)]
     return found or [CompletionItem(begun, type="file")]
+
+
+Completion = Callable[[click.Context, click.Parameter, str], list[CompletionItem]]
+
+
+def complete_plugins(plural: str, *more: str) -> Completion:
+    """Shells complete what installed plugins contribute of one kind, such as `writers`, and `more`."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[CompletionItem]:
+        from harness.plugins import Plugins
+
+        names = sorted({*more, *getattr(Plugins.installed(), plural)})
+        return [CompletionItem(name) for name in names if name.startswith(begun)]
+
+    return complete
 
 
 assignment_argument = click.argument("assignment_name", metavar="ASSIGNMENT", shell_complete=_shipped)
@@ -161,15 +175,19 @@ def installed_plugins(*, warn: bool = True) -> Plugins:
     return plugins
 
 
-def plugins_print_to_stderr() -> AbstractContextManager[object]:
-    """While plugins work: what one prints must not stand among results, which other programs read."""
-    return redirect_stdout(sys.stderr)
+def plugins_print_to_stderr() -> AbstractContextManager[None]:
+    """See `harness.plugins.output.printing_to_stderr`."""
+    from harness.plugins.output import printing_to_stderr
+
+    return printing_to_stderr()
 
 
 def load_assignment(name: str, data: dict[str, Path], *, needs_data: bool = True) -> tuple[Assignment, Plugins]:
     """The assignment with its data replaced, and the installed plugins."""
     from harness.assignment.loading import load
+    from harness.cli.swapped import refuse_swapped
 
+    refuse_swapped(name)
     plugins = installed_plugins()
     return load(name, plugins, data=data, needs_data=needs_data), plugins
 

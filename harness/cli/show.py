@@ -45,6 +45,7 @@ def command(*, assignment_name: str, stub: Path | None, json_to: str | None) -> 
     if stub is not None:
         _write_stub(stub, assignment, plugins)
     paper.print(safe(f"check it at home: harness check {assignment_name} FOLDER", "cyan"))
+    paper.print(safe(f"pack it to hand it in: harness submit {assignment_name} FOLDER", "cyan"))
     write_json(json_to, json.dumps({"assignment": assignment.id, "title": assignment.rules.title, **found}, indent=2))
 
 

@@ -14,8 +14,9 @@ _WRITTEN = ".harness-site"
 def replace_site(files: Iterable[tuple[str, str]], folder: Path) -> int:
     """Write the files of a site and remove those that an earlier site left; returns how many there are.
 
-    Every file is replaced as a whole, and left alone where it is the same. The first one, the board, comes last:
-    whoever reads it finds the pages it links to.
+    Nothing is replaced before all are made, so that a site whose making fails stays as it was. Every file is replaced
+    as a whole, and left alone where it is the same. The first one, the board, comes last: whoever reads it finds the
+    pages it links to.
 
     Args:
         files: (path below the folder, text), the board first.
@@ -25,18 +26,12 @@ def replace_site(files: Iterable[tuple[str, str]], folder: Path) -> int:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        earlier, written = _earlier(folder), list[str]()
-        pages = iter(files)
-        board, text_of_board = next(pages)
-        # Noted before they are written, so that what a killed run leaves can go as well.
-        with (folder / _WRITTEN).open("a", encoding="utf-8") as noted:
-            for name, text in pages:
-                noted.write(f"{name}\n")
-                noted.flush()
-                replace_file(folder / name, text)
-                written.append(name)
-        replace_file(folder / board, text_of_board)
-        written.append(board)
+        earlier = _earlier(folder)
+        written = _written_beside(files, folder)
+        board, *pages = written
+        for name in (*pages, board):
+            if (beside := written[name]) is not None:
+                beside.replace(folder / name)
         for name in earlier.difference(written):
             (folder / name).unlink(missing_ok=True)
         replace_file(folder / _WRITTEN, "".join(f"{name}\n" for name in written))
@@ -51,14 +46,44 @@ def replace_file(target: Path, text: str) -> None:
     Raises:
         OSError: it cannot be written.
     """
+    if (beside := _written(target, text)) is not None:
+        beside.replace(target)
+
+
+def _written_beside(files: Iterable[tuple[str, str]], folder: Path) -> dict[str, Path | None]:
+    """Write every file beside the one that it is to replace: its name -> where, or None where that one is the same."""
+    written: dict[str, Path | None] = {}
+    note = folder / _WRITTEN
+    before = note.read_bytes() if note.is_file() else b""
+    try:
+        # Noted before they are written, so that what a killed run leaves can go as well.
+        with note.open("a", encoding="utf-8") as noted:
+            for name, text in files:
+                noted.write(f"{name}\n{_beside(Path(name))}\n")
+                noted.flush()
+                written[name] = _written(folder / name, text)
+    except BaseException:
+        for beside in filter(None, written.values()):
+            beside.unlink(missing_ok=True)
+        note.write_bytes(before)
+        raise
+    return written
+
+
+def _written(target: Path, text: str) -> Path | None:
+    """Where the text lies that is to replace a file; None where that holds it already."""
     content = text.encode()
     if target.is_file() and target.read_bytes() == content:
-        return
+        return None
     target.parent.mkdir(parents=True, exist_ok=True)
-    # Of a fixed name: what a killed process left is overwritten.
-    beside = target.with_name(f".{target.name}.new")
+    beside = _beside(target)
     beside.write_bytes(content)
-    beside.replace(target)
+    return beside
+
+
+def _beside(target: Path) -> Path:
+    """Of a fixed name: what a killed process left is overwritten."""
+    return target.with_name(f".{target.name}.new")
 
 
 def _earlier(folder: Path) -> set[str]:

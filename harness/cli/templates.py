@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from harness.assignment.shipped import fixtures
@@ -34,8 +34,12 @@ def spelt(stem: str, name: str) -> dict[str, str]:
     template_words = ("my", stem)
     return {
         spelling(template_words): spelling(words)
-        for spelling in ("_".join, "-".join, lambda each: "".join(map(str.capitalize, each)))
+        for spelling in ("_".join, "-".join, lambda each: "".join(map(str.capitalize, each)), _title)
     }
+
+
+def _title(words: Sequence[str]) -> str:
+    return " ".join(words).capitalize()
 
 
 def fill_in(files: Iterable[Path], folder: Path, names: Mapping[str, str]) -> list[Path]:

@@ -10,7 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli.options import assignment_argument, data_option, json_option, load_assignment, now, write_json
+from harness.cli.options import (
+    assignment_argument,
+    data_option,
+    json_option,
+    load_assignment,
+    now,
+    plugins_print_to_stderr,
+    write_json,
+)
 from harness.vocabulary import SANDBOXES, ExitCode
 
 if TYPE_CHECKING:
@@ -58,10 +66,11 @@ def command(
         write_json(json_to, _document(assignment_name, errors=error.problems))
         raise
     text = assignment.source.read_text(encoding="utf-8")
-    errors, warnings = (
-        all_placed(found, text) for found in (_unfit_data(assignment, plugins), doubts(assignment, plugins, now()))
-    )
-    result = _graded(reference, assignment, plugins, sandbox_name) if reference and not errors else None
+    with plugins_print_to_stderr():
+        errors, warnings = (
+            all_placed(found, text) for found in (_unfit_data(assignment, plugins), doubts(assignment, plugins, now()))
+        )
+        result = _graded(reference, assignment, plugins, sandbox_name) if reference and not errors else None
     _show(assignment, errors, warnings, paper)
     if result is not None:
         _show_reference(result, assignment, plugins, sandbox_name, paper)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,6 +15,7 @@ from harness.cli.options import (
     assignment_argument,
     data_option,
     load_assignment,
+    plugins_print_to_stderr,
     roster_option,
     store_option,
     times_option,
@@ -83,8 +84,8 @@ def command(
     from harness.store.store import Store
     from harness.submission.arrivals import Arrivals
 
-    _refuse_folders(folder, site)
     assignment, plugins = load_assignment(assignment_name, data)
+    _refuse_folders(folder, site)
     sandbox, images, members = choose(sandbox_name), DataSets(assignment, plugins, "instructor"), _teams(roster)
     kept_as, at_once = environment(sandbox.name), jobs or usable_cpus()
     with closing(Store.open(store_url)) as store:
@@ -122,8 +123,10 @@ def _publisher(
     site: Path | None, store: Store, assignment: Assignment, plugins: Plugins, wanted: BoardRequest
 ) -> Callable[[bool], str | None]:
     """What brings the site up to date where anything that it shows may have changed."""
-    from harness.cli.leaderboard import class_site
+    from harness.cli.leaderboard import class_site, site_writer
 
+    if site is not None:
+        site_writer(plugins)  # what is wrong with it is better known before anything arrives
     shown_now: tuple[Any, ...] = ()
 
     def publish(graded: bool) -> str | None:
@@ -153,9 +156,15 @@ def _changed_at(path: Path | None) -> tuple[int, int] | None:
 def _watch(watch: Watch, every_seconds: float) -> NoReturn:
     while True:
         with closing(watch.round()) as events:
-            for event in events:
+            while (event := _next(events)) is not None:
                 _say(watch, event)
         time.sleep(every_seconds)
+
+
+def _next(events: Iterator[str]) -> str | None:
+    """What happens next, without what plugins print meanwhile; None at the end."""
+    with plugins_print_to_stderr():
+        return next(events, None)
 
 
 def _say(watch: Watch, event: str) -> None:

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from harness.assignment.loading import Assignment
 from harness.contracts.formats import Dataset
-from harness.errors import UsageError
-from harness.plugins.faults import blaming, broken, expect
+from harness.errors import HarnessError, UsageError
+from harness.plugins.faults import blaming, broken, expect, package_of, raised_by, said_at
 from harness.plugins.kinds import DATASET
 from harness.torchvision_import import import_torchvision
 from harness.values.images import Examples, Images, RawExamples
@@ -44,7 +44,8 @@ def load_examples(
         PluginError: the plugin that reads it failed.
     """
     rules = assignment.rules
-    raw = raw_examples(datasets[rules.data[name].dataset], assignment.data_paths[name])
+    dataset = datasets[rules.data[name].dataset]
+    raw = raw_examples(dataset, assignment.data_paths[name])
     where = f"data.{name} ({assignment.data_paths[name]})"
     if not len(raw.labels):
         raise UsageError(f"{where}: no images found")
@@ -53,7 +54,7 @@ def load_examples(
         raise UsageError(f"{where}: labels {wrong} are outside 0…{rules.images.classes - 1} (images.classes)")
     if sample is not None:
         raw = _sampled(raw, min(sample, len(raw.labels)))
-    pixels = _decode(raw, rules.images, size, where)
+    pixels = _decode(raw, dataset, rules.images, size, where)
     images = Images(pixels, rules.images.channels, rules.images.mean, rules.images.std)
     return Examples(images, raw.labels.astype(np.int64), raw.names, rules.images.classes)
 
@@ -76,6 +77,9 @@ def raw_examples(dataset: Dataset, folder: Path) -> RawExamples:
     if len(set(counts)) > 1:
         said = "{} images, {} labels and {} names, which have to be as many".format(*counts)
         raise broken(DATASET, dataset, f"load() returned {said}")
+    if not isinstance(raw.labels, np.ndarray) or raw.labels.ndim != 1 or raw.labels.dtype.kind not in "iu":
+        advice = "write labels=np.array(labels, dtype=np.int64)"
+        raise broken(DATASET, dataset, f"load() returned labels that are no array of integers [N]: {advice}")
     return raw
 
 
@@ -144,7 +148,7 @@ class _Chosen(Sequence["Image.Image"]):
         return self.images[int(self.numbers[index])]
 
 
-def _decode(raw: RawExamples, rules: ImageRules, size: int, where: str) -> Tensor:
+def _decode(raw: RawExamples, dataset: Dataset, rules: ImageRules, size: int, where: str) -> Tensor:
     import torch
 
     transform = _transform(rules, size)
@@ -152,7 +156,12 @@ def _decode(raw: RawExamples, rules: ImageRules, size: int, where: str) -> Tenso
     for index in range(len(raw.labels)):
         try:
             picture = transform(_with_channels(raw.images[index], rules.channels))
+        except HarnessError:
+            raise
         except Exception as error:  # Pillow raises whatever comes to it: OSError, ValueError, SyntaxError, its own
+            if raised_by(error, package_of(dataset)):
+                said = f"reading {raw.names[index]} raised {said_at(error, package_of(dataset))}"
+                raise broken(DATASET, dataset, said) from error
             advice = "save it anew as RGB or greyscale, or leave it out"
             raise UsageError(f"{where}: {raw.names[index]} cannot be decoded: {error}; {advice}") from error
         if picture.size != (size, size):

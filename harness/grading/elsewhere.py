@@ -74,7 +74,7 @@ class Elsewhere:
         """
         self.hands.release()
         try:
-            return self.crew.ask(measured, setting, task, self.stopping)
+            found = self.crew.ask(measured, setting, task, self.stopping)
         except Unreachable as error:
             self.on_unreachable(str(error))
             return {}
@@ -82,6 +82,12 @@ class Elsewhere:
             raise
         except Exception as error:  # noqa: BLE001 - a plugin's, and nothing is lost: it is measured here
             self.on_unreachable(f"the executor's ask() raised {said_at(error, package_of(self.crew))}")
+            return {}
+        else:
+            if isinstance(found, Mapping):
+                return found
+            said = f"the executor's ask() returned {type(found).__name__}, not what `work` returned"
+            self.on_unreachable(f"{said} (plugin {type(self.crew).__module__})")
             return {}
         finally:
             self.hands.acquire()

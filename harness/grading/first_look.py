@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickletools
-import threading
 import time
 import zipfile
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 from harness.errors import SubmissionError
 from harness.grading.findings import Findings
 from harness.grading.outcomes import outcome_of
-from harness.submission.reading import ReadLimits, no_weights
+from harness.submission.reading import no_weights
 from harness.worker.sources.definitions import Sources
 
 if TYPE_CHECKING:
@@ -33,17 +32,10 @@ def first_look(hand_in: HandIn, assignment: Assignment, plugins: Plugins, sandbo
         UsageError: there is nothing at its path.
         HarnessError: it could not be read, which is not the student's fault.
     """
-    started, limits, submission = time.monotonic(), assignment.rules.limits, None
+    started, submission = time.monotonic(), None
     with sandbox.box() as box:
         try:
-            submission = box.reader.read(
-                hand_in,
-                box.path,
-                plugins.weight_format_modules,
-                ReadLimits(total_bytes=limits.submission_bytes),
-                seconds=min(limits.reading_seconds, limits.total_seconds),
-                stopping=threading.Event(),
-            )
+            submission = box.read(hand_in, plugins.weight_format_modules, assignment.rules.limits)
             refused = _refused(submission, assignment)
         except SubmissionError as error:
             refused = error

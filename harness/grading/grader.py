@@ -34,7 +34,7 @@ from harness.sandbox import Box, Sandbox
 from harness.sandbox.shared_images import SharedImages
 from harness.store.sources import packed as packed_sources
 from harness.store.weights import file_digest, packed
-from harness.submission.reading import HandIn, ReadLimits, Submission
+from harness.submission.reading import HandIn, Submission
 from harness.values.base import Audience
 from harness.values.evaluation import Evaluation
 from harness.values.networks import Predictions, Verification
@@ -151,13 +151,10 @@ class Grader:
         name = hand_in.id
         self.events.on_progress(Progress(name, "reading"))
         try:
-            limits = self.assignment.rules.limits
-            submission = box.reader.read(
+            submission = box.read(
                 hand_in,
-                box.path,
                 self.plugins.weight_format_modules,
-                ReadLimits(total_bytes=limits.submission_bytes),
-                seconds=min(limits.reading_seconds, limits.total_seconds),
+                self.assignment.rules.limits,
                 stopping=self.stopping,
                 texts=bool(self.assignment.class_options),
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ _WRAPPERS = ("module", "_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped
 _PROFILER = ("total_ops", "total_params")
 _MAX_NAMES_SHOWN = 3
 _MAX_PREFIXES = 64
+_MOST_COMPARED, _FEWEST_READINGS = 300_000, 12
+"""Names in all readings together: prefixes by the dozen are for files of some hundred names."""
 _MAX_NAME = 60
 _BESIDE = re.compile(
     r"(?:.*_)?(?:loss(?:es)?|loss_?f(?:n|unc(?:tion)?)?|criterion|criteria|crit|teachers?|metrics?|acc(?:uracy)?)(?:_.*|\d+)?|"
@@ -67,7 +70,7 @@ def match_keys(
     kept, notes = _without_extras(tensors, expected)
     best: tuple[int, _Reading, list[str]] | None = None
     parts: list[_Reading] = []
-    for reading in _readings(kept, expected):
+    for reading in _few_readings(kept, expected):
         if parts and reading.part is None:
             break
         problems = differences(_shapes_under(kept, reading.renamed, expected, tied), expected)
@@ -91,7 +94,7 @@ def stands_beside(name: str) -> bool:
 def closest(tensors: Mapping[str, Tensor], expected: Shapes, tied: Tied = ()) -> dict[str, str]:
     """The reading with the fewest differences: names of the file -> names that are next to the model's."""
     kept, _ = _without_extras(tensors, expected)
-    readings = list(_readings(kept, expected))
+    readings = list(_few_readings(kept, expected))
     count = [len(differences(_shapes_under(kept, each.renamed, expected, tied), expected)) for each in readings]
     return dict(readings[count.index(min(count))].renamed)
 
@@ -151,6 +154,12 @@ def _without_extras(tensors: Mapping[str, Tensor], expected: Shapes) -> tuple[di
         notes += [f"ignored {len(found)} tensors left by {whose}, such as {found[0]!r}"] if found else []
         extra |= set(found)
     return {name: each for name, each in tensors.items() if name not in extra}, notes
+
+
+def _few_readings(kept: Mapping[str, Tensor], expected: Shapes) -> Iterator[_Reading]:
+    """As many readings as take a second or two: names are a student's, and the grader compares them."""
+    most = max(_FEWEST_READINGS, _MOST_COMPARED // (len(kept) + len(expected) + 1))
+    return itertools.islice(_readings(kept, expected), most)
 
 
 def _readings(kept: Mapping[str, Tensor], expected: Shapes) -> Iterator[_Reading]:
@@ -264,13 +273,12 @@ def _tied_names(shapes: Shapes, expected: Shapes, tied: Tied) -> dict[str, str]:
 
 def _common_prefixes(names: Iterable[str]) -> list[str]:
     """Dotted prefixes that all names share, shortest first: of a.b.c and a.b.d 'a.' and 'a.b.'."""
-    split = [name.split(".")[:-1] for name in names]
-    prefixes = []
-    for depth in range(1, min(map(len, split), default=0) + 1):
-        if any(each[:depth] != split[0][:depth] for each in split):
-            break
-        prefixes.append(".".join(split[0][:depth]) + ".")
-    return prefixes
+    paths = [name.split(".")[:-1] for name in names]
+    if not paths:
+        return []
+    # What the first and the last in order share, all between them share.
+    pairs = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(min(paths), max(paths), strict=False))
+    return list(itertools.accumulate(f"{part}." for part, _ in pairs))
 
 
 def _reshaped(tensors: dict[str, Tensor], expected: Shapes) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any, TypeVar
 
 from harness.errors import HarnessError, PluginError, of_machine
@@ -77,6 +78,12 @@ def package_of(item: Any) -> str:
     return type(item).__module__.partition(".")[0]
 
 
+def raised_by(error: BaseException, package: str) -> bool:
+    """Whether it was a line of that package itself that raised, and none of a library that it calls."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return bool(frames) and _package_of_frame(frames[-1]) == package
+
+
 def said_at(error: BaseException, package: str) -> str:
     """'ValueError: too few at harness_mine.py line 12: `x = y`', by the innermost line of that package."""
     text = " ".join(str(error).split())[:_MESSAGE_CHARACTERS]
@@ -84,10 +91,14 @@ def said_at(error: BaseException, package: str) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} at {Path(error.filename).name} line {error.lineno}"
     for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-        if str(frame.f_globals.get("__name__", "")).partition(".")[0] == package:
+        if _package_of_frame(frame) == package:
             source = linecache.getline(frame.f_code.co_filename, line).strip()[:_SOURCE_CHARACTERS]
             return f"{said} at {Path(frame.f_code.co_filename).name} line {line}" + (f": `{source}`" if source else "")
     return said
+
+
+def _package_of_frame(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
 
 
 def line_of(function: Any) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tabulate import tabulate
-
 from harness.charts.axis import axes_of, title_of
 from harness.report.view import STAND_IN, VERDICT_SYMBOLS, network_line, outcome, standing
 from harness.text import (
@@ -134,5 +132,7 @@ def _section(title: str, headers: tuple[str, ...], rows: Sequence[tuple[str, ...
 
 def markdown_table(headers: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """One part of a document, with every cell a line without markup; none without rows."""
+    from tabulate import tabulate
+
     cells = [[markdown_cell(cell) for cell in row] for row in rows]
     return [tabulate(cells, headers, tablefmt="github", disable_numparse=True)] if rows else []

@@ -31,7 +31,9 @@ def prediction(result: Result, assignment: Assignment) -> str:
 def next_steps(result: Result, assignment: Assignment) -> list[str]:
     """What to do, the most urgent first; at least one thing."""
     if result.status != "graded":
-        return [result.hint or "correct what is said above, then check again"]
+        steps = [result.hint or "correct what is said above, then check again"]
+        wanted = f"'harness show {assignment.argument}' says what is wanted"
+        return steps if result.status == "harness_error" else [*steps, wanted]
     open_checks = [check.name for check in result.checks if check.verdict != "passed"]
     steps = [f"see to {', '.join(open_checks)} above, then check again"] if open_checks else []
     if assignment.info.data.stand_in:

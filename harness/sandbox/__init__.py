@@ -20,10 +20,9 @@ from typing import assert_never
 
 from harness.errors import SandboxUnavailable, UsageError
 from harness.sandbox import remembered
-from harness.sandbox.boxes import Box, Sandbox
+from harness.sandbox.boxes import Box, Sandbox, require_forks
 from harness.sandbox.bwrap import bubblewrap_wall
 from harness.sandbox.process import Usage, Worker
-from harness.sandbox.selftest import refuse_unless_it_holds
 from harness.sandbox.walls import NoWall, Wall, landlock_wall
 from harness.vocabulary import SANDBOXES, WALLS, WallName
 
@@ -71,6 +70,7 @@ def _described(name: WallName) -> tuple[str, bool, str]:
 
 
 def _strongest() -> Sandbox:
+    require_forks()
     complaints = []
     for name in _STRONGEST_FIRST:
         try:
@@ -85,6 +85,8 @@ def _strongest() -> Sandbox:
 # One of each for the whole process: it keeps its zygotes, and the self-test is run once.
 @cache
 def _tested(name: WallName) -> Sandbox:
+    if name != "none":
+        require_forks()
     sandbox = _sandbox(name)
     if name != "none" and not remembered.holds(sandbox.wall):
         _test(sandbox)
@@ -97,6 +99,8 @@ def _sandbox(name: WallName) -> Sandbox:
 
 
 def _test(sandbox: Sandbox) -> None:
+    from harness.sandbox.selftest import refuse_unless_it_holds  # seldom needed, and a tenth of all imports here
+
     try:
         refuse_unless_it_holds(sandbox)
     except SandboxUnavailable:

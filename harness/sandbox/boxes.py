@@ -18,13 +18,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from harness.errors import SandboxUnavailable
 from harness.sandbox.mother import ENVIRONMENT, Mother
 from harness.sandbox.process import Usage, Worker, out_of_time
 from harness.sandbox.reader import Reader
 from harness.sandbox.rooms import Room
 from harness.sandbox.walls import ORDINARY_USER, Wall
 from harness.sandbox.zygote import CannotEnter, Zygote
+from harness.submission.reading import ReadLimits
+
+if TYPE_CHECKING:
+    from harness.submission.hand_in import HandIn
+    from harness.submission.reading import Submission
+    from harness.values.rules import Limits
 
 
 class Box:
@@ -38,9 +46,35 @@ class Box:
         self._reader: Reader | None = None
         self._since = time.monotonic()
 
-    @property
-    def reader(self) -> Reader:
-        """The process that reads what is handed in."""
+    def read(
+        self,
+        hand_in: HandIn,
+        formats: list[str],
+        limits: Limits,
+        *,
+        stopping: threading.Event | None = None,
+        texts: bool = False,
+    ) -> Submission:
+        """The hand-in, copied into this box by a process that only reads; see `Reader.read` for what it raises.
+
+        Args:
+            limits: what the assignment allows.
+        """
+        return self._begun().read(
+            hand_in,
+            self.path,
+            formats,
+            ReadLimits(total_bytes=limits.submission_bytes),
+            seconds=min(limits.reading_seconds, limits.total_seconds),
+            stopping=stopping or threading.Event(),
+            texts=texts,
+        )
+
+    def warm(self) -> None:
+        """Start the process that reads, ahead of time."""
+        self._begun()
+
+    def _begun(self) -> Reader:
         if self._reader is None or not self._reader.alive:
             self._reader = Reader()
         return self._reader
@@ -130,7 +164,12 @@ class Sandbox:
 
     @contextmanager
     def box(self) -> Iterator[Box]:
-        """A box of one's own, empty, for one submission."""
+        """A box of one's own, empty, for one submission.
+
+        Raises:
+            SandboxUnavailable: see `require_forks`.
+        """
+        require_forks()
         with self._lock:
             box = self._idle.pop() if self._idle else None
         box = box or Box(self.wall, self._zygote)
@@ -144,12 +183,23 @@ class Sandbox:
         with self._lock:
             self._idle.append(box)
 
+    def warm_reader(self) -> None:
+        """Start what reads the next hand-in, which takes a moment.
+
+        Raises:
+            SandboxUnavailable: see `require_forks`.
+        """
+        with self.box() as box:
+            box.warm()
+
     def warm(self) -> None:
         """Import torch in the background from now on.
 
         Raises:
+            SandboxUnavailable: see `require_forks`.
             HarnessError: there is no process to do so.
         """
+        require_forks()
         if self._one_for_all:
             self._mother_of_all()
 
@@ -177,6 +227,19 @@ class Sandbox:
                 self._one_for_all = False
         mother = Mother(lambda argv: self.wall.command(argv, box, dict(ENVIRONMENT)))
         return Zygote(mother, self.wall, box, inside=True)
+
+
+def require_forks() -> None:
+    """Hand-ins run in processes that are forked.
+
+    Raises:
+        SandboxUnavailable: not on this system; says what to use.
+    """
+    if not hasattr(os, "fork"):
+        raise SandboxUnavailable(
+            "this system, as Windows does, lacks what it takes to run a hand-in's files: use WSL (wsl --install) or "
+            "Google Colab; harness.check(model=…) in Python or a notebook works here as well"
+        )
 
 
 def _let_in(box: Path, user: int | None) -> None:

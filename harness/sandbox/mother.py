@@ -49,11 +49,11 @@ class Mother:
         self._control, theirs = socket.socketpair()
         self._said = tempfile.TemporaryFile()  # noqa: SIM115 - as long as she lives
         self._lock = threading.Lock()
-        self._ready = False
+        self._ready = threading.Event()
         with theirs:
             argv = [sys.executable, "-I", "-c", _BOOT, str(theirs.fileno())]
             self._process = _start(command(argv), theirs, self._said)
-        self._end = weakref.finalize(self, _end, self._control, self._process, self._said)
+        self._end = weakref.finalize(self, _end, self._control, self._process, self._said, self._ready)
 
     @property
     def alive(self) -> bool:
@@ -67,10 +67,10 @@ class Mother:
         """
         with self._lock:
             try:
-                if not self._ready:
+                if not self._ready.is_set():
                     deadline = time.monotonic() + _START_SECONDS
                     receive(self._control, max_payload_bytes=0, deadline=deadline)
-                    self._ready = True
+                    self._ready.set()
                 send(self._control, "zygote", settings, {}, descriptors)
             except (ChannelClosed, ChannelTimeout, BrokenFrame) as error:
                 raise HarnessError(self._last_words(error)) from error
@@ -104,13 +104,14 @@ def _start(command: Sequence[str], theirs: socket.socket, said: BinaryIO) -> sub
         raise HarnessError(f"the process that starts workers cannot be started: {error}") from error
 
 
-def _end(control: socket.socket, process: subprocess.Popen[bytes], said: BinaryIO) -> None:
+def _end(control: socket.socket, process: subprocess.Popen[bytes], said: BinaryIO, ready: threading.Event) -> None:
     control.close()
     said.close()
     # She ends by herself unless she still imports torch; whose processor time counts is then settled as well.
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        process.wait(_END_SECONDS)
-        return
+    if ready.is_set():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_END_SECONDS)
+            return
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     process.kill()

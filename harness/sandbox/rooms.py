@@ -7,7 +7,6 @@ deletes those that nobody holds: students' work does not stay where temporary fi
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
 import shutil
 import tempfile
@@ -16,6 +15,11 @@ import weakref
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 _PREFIX = "harness-room-"
 _YOUNG_SECONDS = 60
@@ -48,6 +52,8 @@ def sweep(where: Path) -> int:
 
 
 def _swept(left: Path) -> bool:
+    if fcntl is None:
+        return False
     try:
         descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:
@@ -67,7 +73,9 @@ def _swept(left: Path) -> bool:
 
 
 def _locked(folder: Path) -> int | None:
-    """A descriptor that locks it; None where the file system has no locks, and then nobody sweeps either."""
+    """A descriptor that locks it; None where there are no such locks, and then nobody sweeps either."""
+    if fcntl is None:
+        return None
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

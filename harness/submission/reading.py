@@ -18,6 +18,7 @@ from harness.errors import SubmissionError, UsageError
 from harness.submission.discovery import discover, submission_id
 from harness.submission.entries import moment
 from harness.submission.hand_in import HandIn
+from harness.submission.manifest import manifest_taken_out
 from harness.submission.predictions import is_predictions
 from harness.submission.settings import SETTINGS_FILE, Settings, parse_settings, refusal
 from harness.submission.shards import looks_like_shard, shards_of
@@ -91,6 +92,7 @@ def read_submission(
     if not hand_in.path.exists():
         raise UsageError(f"{hand_in.path}: no such file or folder")
     folder, newest = stage(hand_in, scratch, formats, limits)
+    changes = manifest_taken_out(folder)
     files = sorted(each.relative_to(folder) for each in folder.rglob("*") if each.is_file())
     if not files:
         raise SubmissionError.rejected("the submission is empty", "hand in a source file and a weights file")
@@ -112,7 +114,7 @@ def read_submission(
         submitted_at=submitted_at,
         time_source=time_source,
         late_mark=hand_in.late,
-        notes=(*(["handed in late, says the learning platform"] if hand_in.late else []), *hand_in.notes),
+        notes=(*(["handed in late, says the learning platform"] if hand_in.late else []), *hand_in.notes, *changes),
     )
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.segment import Segment
 from rich.text import Text
-from tabulate import tabulate
 
 Cell = str | Text
 
@@ -21,6 +20,8 @@ class LargeTable:
     rows: Iterable[Sequence[Cell]]
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from tabulate import tabulate
+
         rows = [[_line(cell) for cell in row] for row in self.rows]
         text = tabulate(rows, self.headers, tablefmt="plain", disable_numparse=True)
         for line in text.splitlines():

@@ -39,6 +39,8 @@ class Series(Value):
     """Multiply-accumulates of one image, one per point; absent where they could not be counted."""
     bytes: tuple[int, ...] = ()
     """Canonical bytes, one per point; absent where x is bytes already."""
+    of_student: bool = False
+    """Whether the label is in the student's own words, which the class is not shown; absent where it is not."""
 
     @model_validator(mode="after")
     def _parallel(self) -> Series:
@@ -73,6 +75,8 @@ class Row(Value):
     """Its name."""
     cells: tuple[Metric | str | None, ...]
     """One per column: a number with its unit, words, or null where nothing could be measured."""
+    of_student: bool = False
+    """Whether the label is in the student's own words, which the class is not shown."""
 
 
 class Table(Value):

@@ -11,9 +11,8 @@ import hashlib
 import re
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from harness.report.view import STAND_IN, VERDICT_SYMBOLS, VERDICTS, network_line, outcome, standing
@@ -32,11 +31,17 @@ from harness.text import (
 from harness.values.moments import moment_text
 from harness.version import __version__
 
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
 _HERE = Path(__file__).parent
 
 
 def templates(*folders: Path) -> Environment:
     """Ours and those of further folders, with what pages of grading need."""
+    # Not with the module: whoever writes no page need not wait for it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
     made = Environment(
         loader=FileSystemLoader([_HERE / "templates", *folders]),
         autoescape=True,

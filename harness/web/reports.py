@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import TYPE_CHECKING
 
-from jinja2 import Environment
 from markupsafe import Markup, escape
 
 from harness.charts.axis import axes_of, title_of
@@ -18,6 +18,9 @@ from harness.values.curves import Curve
 from harness.values.networks import Layer
 from harness.values.report import MetricLine, ReportView
 from harness.web.pages import page, templates
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _PAIRS = 5
 _SHADES = 9

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import importlib
 import json
-import resource
 import signal
 import sys
 import traceback
@@ -53,6 +52,8 @@ class ToRead:
 
 def main() -> None:
     """Serve until the grader hangs up; the descriptor of the connection is on the command line."""
+    import resource  # here, because the grader imports this module as well, where there may be none
+
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))
     connection = Connection(int(sys.argv[1]))

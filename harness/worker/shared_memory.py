@@ -6,7 +6,6 @@ an unlinked temporary file has to do.
 
 from __future__ import annotations
 
-import fcntl
 import mmap
 import os
 import sys
@@ -70,5 +69,7 @@ def _anonymous_file(name: str) -> int:
 
 def _seal(descriptor: int, *, write: bool) -> None:
     if sys.platform == "linux":
+        import fcntl
+
         seals = fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
         fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, seals | (fcntl.F_SEAL_WRITE if write else 0))

@@ -71,7 +71,7 @@ class MeasuredCurve:
                     problems.append(f"{clean(each.file, 80)}: {error}")
             left -= len(checkpoints[:left])
             if points:
-                lines.append(series(label, points))
+                lines.append(series(label, points, of_student=True))
         curve = Curve(name="measured", x="parameters", y="accuracy", series=tuple(lines))
         return Evaluation(checks=_checks(student, problems, context.options.most), curves=(curve,) if lines else ())
 

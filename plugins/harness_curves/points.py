@@ -111,8 +111,12 @@ class Point:
     """Values for the fields of `Series` that are parallel to its points: `sparsity`, `bits`, `macs`, `bytes`."""
 
 
-def series(label: str, points: list[Point]) -> Series:
-    """The points with their intervals, in the order given; what is not known of all of them is left out."""
+def series(label: str, points: list[Point], *, of_student: bool = False) -> Series:
+    """The points with their intervals, in the order given; what is not known of all of them is left out.
+
+    Args:
+        of_student: whether the label is in the student's own words.
+    """
     parallel: dict[str, list[float]] = {}
     for point in points:
         low, high = point.accuracy.low, point.accuracy.high
@@ -122,4 +126,4 @@ def series(label: str, points: list[Point]) -> Series:
             parallel.setdefault(name, []).append(value)
     pairs = [(point.x, point.accuracy.value) for point in points]
     known = {name: values for name, values in parallel.items() if len(values) == len(points)}
-    return Series.model_validate({"label": label, "points": pairs, **known})
+    return Series.model_validate({"label": label, "points": pairs, "of_student": of_student, **known})

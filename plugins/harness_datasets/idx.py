@@ -7,13 +7,15 @@ import zlib
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from harness.api import Dataset, RawExamples, UsageError, hookimpl
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 
 class IdxDataset:
@@ -68,7 +70,7 @@ def _only(folder: Path, kind: str) -> Path:
 
 
 @dataclass(frozen=True)
-class _Pictures(Sequence[Image.Image]):
+class _Pictures(Sequence["Image.Image"]):
     pixels: NDArray[np.uint8]
 
     def __len__(self) -> int:
@@ -81,10 +83,16 @@ class _Pictures(Sequence[Image.Image]):
     def __getitem__(self, index: int | slice) -> Image.Image | Sequence[Image.Image]:
         if isinstance(index, slice):
             return _Pictures(self.pixels[index])
-        return Image.fromarray(self.pixels[index])
+        return _picture(self.pixels[index])
 
     def __iter__(self) -> Iterator[Image.Image]:
-        return (Image.fromarray(each) for each in self.pixels)
+        return map(_picture, self.pixels)
+
+
+def _picture(pixels: NDArray[np.uint8]) -> Image.Image:
+    from PIL import Image
+
+    return Image.fromarray(pixels)
 
 
 @hookimpl

@@ -7,13 +7,15 @@ import shutil
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
-from PIL import Image
 
 from harness.api import Dataset, RawExamples, UsageError, hookimpl
 from harness.api.files import import_torchvision
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm"}
 _FOOD11 = re.compile(r"(\d+)_(\d+)")
@@ -66,7 +68,7 @@ class Food11:
 
 
 @dataclass(frozen=True)
-class _Files(Sequence[Image.Image]):
+class _Files(Sequence["Image.Image"]):
     paths: tuple[Path, ...]
 
     def __len__(self) -> int:
@@ -79,6 +81,8 @@ class _Files(Sequence[Image.Image]):
     def __getitem__(self, index: int | slice) -> Image.Image | Sequence[Image.Image]:
         if isinstance(index, slice):
             return _Files(self.paths[index])
+        from PIL import Image
+
         with Image.open(self.paths[index]) as image:
             image.load()
             return image

@@ -95,7 +95,10 @@ def _decoded(name: str, value: Any) -> tuple[Tensor, int]:
     import torch
 
     match value:
-        case (low, high, np.ndarray() as levels) if levels.dtype == np.uint8:
+        # Of these types alone: NumPy 2.5 has patterns take arrays for sequences, and some arrays have no length.
+        case tuple((low, high, np.ndarray() as levels)) | list((low, high, np.ndarray() as levels)) if (
+            levels.dtype == np.uint8
+        ):
             array = _dequantised(name, low, high, levels)
             width = 8
         case np.ndarray() | np.generic() if value.dtype.kind in "fiu":

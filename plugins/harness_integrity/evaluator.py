@@ -11,7 +11,7 @@ import hashlib
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
@@ -33,15 +33,21 @@ from harness_integrity.processes import batch_check, sample_check, second_proces
 from harness_integrity.verified import NAME as VERIFIED
 from harness_integrity.verified import verified_check
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _FEWEST_IMAGES = 64
 _SLOW_FACTOR, _SLOW_SECONDS = 10, 10
 """A probe that is so much slower than the images themselves, and takes at least so long, is a finding."""
+_MANY = 4
+"""Images that get noise, per image of the sample: a table of three images in a hundred must show among them."""
 _TOLD = ("integrity_counts", "integrity_statistics", "integrity_source")
+_IMAGE_NOISE = "integrity_image_noise"
 _RUNNING = (
     "integrity_scrub",
     "integrity_noise",
     "integrity_batch",
-    "integrity_image_noise",
+    _IMAGE_NOISE,
     "integrity_sample",
     "integrity_weights_used",
 )
@@ -58,7 +64,7 @@ class IntegrityOptions(Options):
     weight_noise: Annotated[float, Field(gt=0, le=0.01)] = 1e-4
     """Relative size of the noise on the weights (one standard deviation)."""
     changed: Fraction = 0.01
-    """Share of predictions that noise on weights or images may change before it is looked at."""
+    """Share of the images that noise on weights or images may cost, losses less gains, before it is looked at."""
     same_logits: Annotated[float, Field(gt=0)] = 1e-4
     """How far the logits of one image may differ between batches, relative to the largest logit."""
 
@@ -66,10 +72,9 @@ class IntegrityOptions(Options):
 class Integrity:
     """Probes whether answers come from the counted weights and from the image in front of the network.
 
-    Of a verified network one check says what was verified and what stands outside; it costs nothing. Any other network
-    is probed on a sample of the images; together the probes run it on three times as many images as the sample has. A
-    finding is a failed check. Where the network cannot be run under a probe, or there are fewer than 64 images, the
-    check could not be made.
+    Of a verified network one check says what was verified and what stands outside, and one whether it looks images up.
+    Any other network is probed on a sample of the images. A finding is a failed check. Where the network cannot be run
+    under a probe, or there are fewer than 64 images, the check could not be made.
     """
 
     name = "integrity"
@@ -79,7 +84,8 @@ class Integrity:
 
     def evaluate(self, student: Student, context: Context[IntegrityOptions]) -> Evaluation:
         if student.traced is not None:
-            return Evaluation(checks=(verified_check(student, student.traced, context.examples.images),))
+            of_graph = verified_check(student, student.traced, context.examples.images)
+            return Evaluation(checks=(of_graph, *_of_verified(student, context)))
         options = context.options
         beside = student.facts.beside
         told = (counts_check(student), statistics_check(student), *([source_check(beside)] if beside else []))
@@ -119,12 +125,14 @@ def _run(
     options = context.options
     changed, same = options.changed, options.same_logits
     fresh = cache(lambda: second_process(student, sample, seed))
+    many = _many(context, seed)
+    images, before = (sample, reference.predictions) if many is None else many
     probes: Mapping[str, Callable[[], Check]] = {
         "integrity_scrub": lambda: scrub_check(student, sample, reference, seed),
         "integrity_noise": lambda: noise_check(
             student, sample, reference, size=options.weight_noise, tolerated=changed, seed=seed
         ),
-        "integrity_image_noise": lambda: image_noise_check(student, sample, reference, tolerated=changed, seed=seed),
+        _IMAGE_NOISE: lambda: image_noise_check(student, images, before, tolerated=changed, seed=seed),
         "integrity_weights_used": lambda: weights_used_check(student, sample, reference),
         # Last of those that run it, so that what the network remembers of the other probes shows.
         "integrity_batch": lambda: batch_check(student, sample, reference, fresh(), tolerance=same),
@@ -145,12 +153,35 @@ def _run(
         except SubmissionError as error:
             found, failed = None, error.reason
         seconds = time.monotonic() - started
-        if seconds > max(_SLOW_SECONDS, _SLOW_FACTOR * usual_seconds):
+        times = len(images) / len(sample) if name == _IMAGE_NOISE else 1
+        if seconds > max(_SLOW_SECONDS, _SLOW_FACTOR * times * usual_seconds):
             yield _slow(name, usual, failed or f"it took {seconds:.1f} s when it was probed")
         elif found is None:
             yield from _unchecked([name], failed or "")
         else:
             yield found
+
+
+def _many(context: Context[IntegrityOptions], seed: int) -> tuple[Sample, Tensor] | None:
+    """More images than the sample has, and the classes that were graded for them; None where none were."""
+    import torch
+
+    if context.predictions is None:
+        return None
+    many = take_sample(context.examples, _MANY * context.options.images, seed + 1)
+    return many, torch.tensor(context.predictions)[many.rows]
+
+
+def _of_verified(student: Student, context: Context[IntegrityOptions]) -> Iterable[Check]:
+    """Whether it looks images up: a graph may do that as well as code, with few numbers."""
+    seed = _seed(context.options.seed, context.secret)
+    many = _many(context, seed)
+    if many is None or len(many[0]) < _FEWEST_IMAGES:
+        return
+    try:
+        yield image_noise_check(student, *many, tolerated=context.options.changed, seed=seed)
+    except SubmissionError as error:
+        yield from _unchecked([_IMAGE_NOISE], error.reason)
 
 
 def _slow(name: str, usual: str, then: str) -> Check:

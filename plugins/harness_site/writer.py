@@ -10,8 +10,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-
-from jinja2 import Environment
+from typing import TYPE_CHECKING
 
 from harness.api import Board, ReportView, Writer, hookimpl
 from harness.api.boards import used_symbols
@@ -19,6 +18,9 @@ from harness.api.web import mapped, page, report_page, templates
 from harness_site.curves import overlays
 from harness_site.scatter import scatter
 from harness_site.table import SiteTable, page_facts, people
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
 
 _PAGES = Path(__file__).parent / "pages"
 _BOARD = "index.html"

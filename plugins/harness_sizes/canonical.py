@@ -161,11 +161,11 @@ def _at_width(flat: Tensor, bits: int) -> bytes:
         widths = {16: (torch.float16, torch.bfloat16), 32: (torch.float32,), 64: (torch.float64,)}
         for dtype in widths.get(bits, ()):
             if flat.to(dtype).to(flat.dtype).equal(flat):
-                return _raw(flat.to(dtype))
-    return _raw(flat)
+                return raw(flat.to(dtype))
+    return raw(flat)
 
 
-def _raw(values: Tensor) -> bytes:
+def raw(values: Tensor) -> bytes:
     """As they lie in memory, little-endian."""
     import torch
 

@@ -20,6 +20,7 @@ from harness.api import (
     hookimpl,
 )
 from harness_sizes.canonical import canonical, handed_in, micronet_parameters, zstd_size
+from harness_sizes.elsewhere import Elsewhere, elsewhere
 
 Measure = Literal["stored", "canonical", "zstd"]
 
@@ -34,8 +35,10 @@ MICRONET = MetricSpec(
     "micronet_storage", unit="", higher_is_better=False, about="weights", title="MicroNet score, storage"
 )
 _LEAST_OF_ZSTD = 0.5
-"""A file that is smaller than this share of a lossless coding of its own tensors does not hold them."""
+"""A file that is smaller than this share of a lossless coding of its own tensors, and of what the network computes with
+beside them, does not hold them."""
 LIMIT = CheckSpec("weights_size", about="weights")
+_HOLDS = "hand in a file that holds all weights itself: torch.save(model.state_dict(), …)"
 
 
 class SizeOptions(Options):
@@ -56,7 +59,8 @@ class ModelSize:
     The check `weights_size` goes by one of three sizes. `stored_bytes` is the weights file as handed in, byte for byte.
     `canonical_bytes` is what its tensors need: each value in the width it had in the file, or a mask of one bit per
     value and the values that are not zero, where that is smaller. `zstd_bytes` is the same, compressed.
-    `micronet_storage`, on request, is the storage half of MicroNet's score. docs/curves.md defines them.
+    `micronet_storage`, on request, is the storage half of MicroNet's score. docs/curves.md defines them. Where the
+    network may have learned numbers that the file does not hold, and they make the difference, a person decides.
     """
 
     name = "model_size"
@@ -78,38 +82,45 @@ class ModelSize:
             "zstd": zstd_size(content),
         }
         metrics = {SIZES[name].name: SIZES[name].of(size) for name, size in sizes.items()}
-        if sizes["stored"] < _LEAST_OF_ZSTD * sizes["zstd"]:
+        beside = elsewhere(student)
+        if sizes["stored"] < _LEAST_OF_ZSTD * (sizes["zstd"] + beside.size_bytes):
             del metrics[SIZES["stored"].name]
         if options.micronet_reference is not None:
             share = micronet_parameters(student) / options.micronet_reference
             metrics[MICRONET.name] = MICRONET.of(share)
         elements = sum(each.numel() for each in handed_in(student).values())
-        return Evaluation(metrics=metrics, evidence={"elements": elements, "stored": sizes["stored"]})
+        return Evaluation(
+            metrics=metrics,
+            evidence={"elements": elements, "stored": sizes["stored"], "elsewhere": beside.model_dump()},
+        )
 
     def judge(self, found: Evaluation, required: Requirements[SizeOptions]) -> tuple[Check, ...]:
         options = required.options
         elements, stored = found.evidence["elements"], found.evidence["stored"]
         assert isinstance(elements, int)
         assert isinstance(stored, int)
+        beside = Elsewhere.model_validate(found.evidence["elsewhere"])
         size = found.metrics.get(SIZES[options.measure].name)
         if size is None:
-            return (_undecidable(stored, int(found.metrics[SIZES["zstd"].name].value)),)
+            return (_undecidable(stored, int(found.metrics[SIZES["zstd"].name].value), beside),)
         if options.limit_bytes is None:
             return ()
-        return (_check(int(size.value), options.limit_bytes, options, elements),)
+        return (_check(int(size.value), options.limit_bytes, options, elements, beside),)
 
 
-def _undecidable(stored: int, compressed: int) -> Check:
-    return Check.could_not_check(
-        LIMIT.name,
-        f"the weights file has {stored:,} bytes, but what it holds needs {compressed:,} even when it is "
-        "compressed without loss: the numbers come from somewhere else, or the file has a very good code of its own",
-        "hand in a file that holds the weights itself: torch.save(model.state_dict(), …)",
-    )
+def _undecidable(stored: int, compressed: int, beside: Elsewhere) -> Check:
+    needs = f"what it holds needs {compressed:,} even when it is compressed without loss"
+    if beside.size_bytes:
+        reason = f"{needs}, and {beside}"
+    else:
+        reason = f"{needs}: the numbers come from somewhere else, or the file has a very good code of its own"
+    return Check.could_not_check(LIMIT.name, f"the weights file has {stored:,} bytes, but {reason}", _HOLDS)
 
 
-def _check(size: int, limit: int, options: SizeOptions, elements: int) -> Check:
+def _check(size: int, limit: int, options: SizeOptions, elements: int, beside: Elsewhere) -> Check:
     measured = "" if options.measure == "stored" else f" ({SIZES[options.measure].name})"
+    if size <= limit < size + beside.size_bytes:
+        return Check.could_not_check(LIMIT.name, f"{size:,} of at most {limit:,} bytes{measured}, but {beside}", _HOLDS)
     if size <= limit:
         return Check.passed(LIMIT.name, f"{size:,} of at most {limit:,} bytes{measured}")
     bits = next((bits for bits in (16, 8) if elements * bits / 8 < limit), None)

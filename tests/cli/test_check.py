@@ -12,6 +12,7 @@ from click.testing import Result as Run
 from result_fakes import VERIFIED, metric, result, unverified
 
 from harness.api import Check
+from harness.vocabulary import ExitCode, Status
 
 Harness = Callable[..., Run]
 FINE = (Check.passed("parameter_limit", "95,386 of at most 100,000 parameters"),)
@@ -121,3 +122,33 @@ def test_the_page_is_the_students_own(harness: Harness, fake: FakeGrading) -> No
     assert "The instructor's version" not in page
     assert "30 by rank, 25 by hand to come" in page
     assert harness("check", HW, "class/alice", "--open").exit_code == 2
+
+
+def test_watching_checks_again_once_files_rest(
+    harness: Harness, fake: FakeGrading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.outcomes["alice"] = result("alice", checks=FINE)
+    source, looks = Path("class/alice/model.py"), []
+
+    def meanwhile(_: float) -> None:
+        """What happens between two looks: nothing, then a file is written in two parts, then nothing, then Ctrl-C."""
+        looks.append(len(fake.graded))
+        match len(looks):
+            case 2 | 3:
+                source.write_text("x = 1\n" * len(looks), encoding="utf-8")
+                fake.outcomes["alice"] = result("alice", checks=(Check.failed("kd_loss", "wrong", "use T²"),))
+            case 6:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr("harness.cli.checking.time.sleep", meanwhile)
+    run = harness("check", HW, "class/alice", "--watch")
+    assert run.exit_code == ExitCode.INTERRUPTED
+    assert looks == [1, 1, 1, 1, 2, 2]  # not while the file was written, and once afterwards
+    assert run.stdout.index("everything passes") < run.stdout.index("see to kd_loss")
+
+
+@pytest.mark.parametrize("status", ["rejected", "crashed"])
+def test_a_refusal_names_what_says_what_is_wanted(harness: Harness, fake: FakeGrading, status: Status) -> None:
+    fake.outcomes["alice"] = result("alice", status=status, reason="no StudentNet", checks=(), metrics={})
+    assert f"Next  'harness show {HW}' says what is wanted" in harness("check", HW, "class/alice").stdout
+    assert "harness show ASSIGNMENT" in harness("check", "--help").stdout.replace("\n  ", " ")

@@ -176,6 +176,18 @@ def test_an_unknown_submission_is_suggested(graded: Harness) -> None:
     assert "did you mean 'alice'?" in run.stderr
 
 
+def test_curves_that_are_hidden_are_not_called_unmeasured(harness: Harness, fake: FakeGrading) -> None:
+    line = Series(label="global L1", points=((10.0, 0.9), (5.0, 0.5)))
+    fake.outcomes["alice"] = result(
+        "alice", 0.9, curves=(Curve(name="pruning", x="parameters", y="accuracy", series=(line,)),)
+    )
+    assert harness("grade", "ntu-ml2023-hw13", "class", "--data", "test=class").exit_code == 0
+    hidden = harness("report", "ntu-ml2023-hw13", "alice", "--format", "svg")
+    assert hidden.exit_code == 2
+    assert "no curve is shown to students" in hidden.stderr
+    assert "<svg" in harness("report", "ntu-ml2023-hw13", "alice", "--format", "svg", "--audience", "instructor").stdout
+
+
 def test_curves_as_svg_files(harness: Harness, fake: FakeGrading) -> None:
     line = Series(label="L1", points=((10, 0.5), (5, 0.25)))
     curves = tuple(Curve(name=name, x="parameters", y="accuracy", series=(line,)) for name in ("pruning", "measured"))

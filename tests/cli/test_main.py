@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
 import pytest
-from cli_fakes import FakeGrading, FakeSandbox
+from cli_fakes import HW, FakeGrading, FakeSandbox
+from click.shell_completion import ShellComplete
 from click.testing import Result as Run
 
-from harness.cli import COMMANDS
+from harness.cli import COMMANDS, main
 from harness.vocabulary import SANDBOXES, ExitCode, describe_exit
 
 Harness = Callable[..., Run]
@@ -96,15 +94,20 @@ def test_doctor_says_what_is_missing(harness: Harness, fake: FakeGrading) -> Non
     assert harness("doctor").exit_code == 3
 
 
-def test_shells_complete_shipped_assignments() -> None:
-    environment = {
-        **os.environ,
-        "_HARNESS_COMPLETE": "bash_complete",
-        "COMP_WORDS": "harness check nycu",
-        "COMP_CWORD": "2",
-    }
-    code = "from harness.cli import main; main(prog_name='harness')"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False, timeout=60
-    )
-    assert done.stdout.split() == ["plain,nycu-ds2023-hw2"]
+@pytest.mark.parametrize(
+    ("words", "begun", "expected"),
+    [
+        (["check"], "nycu", {HW}),
+        (["leaderboard", HW, "--format"], "", {"table", "markdown", "csv", "json", "html"}),
+        (["report", HW, "alice", "--format"], "s", {"svg"}),
+        (["export", HW, "--to"], "c", {"csv", "canvas"}),
+        (["grade", HW, "class", "--executor"], "", {"local", "dask"}),
+        (["check", "--disable-plugin"], "ac", {"accuracy"}),
+        ([], "leader", {"leaderboard"}),
+    ],
+)
+def test_shells_complete_ids_formats_and_plugins(words: list[str], begun: str, expected: set[str]) -> None:
+    completion = ShellComplete(main, {}, "harness", "_HARNESS_COMPLETE")
+    found = {each.value for each in completion.get_completions(words, begun)}
+    assert expected <= found
+    assert all(each.startswith(begun) for each in found)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result as Run
+from inner_pytest import said_by_pytest
 from safetensors import safe_open
 
 from harness.assignment.loading import load
@@ -27,21 +26,8 @@ def test_plugins_of_every_kind_pass_their_own_tests(harness: Harness) -> None:
         run = harness("new", "plugin", f"try-{kind}", "--kind", kind, "--out", f"plugins/{kind}")
         assert (run.exit_code, run.stderr) == (0, ""), run.output
         assert f"pip install -e plugins/{kind}" in run.stdout.splitlines()[-1]
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "-k",
-        "not wall",
-        "-W",
-        "error",
-        "plugins",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
-    assert done.returncode == 0, done.stdout
+    code, said = said_by_pytest(Path.cwd(), "-k", "not wall", "-W", "error", "plugins")
+    assert code == 0, said
     for kind in _KINDS:
         module = f"harness_try_{kind.replace('-', '_')}"
         project = tomllib.loads(Path(f"plugins/{kind}/pyproject.toml").read_text(encoding="utf-8"))
@@ -55,7 +41,7 @@ def test_an_assignment_is_valid(harness: Harness) -> None:
     run = harness("new", "assignment", "Homework 9")
     assert run.exit_code == 0, run.output
     made = load("Homework 9/homework_9.toml", Plugins.installed())
-    assert made.id == "homework-9"
+    assert (made.id, made.rules.title) == ("homework-9", "Homework 9")
     assert made.info.data.stand_in
 
 
@@ -90,4 +76,5 @@ def test_every_spelling_of_a_name() -> None:
         "my_plugin": "less_is_more",
         "my-plugin": "less-is-more",
         "MyPlugin": "LessIsMore",
+        "My plugin": "Less is more",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -94,11 +95,14 @@ def test_one_that_is_disabled_is_no_more_spoken_of(harness: Harness, installed: 
     assert "unknown evaluator 'accuracy'" in harness(*option, "grade", HW, "class").stderr
 
 
-def test_json_is_all_that_goes_to_stdout(graded: Harness, fake: FakeGrading, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_is_all_that_goes_to_stdout(
+    graded: Harness, fake: FakeGrading, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     real = fake.grade_all
 
     def printing(*given: Any, **more: Any) -> Any:
         print("NOISE while measuring")  # noqa: T201 - as an evaluator might
+        os.write(1, b"NOISE by descriptor\n")
         yield from real(*given, **more)
 
     monkeypatch.setattr("harness.grading.grader.grade_all", printing)
@@ -107,6 +111,9 @@ def test_json_is_all_that_goes_to_stdout(graded: Harness, fake: FakeGrading, mon
         assert json.loads(run.stdout)["results"]
         assert "NOISE while measuring" in run.stderr
         assert "left out: plugin 'bad'" in run.stderr
+        written = capfd.readouterr()
+        assert "NOISE by descriptor" in written.err
+        assert not written.out
 
 
 def test_what_a_writer_prints_is_not_on_the_board(graded: Harness) -> None:

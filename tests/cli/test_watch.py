@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_fakes import HW, FakeGrading
 from click.testing import Result as Run
+from harness_site.writer import Html
 
 Harness = Callable[..., Run]
 Rounds = Callable[..., None]
@@ -91,6 +93,40 @@ def test_a_table_with_mistakes_keeps_the_board_and_its_correction_makes_it(harne
     trouble = [each for each in told if each.startswith("the board stays as it was: times.csv: 1 mistake; line 2: ")]
     assert len(trouble) == 1
     assert told[-2] == "site: 4 pages"
+
+
+def test_a_writer_that_fails_is_named_and_the_site_stays_as_it_was(
+    harness: Harness, between: Rounds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: dict[Path, bytes] = {}
+
+    def breaks() -> None:
+        whole.update({file: file.read_bytes() for file in Path("site").rglob("*") if file.is_file()})
+        render = Html.render_site
+
+        def halfway(*given: Any) -> Iterator[tuple[str, str]]:
+            pages = render(*given)
+            yield from (next(pages), next(pages))
+            print("NOISE")  # noqa: T201 - as a plugin might
+            raise ValueError("no ink")
+
+        monkeypatch.setattr(Html, "render_site", halfway)
+        Path("class/dora.py").write_text("x")
+
+    between(breaks)
+    told = events(watch(harness))
+    (trouble,) = (each for each in told if "stays as it was" in each)
+    assert trouble.startswith(
+        "the board stays as it was: writer 'html' (plugin harness_site.writer): render_site() raised"
+    )
+    assert "NOISE" not in told
+    assert {file: file.read_bytes() for file in Path("site").rglob("*") if file.is_file()} == whole
+
+
+def test_without_a_writer_of_sites_nothing_is_watched(harness: Harness) -> None:
+    run = harness("--disable-plugin", "site", "watch", HW, "class", "--site", "site")
+    assert run.exit_code == 2
+    assert "--site: there is no writer 'html' of sites (known: csv, json, markdown)" in run.stderr
 
 
 @pytest.mark.parametrize(

@@ -142,3 +142,26 @@ def test_who_waits_lends_its_hands(answers: bool) -> None:
         assert not hands.acquire(blocking=False)
     assert list(measured) == (["accuracy"] if answers else [])
     assert told == ([] if answers else ["they have gone home"])
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (
+            lambda *_: 1 / 0,
+            "the executor's ask() raised ZeroDivisionError: division by zero at test_elsewhere.py line ",
+        ),
+        (lambda *_: None, f"the executor's ask() returned NoneType, not what `work` returned (plugin {__name__})"),
+    ],
+)
+def test_an_executor_that_fails_is_named_and_nothing_is_lost(asked: Any, said: str) -> None:
+    class Crew:
+        size = 1
+        ask = staticmethod(asked)
+
+    told: list[str] = []
+    hands = threading.Semaphore(1)
+    with hands:
+        away: Any = Elsewhere(Crew(), hands, threading.Event(), told.append)
+        assert away.measured(setting([]), Task("", b"", 0, Settings(), {})) == {}
+    assert [each.startswith(said) for each in told] == [True]

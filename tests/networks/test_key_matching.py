@@ -8,6 +8,8 @@ from torch import nn
 from torch.nn.utils import prune
 
 from harness.errors import SubmissionError
+from harness.networks import key_matching
+from harness.networks.differences import Shapes, differences
 from harness.networks.key_matching import match_keys
 
 
@@ -83,3 +85,23 @@ def test_mismatches_are_listed_with_a_cause(case: str) -> None:
         match_keys(tensors, shapes(net()))
     assert reason in raised.value.reason
     assert cause in str(raised.value.hint)
+
+
+def test_many_names_of_many_parts_are_compared_a_few_times_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """62 prefixes to drop and as many to add: each way is another comparison of all names, in the grader."""
+    deep = ".".join("abc"[part % 3] for part in range(62))
+    compared: list[int] = []
+
+    def counting(shapes: Shapes, expected: Shapes) -> list[str]:
+        compared.append(len(shapes) + len(expected))
+        return differences(shapes, expected)
+
+    monkeypatch.setattr(key_matching, "differences", counting)
+    for count, most in ((5, 200), (3_000, 50)):
+        compared.clear()
+        with pytest.raises(SubmissionError, match=f"{2 * count} differences"):
+            match_keys(
+                {f"{deep}.n{number}": torch.zeros(1) for number in range(count)},
+                {f"x.{deep}.m{number}": (1,) for number in range(count)},
+            )
+        assert 12 <= len(compared) <= most

@@ -14,6 +14,7 @@ from types import ModuleType
 
 import pytest
 from click.testing import CliRunner
+from inner_pytest import said_by_pytest
 
 from harness import api, testing
 from harness.cli import main
@@ -102,10 +103,9 @@ def test_the_code_on_the_page_for_authors_works(tmp_path: Path) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", page, flags=re.MULTILINE | re.DOTALL)
     for number, block in enumerate(blocks):
         (tmp_path / "zeros" / f"test_page_{number}.py").write_text(block, encoding="utf-8")
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "page", str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60, cwd=tmp_path)
-    assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    code, said = said_by_pytest(tmp_path, "-k", "page", str(tmp_path))
+    assert code == 0, said
+    assert "3 passed" in said
 
 
 def test_a_name_has_one_door():

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import harness.sandbox
+import harness.sandbox.selftest
 from harness.errors import SandboxUnavailable
 from harness.sandbox import describe, remembered
 from harness.sandbox.walls import LandlockWall
@@ -40,7 +41,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def tests(cache: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The walls that are tested from now on, in a harness that knows only `WALL`."""
     tested: list[str] = []
-    monkeypatch.setattr(harness.sandbox, "refuse_unless_it_holds", lambda sandbox: tested.append(sandbox.wall.name))
+    monkeypatch.setattr(
+        harness.sandbox.selftest, "refuse_unless_it_holds", lambda sandbox: tested.append(sandbox.wall.name)
+    )
     monkeypatch.setattr(harness.sandbox, "_sandbox", lambda _: _Tested(WALL))
     return tested
 
@@ -64,7 +67,7 @@ def test_one_that_does_not_hold_is_forgotten(tests: list[str], monkeypatch: pyte
     def refuse(_: object) -> None:
         raise SandboxUnavailable("it does not hold here")
 
-    monkeypatch.setattr(harness.sandbox, "refuse_unless_it_holds", refuse)
+    monkeypatch.setattr(harness.sandbox.selftest, "refuse_unless_it_holds", refuse)
     assert not any(works for name, works, _ in describe() if name != "none")
     assert not remembered.holds(WALL)
     with pytest.raises(SandboxUnavailable):

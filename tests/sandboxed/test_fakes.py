@@ -50,7 +50,7 @@ def test_every_fake_comes_to_its_end(results, name):
         assert probes["integrity_source"].verdict == fake.own, probes["integrity_source"]
         assert (limit.verdict == "could_not_check") >= doubtful, limit.reason
         return
-    assert set(probes) == {"integrity_verified"}
+    assert set(probes) == {"integrity_verified", "integrity_image_noise"}
     assert failed == fake.findings
     counted = result.metrics["parameters"].value
     assert counted >= fake.parameters, (counted, limit.reason)

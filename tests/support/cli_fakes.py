@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -23,9 +25,21 @@ from harness.errors import SandboxUnavailable
 from harness.grading.events import GradingEvents, Progress
 from harness.submission.discovery import submission_id
 from harness.submission.hand_in import Found, HandIn
+from harness.submission.reading import Submission, read_submission
 from harness.values.results import Environment, Result
+from harness.values.rules import Limits
 
 HW = "nycu-ds2023-hw2"
+
+
+@dataclass
+class FakeBox:
+    """Reads hand-ins in this process; knows no weights format."""
+
+    path: Path
+
+    def read(self, hand_in: HandIn, _formats: list[str], _limits: Limits) -> Submission:
+        return read_submission(hand_in, self.path, {})
 
 
 @dataclass
@@ -34,6 +48,14 @@ class FakeSandbox:
 
     def warm(self) -> None:
         pass
+
+    def warm_reader(self) -> None:
+        pass
+
+    @contextmanager
+    def box(self) -> Iterator[FakeBox]:
+        with TemporaryDirectory() as folder:
+            yield FakeBox(Path(folder))
 
 
 @dataclass

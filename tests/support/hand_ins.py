@@ -27,6 +27,8 @@ from harness.submission.reading import Submission, read_submission
 from harness.values.results import Result
 
 PLUGINS = Plugins.installed()
+# Where two processes run tests, each has one processor.
+_JOBS = 1 if "PYTEST_XDIST_WORKER" in os.environ else 2
 IMAGES = 40
 
 HONEST = """
@@ -78,7 +80,7 @@ def graded(
     assignment: Assignment,
     paths: Iterable[Path],
     sandbox: Sandbox,
-    jobs: int = 2,
+    jobs: int = _JOBS,
     plugins: Plugins = PLUGINS,
     **more: Any,
 ) -> dict[str, Result]:

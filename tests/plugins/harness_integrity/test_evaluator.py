@@ -78,13 +78,14 @@ def test_the_honest_network_behind_the_fakes(tmp_path):
     assert checks["accuracy_baseline"].verdict == "passed"
 
 
-def test_the_cost_is_three_evaluations_of_the_sample(tmp_path):
+def test_what_the_probes_cost(tmp_path):
+    """Five times the sample at half its size, and noise on four times as many images or all there are."""
     student = running(loaded(Net()), tmp_path)
-    evaluated(student)
-    assert sum(student.images) == 3 * 512 - 512 // 16
+    evaluated(student, images=128)
+    assert sum(student.images) == 5 * 128 // 2 - 128 // 16 + 4 * 128
     seeded = running(FAKES["features from a seed"][0](), tmp_path)
     evaluated(seeded)
-    assert sum(seeded.images) == 3 * 512
+    assert sum(seeded.images) == 5 * 512 // 2 + 1000
 
 
 class Residual(nn.Module):

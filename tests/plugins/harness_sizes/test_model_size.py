@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import struct
 
+import graph_networks
 import numpy as np
 import pytest
 import student_fakes
@@ -18,7 +20,7 @@ from student_fakes import FakeStudent, context
 from torch import nn
 from torch.nn.utils import prune
 
-from harness.api import ModelFacts
+from harness.api import Beside, ModelFacts, TracedNetwork
 from harness.networks.weights import live_masks
 from harness.plugins import Plugins
 from harness.worker.decoding import decode_weights
@@ -78,6 +80,44 @@ def test_a_limit_names_its_size():
     assert check.reason.endswith("of at most 99 bytes (zstd_bytes)")
     with pytest.raises(ValueError, match="canonical"):
         SizeOptions(measure="zip")
+
+
+def knowing(constructed=frozenset(), literal_bytes=0):
+    """1,000 bytes of weights, and beside them a verified network's table of 1,920 random numbers: 7,680 bytes."""
+    torch.manual_seed(0)
+    module = graph_networks.Of(lambda net, x: x.flatten(1) @ net.table, table=torch.randn(192, 10))
+    done = graph_networks.traced(module)
+    (name,) = done.tensors
+    outside = TracedNetwork(
+        done.graph, "", done.tensors, constructed=constructed and {name}, literal_bytes=literal_bytes
+    )
+    return dataclasses.replace(student({"weight": torch.randn(250)}, size=1_000), traced=outside)
+
+
+def size_check(given, limit):
+    (check,) = student_fakes.evaluated(ModelSize(), given, context(SizeOptions(limit_bytes=limit))).checks
+    return check
+
+
+def test_what_a_network_computes_with_and_the_file_does_not_hold_is_for_a_person():
+    check = size_check(knowing(), 5_000)
+    assert check.verdict == "could_not_check"
+    assert "in buffers and constants ('table')" in check.reason
+    assert "stored_bytes" not in ModelSize().evaluate(knowing(), context(SizeOptions())).metrics
+    # What the sources alone make is a table like a sine's, unless as much stands there in literals.
+    assert size_check(knowing({"table"}), 5_000).verdict == "passed"
+    assert size_check(knowing({"table"}, literal_bytes=8_000), 5_000).verdict == "passed"
+    check = size_check(knowing({"table"}, literal_bytes=9_000), 5_000)
+    assert (check.verdict, "in the literals of its source" in check.reason) == ("could_not_check", True)
+
+
+def test_code_that_runs_on_every_image_may_know_what_it_holds_and_reads():
+    given = student({"weight": torch.randn(250)}, size=1_000)
+    for held, verdict in ((8_000, "passed"), (9_000, "could_not_check")):
+        beside = Beside(literal_bytes=held - 1_000, hidden_bytes=1_000, files=("notes.md",), because="it reads it")
+        facts = given.facts.model_copy(update={"beside": beside})
+        check = size_check(dataclasses.replace(given, facts=facts), 5_000)
+        assert (check.verdict, "notes.md" in check.reason) == (verdict, verdict != "passed")
 
 
 def test_zstd_is_of_the_canonical_bytes():
