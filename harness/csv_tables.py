@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -94,7 +95,8 @@ def read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
         raise TableError(str(path), [Problem("", "not text: save the spreadsheet as CSV")])
     head = text.lstrip("\r\n").partition("\n")[0]
     delimiter = max(",;\t", key=head.count)
-    reader = csv.reader(text.splitlines(keepends=True), delimiter=delimiter)
+    # Not splitlines(): a cell may hold what Unicode calls the end of a line.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         return [(reader.line_num, cells) for cells in reader if cells], delimiter
     except csv.Error as error:

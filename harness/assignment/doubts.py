@@ -23,6 +23,8 @@ def doubts(assignment: Assignment, plugins: Plugins, now: datetime) -> list[Prob
     rules, limits = assignment.rules, metric_limits(assignment, plugins)
     return [
         *_baselines(rules),
+        *_images(rules),
+        *_ranking(assignment),
         *_points(rules, limits),
         *_gates(assignment),
         *_limits(assignment),
@@ -41,6 +43,26 @@ def _baselines(rules: AssignmentFile) -> Iterator[Problem]:
     if any(used - {None}):
         for name in rules.baselines.keys() - used:
             yield Problem(f"baselines.{name}", "no [[rubric.points]] gives points for it")
+
+
+def _images(rules: AssignmentFile) -> Iterator[Problem]:
+    for name in ("mean", "std"):
+        if any(each > 1 for each in getattr(rules.images, name)):
+            what = "images hold values from 0 to 1: for means and deviations of 0 to 255, divide these by 255"
+            yield Problem(f"images.{name}", what)
+    for number, name in enumerate(rules.submission.entry_points):
+        if not name.replace(".", "_").isidentifier():
+            yield Problem(f"submission.entry_points.{number}", f"no code can define {name!r}: write its name alone")
+
+
+def _ranking(assignment: Assignment) -> Iterator[Problem]:
+    for number, key in enumerate(assignment.rules.ranking):
+        spec = assignment.measures.metrics.get(key.metric)
+        if spec is not None and spec.higher_is_better != key.higher_is_better:
+            what = (
+                f"of {key.metric}, {'more' if spec.higher_is_better else 'less'} is better: this ranks the worst first"
+            )
+            yield Problem(f"ranking.{number}.higher_is_better", what)
 
 
 def _points(rules: AssignmentFile, limits: Mapping[str, float]) -> Iterator[Problem]:

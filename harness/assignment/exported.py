@@ -1,40 +1,36 @@
-"""Gather an assignment for a system that checks hand-ins elsewhere: its file, and images that do not come with us."""
+"""Gather an assignment for a system that checks hand-ins: what students are given of it, and what they see there."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from harness.assignment.loading import Assignment
-from harness.assignment.shipped import fixtures
+from harness.audience import holds_private, points_are_public
 from harness.contracts.publishing import AssignmentToExport
+from harness.values.measures import Figures
 from harness.version import __version__
 
 
-def to_export(assignment: Assignment) -> AssignmentToExport:
-    """The assignment as plain files; what comes with the harness stays where it is there."""
-    shipped = assignment.source.resolve().is_relative_to(fixtures())
-    folders = {
-        name: folder.resolve()
-        for name, folder in assignment.data_paths.items()
-        if not folder.resolve().is_relative_to(fixtures())
-    }
-    file = f"{assignment.id}.toml"
+def to_export(assignment: Assignment, kit: Path) -> AssignmentToExport:
+    """The assignment as plain files.
+
+    Args:
+        kit: a folder that `harness.data.handout` has written.
+    """
+    rules, measures = assignment.rules, assignment.measures
+    figures: Figures = "public" if holds_private(rules) else "all"
+    files = sorted(each for each in kit.rglob("*") if each.is_file())
     return AssignmentToExport(
         id=assignment.id,
-        name=assignment.id if shipped else file,
-        private="test" in folders and assignment.rules.data["test"].public_fraction is not None,
-        files=({} if shipped else {file: assignment.source}) | dict(_images(folders)),
-        folders=folders,
+        file="assignment/assignment.toml",
+        files={f"assignment/{each.relative_to(kit).as_posix()}": each for each in files},
         ranks=tuple(
-            {"metric": key.metric, "order": "desc" if key.higher_is_better else "asc"}
-            for key in assignment.rules.ranking
+            {"metric": measures.under(key.metric, figures), "order": "desc" if key.higher_is_better else "asc"}
+            for key in rules.ranking
         ),
+        points=tuple(rule.name for rule in rules.rubric.points if points_are_public(rule, rules, measures)),
+        evidence=tuple(name for name in measures.checks if measures.is_evidence(name)),
+        shows=rules.board.platform_shows,
+        memory_bytes=rules.limits.memory_bytes,
         harness_version=__version__,
     )
-
-
-def _images(folders: dict[str, Path]) -> Iterator[tuple[str, Path]]:
-    for name, folder in folders.items():
-        for file in sorted(each for each in folder.rglob("*") if each.is_file()):
-            yield f"data/{name}/{folder.name}/{file.relative_to(folder).as_posix()}", file

@@ -16,6 +16,7 @@ from typing import Any, Literal
 from harness.assignment.mistakes import missing_data, missing_starter, references, tables, validated
 from harness.assignment.places import all_placed
 from harness.assignment.shipped import fixtures
+from harness.assignment.syntax import syntax_mistake
 from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
 from harness.plugins import Plugins
@@ -135,11 +136,14 @@ def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None,
 def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | None) -> Assignment:
     try:
         text = path.read_text(encoding="utf-8")
-        document = tomllib.loads(text)
     except OSError as error:
         raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise AssignmentError(source, [Problem("", f"not a TOML file: {error}")]) from error
+    except UnicodeDecodeError as error:
+        raise AssignmentError(source, [Problem("", f"not a TOML file: {error}; save it as UTF-8")]) from error
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise AssignmentError(source, [syntax_mistake(text, error)]) from error
     problems: list[Problem] = []
     rules = validated(AssignmentFile, document, (), problems)
     options = _options(document, "evaluators", plugins, problems)

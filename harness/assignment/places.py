@@ -35,6 +35,11 @@ def lines_of(text: str) -> dict[str, int]:
         else:
             for each in _keys(content, header):
                 found.setdefault(".".join(each), line)
+    for dotted, line in list(found.items()):
+        # A table without a header of its own begins where the first of its parts does.
+        for end, character in enumerate(dotted):
+            if character == ".":
+                found.setdefault(dotted[:end], line)
     return found
 
 

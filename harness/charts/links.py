@@ -17,9 +17,9 @@ _NAME_CHARACTERS = 24
 _WIDTH, _LINE, _NODE_X, _MARGIN = 400, 26, 190, 14
 _WIDEST = 180
 """No arc reaches further to the right, in SVG units."""
-_HALF_AT = 6
+_HALF_AT = 3
 """An arc over so many lines reaches half as far."""
-_THINNEST, _THICKER = 1.0, 4.0
+_THINNEST, _THICKER = 1.0, 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,17 +65,18 @@ def _reached(start: str, neighbours: Mapping[str, Sequence[str]]) -> dict[str, i
 
 
 def _chart(lines: Mapping[str, int], links: Sequence[Link]) -> Markup:
-    # The strongest last, so that nothing hides it.
-    arcs = [_arc(each, lines) for each in sorted(links, key=lambda each: each.strength)]
+    # The strongest last, so that nothing hides it; and no arc over a number.
+    arcs, numbers = zip(*(_arc(each, lines) for each in sorted(links, key=lambda each: each.strength)), strict=True)
     names = [_name(name, line) for name, line in lines.items()]
     height = 2 * _MARGIN + _LINE * (len(lines) - 1)
     count = "1 finding" if len(links) == 1 else f"{len(links)} findings"
     title = f"{count} between {len(lines)} submissions; the table has them"
     view = f"0 0 {_WIDTH} {height}"
-    return element("svg", *arcs, *names, class_="chart links", role="img", aria_label=title, viewBox=view)
+    return element("svg", *arcs, *numbers, *names, class_="chart links", role="img", aria_label=title, viewBox=view)
 
 
-def _arc(link: Link, lines: Mapping[str, int]) -> Markup:
+def _arc(link: Link, lines: Mapping[str, int]) -> tuple[Markup, Markup]:
+    """The arc and its number, each of which leads to the evidence."""
     top, bottom = sorted(_height(lines[name]) for name in (link.one, link.other))
     span = (bottom - top) / _LINE
     reach = round(_WIDEST * span / (span + _HALF_AT), 1)
@@ -86,7 +87,9 @@ def _arc(link: Link, lines: Mapping[str, int]) -> Markup:
         stroke_width=round(_THINNEST + _THICKER * link.strength, 1),
     )
     number = label(_NODE_X + reach + 5, (top + bottom) / 2 + 4, str(link.number))
-    return element("a", path, number, href=f"#finding-{link.number}", class_="link")
+    there = f"#finding-{link.number}"
+    # One of them is enough for the keyboard.
+    return element("a", path, href=there, class_="link", tabindex="-1"), element("a", number, href=there, class_="link")
 
 
 def _name(name: str, line: int) -> Markup:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from harness.cli.checking import Out, own_sandbox_option, passed, quiet_option, started
-from harness.cli.options import assignment_argument, data_option, json_option
+from harness.cli.checking import Out, own_sandbox_option, passed, started
+from harness.cli.options import assignment_argument, data_option, json_option, quiet_option
 from harness.terminal.stages import Stages
 from harness.vocabulary import ExitCode
 

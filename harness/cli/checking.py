@@ -31,7 +31,6 @@ own_sandbox_option = click.option(
     type=click.Choice(SANDBOXES),
     help="[default: the strongest that works here, else none]",
 )
-quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
 
 
 @dataclass
@@ -140,8 +139,7 @@ class Out:
         from harness.terminal.check import check_view
         from harness.terminal.console import console
 
-        if not self.quiet:
-            console(stderr=self.json_to == "-").print(check_view(checked))
+        console(stderr=self.json_to == "-", quiet=self.quiet).print(check_view(checked))
 
     def _page(self, attempt: Attempt, assignment: Assignment, limits: Mapping[str, float]) -> None:
         if self.html is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import click
@@ -80,6 +81,7 @@ def command(
     from harness.assignment.exported import to_export
     from harness.board.record import BoardRequest, class_record
     from harness.contracts.publishing import Matching, Packs
+    from harness.data.handout import hand_out
     from harness.plugins.faults import blaming, expect_files
     from harness.plugins.kinds import EXPORTER
     from harness.store.store import Store
@@ -90,7 +92,10 @@ def command(
     chosen = plugins.exporters[exporter]
     if isinstance(chosen, Packs):
         assignment, _ = load_assignment(assignment_name, data)
-        _pack(*chosen.pack(to_export(assignment), wheel), out)
+        with TemporaryDirectory() as folder:
+            kit = Path(folder) / "kit"
+            hand_out(assignment, plugins, kit)
+            _pack(*chosen.pack(to_export(assignment, kit), wheel), out)
         return
     with closing(Store.open(store_url, create=False)) as store:
         record = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times))

@@ -18,6 +18,7 @@ from harness.cli.options import (
     json_option,
     load_assignment,
     plugins_print_to_stderr,
+    quiet_option,
     roster_option,
     say_all,
     store_option,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
 @click.option("--sandbox", "sandbox_name", type=click.Choice(SANDBOXES), default="auto", show_default=True)
 @roster_option
 @times_option
+@quiet_option
 @json_option
 @data_option
 @click.option("--class", "mode", flag_value="class", help="Every PATH is a folder of submissions.")
@@ -78,6 +80,7 @@ def command(
     sandbox_name: str,
     roster: RosterFile | None,
     times: Path | None,
+    quiet: bool,
     json_to: str | None,
     data: dict[str, Path],
     mode: str | None,
@@ -107,7 +110,8 @@ def command(
     submissions = found.hand_ins
     if not submissions:
         raise UsageError("\n".join(found.left_out) or f"no submissions in {', '.join(map(str, paths))}")
-    _say_what_is_a_download(found)
+    if not quiet:
+        _say_what_is_a_download(found)
     _list(found.left_out, f"{len(found.left_out)} not graded")
     with closing(Store.open(store_url)) as store:
         handed_in = frozenset(each.id for each in submissions)
@@ -120,12 +124,12 @@ def command(
         run = Run(assignment, plugins, sandbox, submissions, images, store, kept_as, jobs, hired)
         shown = _Shown()
         with plugins_print_to_stderr():
-            interrupted = _graded(run, shown, fresh=fresh)
+            interrupted = _graded(run, shown, fresh=fresh, quiet=quiet)
             attempts = run.attempts("brief" if json_to is None else "everything")
         wanted = BoardRequest(live=True, roster=roster, times=times, handed_in=handed_in)
         record = class_record(store, assignment, wanted) if attempts else None
     results = tuple(attempt.result for attempt in attempts)
-    _show(run, record, results, json_to)
+    _show(run, record, results, json_to, quiet=quiet)
     if shown.unreachable:
         said = f"{len(shown.unreachable)} networks were to be measured by {executor} and were measured here"
         click.echo(f"{said}: {shown.unreachable[-1]}", err=True)
@@ -152,16 +156,19 @@ def _check_tables(
         read_times(times, assignment.rules.rubric.late, known.keys(), groups)
 
 
-def _show(run: Run, record: ClassRecord | None, results: tuple[Result, ...], json_to: str | None) -> None:
+def _show(
+    run: Run, record: ClassRecord | None, results: tuple[Result, ...], json_to: str | None, *, quiet: bool
+) -> None:
     from harness.terminal.console import board_table, console
     from harness.values.results import Report
 
     if record is not None:
         board = record.board.only({result.submission for result in results})
-        console(stderr=json_to == "-").print(board_table(board))
+        console(stderr=json_to == "-", quiet=quiet).print(board_table(board))
     report = Report(assignment=run.info, environment=run.environment, results=results)
     write_json(json_to, report.to_json())
-    _say_what_was_known(run)
+    if not quiet:
+        _say_what_was_known(run)
 
 
 def _say_what_is_a_download(found: Found) -> None:
@@ -259,12 +266,12 @@ def _hired(executor: Executor, jobs: int, scheduler: str | None) -> Iterator[Cre
             hired.close()
 
 
-def _graded(run: Run, shown: _Shown, *, fresh: bool) -> bool:
+def _graded(run: Run, shown: _Shown, *, fresh: bool, quiet: bool) -> bool:
     """Grade with a bar that shows how far it is; returns whether it was stopped with Ctrl-C."""
     from harness.terminal.console import console
     from harness.terminal.progress import GradeProgress
 
-    with GradeProgress(console(stderr=True), len(run.submissions)) as bar:
+    with GradeProgress(console(stderr=True, quiet=quiet), len(run.submissions)) as bar:
         shown.bar = bar
         try:
             with closing(run.grade(shown, fresh=fresh)) as results:

@@ -84,6 +84,9 @@ def json_option(command: Command) -> Command:
     )(command)
 
 
+quiet_option = click.option("-q", "--quiet", is_flag=True, help="Print nothing but errors.")
+
+
 def out_option(command: Command) -> Command:
     return click.option("--out", type=click.Path(path_type=Path), help="Write to this file, or folder, instead.")(
         command

@@ -10,11 +10,13 @@ import click
 
 from harness.cli.options import (
     assignment_argument,
+    json_option,
     load_assignment,
     manual_option,
     roster_option,
     store_option,
     times_option,
+    write_json,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ _BAR_CHARACTERS = 40
 @manual_option
 @roster_option
 @times_option
-@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+@json_option
 def command(
     *,
     assignment_name: str,
@@ -40,7 +42,7 @@ def command(
     manual: Path | None,
     roster: RosterFile | None,
     times: Path | None,
-    as_json: bool,
+    json_to: str | None,
 ) -> None:
     """Show a class in numbers: outcomes, a histogram of scores, the commonest failed checks.
 
@@ -55,10 +57,8 @@ def command(
     with closing(Store.open(store_url, create=False)) as store:
         board = class_record(store, assignment, BoardRequest(manual=manual, roster=roster, times=times)).board
     found = class_statistics(board)
-    if as_json:
-        click.echo(found.model_dump_json(indent=1))
-    else:
-        console().print(_view(found))
+    console(stderr=json_to == "-").print(_view(found))
+    write_json(json_to, found.model_dump_json(indent=1))
 
 
 def _view(found: ClassStatistics) -> RenderableType:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli.checking import Out, own_sandbox_option, passed, quiet_option, started
-from harness.cli.options import assignment_argument, data_option, json_option
+from harness.cli.checking import Out, own_sandbox_option, passed, started
+from harness.cli.options import assignment_argument, data_option, json_option, quiet_option
 from harness.errors import SubmissionError, UsageError
 from harness.terminal.stages import Stages
 from harness.vocabulary import ExitCode

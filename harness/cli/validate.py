@@ -17,6 +17,7 @@ from harness.cli.options import (
     load_assignment,
     now,
     plugins_print_to_stderr,
+    quiet_option,
     write_json,
 )
 from harness.vocabulary import SANDBOXES, ExitCode
@@ -44,10 +45,17 @@ _SAMPLE = 8
     show_default=True,
     help="For the reference solution.",
 )
+@quiet_option
 @json_option
 @data_option
 def command(
-    *, assignment_name: str, reference: Path | None, sandbox_name: str, json_to: str | None, data: dict[str, Path]
+    *,
+    assignment_name: str,
+    reference: Path | None,
+    sandbox_name: str,
+    quiet: bool,
+    json_to: str | None,
+    data: dict[str, Path],
 ) -> None:
     """Find every mistake of an assignment, and the score of a reference solution.
 
@@ -59,7 +67,7 @@ def command(
     from harness.errors import AssignmentError
     from harness.terminal.console import console
 
-    paper = console(stderr=json_to == "-")
+    paper = console(stderr=json_to == "-", quiet=quiet)
     try:
         assignment, plugins = load_assignment(assignment_name, data)
     except AssignmentError as error:

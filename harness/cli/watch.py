@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 @click.option("--site", type=click.Path(path_type=Path), help="Keep the class's site in this folder up to date.")
 @click.option("--every", default=2.0, show_default=True, type=click.FloatRange(min=0.1), help="Seconds between looks.")
 @click.option(
-    "--quiet",
+    "--settle",
     default=5.0,
     show_default=True,
     type=click.FloatRange(min=0),
@@ -60,7 +60,7 @@ def command(
     folder: Path,
     site: Path | None,
     every: float,
-    quiet: float,
+    settle: float,
     jobs: int | None,
     store_url: str,
     sandbox_name: str,
@@ -70,8 +70,9 @@ def command(
 ) -> None:
     """Grade what arrives in a folder, and keep the site up to date.
 
-    FOLDER holds a folder, an archive or a source file for each student or team. What is new or has changed is graded
-    once it is quiet; each event is a line. The store knows what was graded, so the same command goes on where it was.
+    FOLDER holds a folder, an archive or a source file for each student or team. What is new or has changed is
+    graded once it has settled; each event is a line. The store knows what was graded, so the same command goes on where
+    it was.
     With [submission] attempts_per_day, further attempts of a day wait for the next. Ctrl-C ends it.
     """
     from harness.board.record import BoardRequest
@@ -95,7 +96,7 @@ def command(
 
         info = run_of([]).info  # what is wrong with the images is better known before anything arrives
         publish = _publisher(site, store, assignment, plugins, BoardRequest(roster=roster, times=times))
-        arrivals = Arrivals(folder, timedelta(seconds=quiet))
+        arrivals = Arrivals(folder, timedelta(seconds=settle))
         watch = Watch(arrivals, run_of, publish, lambda: datetime.now(UTC), assignment.rules.zone)
         with suppress(KeyboardInterrupt):  # so is the signal with which services are stopped
             _say(watch, f"watching {folder} for {info.id}, by the clocks of {watch.zone}; Ctrl-C ends it")

@@ -63,19 +63,23 @@ class AssignmentToExport:
     """An assignment as another system needs it to run `harness check`.
 
     Attributes:
-        name: of its file among `files`, or the id of a shipped one.
-        private: whether some of its images are private.
-        files: path -> content, or a file that has it: the assignment's file and its images.
-        folders: data set -> its folder here, where it does not come with the harness.
+        file: the assignment's own, among `files`.
+        files: path -> a file: what `harness handout` gives to students, so nothing private.
         ranks: `metric` and `order` (asc, desc) of each ranking key.
+        points: names of the rubric's lines that public images decide, or none at all.
+        evidence: names of checks that are for the instructor.
+        shows: when students see what was found; Gradescope's words for it.
+        memory_bytes: what one submission may use.
     """
 
     id: str
-    name: str
-    private: bool
-    files: Mapping[str, bytes | Path]
-    folders: Mapping[str, Path]
+    file: str
+    files: Mapping[str, Path]
     ranks: tuple[Mapping[str, str], ...]
+    points: tuple[str, ...]
+    evidence: tuple[str, ...]
+    shows: str
+    memory_bytes: int
     harness_version: str
 
 

@@ -27,9 +27,11 @@ You need Python and the harness (`pip install compress-harness`). In this folder
 
     harness show assignment.toml
     harness check assignment.toml my_folder
+    harness submit assignment.toml my_folder
 
 The first says what to hand in and what gives points. The second checks a folder with your source and your weights, as
-the course does. Begin with a copy of `model.py`: train it, and save its weights beside it.
+the course does. The third checks once more and packs what to hand in. Begin with a copy of `model.py`: train it, and
+save its weights beside it.
 {images}"""
 _SPLIT = """
 The images here are the public ones. Others decide the rest of the score; nobody outside of the course has them.

@@ -234,7 +234,7 @@ class Grader:
             # Evaluators go on without an answer that came too late; the submission does not.
             box.seconds_left(self.assignment.rules.limits.total_seconds)
             if key and opening.ran is not None:
-                kept = self.memory.keep_intake(key, opening.ran.intake())
+                kept = self.memory.keep_intake(key, opening.ran.intake().of_files(submission.digest))
                 found.notes += [] if kept else [_NOT_KEPT]
 
     def _task(self, opening: Opening, submission: Submission, known: Mapping[str, Evaluation]) -> Task | None:

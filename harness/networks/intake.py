@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from harness.graph.limits import well_formed
@@ -44,6 +44,8 @@ class Said(Value):
     """What was coped with."""
     printed: str = ""
     """What its code printed, for the instructor."""
+    files: str = ""
+    """Digest of the hand-in; empty in what older versions kept."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +66,10 @@ class Intake:
     masks: Weights
     constants: Weights
     complete: bool = True
+
+    def of_files(self, digest: str) -> Intake:
+        """The same, said to be of the hand-in with this digest: whoever forgets that finds it."""
+        return replace(self, said=self.said.model_copy(update={"files": digest}))
 
     @property
     def measurable(self) -> bool:

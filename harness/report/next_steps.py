@@ -31,11 +31,11 @@ def prediction(result: Result, assignment: Assignment) -> str:
 def next_steps(result: Result, assignment: Assignment) -> list[str]:
     """What to do, the most urgent first; at least one thing."""
     if result.status != "graded":
-        steps = [result.hint or "correct what is said above, then check again"]
+        steps = [result.hint or "correct what is said here, then check again"]
         wanted = f"'harness show {assignment.argument}' says what is wanted"
         return steps if result.status == "harness_error" else [*steps, wanted]
     open_checks = [check.name for check in result.checks if check.verdict != "passed"]
-    steps = [f"see to {', '.join(open_checks)} above, then check again"] if open_checks else []
+    steps = [f"see to {', '.join(open_checks)}, then check again"] if open_checks else []
     if assignment.info.data.stand_in:
         steps.append("check again on the real images: --data test=FOLDER")
     steps = steps or ["everything passes: hand it in"]
@@ -43,6 +43,8 @@ def next_steps(result: Result, assignment: Assignment) -> list[str]:
 
 
 def own_facts(result: Result, assignment: Assignment) -> list[str]:
-    """The same as facts for a page's head."""
-    graded = [f"predicted score: {prediction(result, assignment)}"] if result.status == "graded" else []
-    return [*graded, *(f"next: {clean(step, 1000)}" for step in next_steps(result, assignment))]
+    """What a page's head does not say by itself of the same: score and hint stand there."""
+    private = assignment.rules.data["test"].public_fraction is not None
+    expected = [f"predicted score: {prediction(result, assignment)}" if private else "the same images are graded"]
+    steps = [f"next: {clean(step, 1000)}" for step in next_steps(result, assignment) if step != result.hint]
+    return [*(expected if result.status == "graded" else []), *steps]

@@ -91,9 +91,12 @@ class Decisions:
         columns = attempts.c
         ours = (columns.assignment_id == self.assignment_id) & (columns.submission == submission)
         with explained(self.url), self.engine.begin() as connection:
-            rows = connection.execute(sa.select(columns.number, columns.result).where(ours)).all()
-            for network in filter(None, (_network(row.result) for row in rows)):
-                connection.execute(intakes.delete().where(intakes.c.said.contains(network, autoescape=True)))
+            wanted = sa.select(columns.number, columns.result, columns.submission_digest).where(ours)
+            rows = connection.execute(wanted).all()
+            # By the files; in what older versions kept, by the network, which only what was verified has.
+            digests = {digest for row in rows for digest in (row.submission_digest, _network(row.result)) if digest}
+            for digest in digests:
+                connection.execute(intakes.delete().where(intakes.c.said.contains(digest, autoescape=True)))
             for table in tables.sorted_tables:
                 if "attempt" in table.columns:
                     connection.execute(table.delete().where(table.c.attempt.in_([row.number for row in rows])))

@@ -27,11 +27,11 @@ _ALWAYS_SHOWN = 4
 _LARGE_ROWS = 300
 
 
-def console(*, stderr: bool = False) -> Console:
-    """A console that adds no colours of its own guessing; wide when nobody is looking."""
+def console(*, stderr: bool = False, quiet: bool = False) -> Console:
+    """A console that adds no colours of its own guessing; wide when nobody is looking; a quiet one prints nothing."""
     stream = sys.stderr if stderr else sys.stdout
     width = None if stream.isatty() or "COLUMNS" in os.environ else _PIPE_COLUMNS
-    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width)
+    return Console(stderr=stderr, highlight=False, markup=False, emoji=False, width=width, quiet=quiet)
 
 
 def safe(text: str, style: str = "", *, limit_characters: int = 500) -> Text:

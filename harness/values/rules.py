@@ -294,8 +294,9 @@ class BoardRules(Value):
     names: Literal["nicknames", "anonymous"] = "nicknames"
     """`anonymous`: names nobody chose, the same each time, instead of nicknames and ids."""
     pareto: str | None = None
-    """The metric against which accuracy is plotted and the Pareto front is drawn; absent: the first about the weights
-    that the board ranks by, or else that it shows."""
+    """What accuracy is plotted against; absent: the first metric about the weights that it ranks by, or else shows."""
+    platform_shows: Literal["visible", "after_due_date", "after_published", "hidden"] = "visible"
+    """When a platform that checks hand-ins itself, such as Gradescope, shows students what was found."""
 
 
 class AssignmentFile(Value):

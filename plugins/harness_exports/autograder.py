@@ -3,7 +3,8 @@
 The zip holds `setup.sh`, which installs the harness from a wheel in it or from the package index, `run_autograder`, and
 `autograder.json`, what to check. A container there has Ubuntu, runs as root, and has as much time and memory as the
 assignment's settings say (https://gradescope-autograders.readthedocs.io/en/latest/specs/): the run ends by itself
-before its time is up, and a sandbox is asked for, since the results are written where the submission's code runs.
+before its time is up, and a sandbox is asked for, since the results are written where the submission's code runs. For
+the same reason the assignment in it is what `harness handout` gives to students: no private image is there.
 """
 
 from __future__ import annotations
@@ -47,17 +48,14 @@ class GradescopeAutograder:
         raise UsageError("an autograder holds no points: it is made of the assignment alone")
 
     def pack(self, assignment: AssignmentToExport, wheel: Path | None) -> tuple[str, Mapping[str, bytes | Path]]:
-        if assignment.private:
-            raise UsageError(
-                f"{assignment.id}: some of its images are private, and in Gradescope's container the code of students "
-                "is where they are: make the autograder of an assignment that holds the public images only"
-            )
         settings = {
-            "assignment": assignment.name,
-            "data": {name: f"data/{name}/{folder.name}" for name, folder in assignment.folders.items()},
+            "assignment": assignment.file,
             "limit_seconds": _LIMIT_SECONDS,
+            "memory_bytes": assignment.memory_bytes,
             "sandbox": "auto",
-            "visibility": "visible",
+            "visibility": assignment.shows,
+            "points": assignment.points,
+            "evidence": assignment.evidence,
             "leaderboard": assignment.ranks,
         }
         files: dict[str, bytes | Path] = {

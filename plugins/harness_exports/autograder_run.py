@@ -11,7 +11,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ from harness.api.boards import Report, Result, markdown_of_check
 from harness.api.text import clean, score_text
 
 _STATUSES = {"passed": "passed", "failed": "failed"}
+# Of control groups, version 2 and 1.
+_MEMORY_FILES = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
+_OWN_BYTES = 2**30
+"""What the harness and PyTorch take beside a submission."""
 
 
 def main(root: Path) -> int:
@@ -32,8 +37,8 @@ def main(root: Path) -> int:
         sys.stdout.write(f"not checked: {said}\n")
         return 1
     report = Report.model_validate_json(found.read_text(encoding="utf-8"))
-    if report.results[0].status == "harness_error":
-        sys.stdout.write(f"not checked, through no fault of the student: {report.results[0].reason}\n")
+    if fault := not_the_students(report.results[0], settings, container_bytes()):
+        sys.stdout.write(f"not checked, through no fault of the student: {fault}\n")
         return 1
     results.mkdir(exist_ok=True)
     text = json.dumps(results_of(report, settings), allow_nan=False)
@@ -43,11 +48,9 @@ def main(root: Path) -> int:
 
 def _checked(source: Path, submission: Path, found: Path, settings: Mapping[str, Any]) -> str:
     """Run `harness check` into the file `found`; returns what it said where it made none."""
-    own = source / settings["assignment"]
     command = [sys.executable, "-I", "-c", "from harness.cli import main; main()", "check"]
-    command += [str(own) if own.is_file() else settings["assignment"], str(submission), "--json", str(found)]
+    command += [str(source / settings["assignment"]), str(submission), "--json", str(found)]
     command += ["--sandbox", settings["sandbox"]]
-    command += [word for name, folder in settings["data"].items() for word in ("--data", f"{name}={source / folder}")]
     # A session of its own, so that nothing it started outlives it.
     running = subprocess.Popen(  # noqa: S603 - a list, no shell
         command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace", start_new_session=True
@@ -61,9 +64,38 @@ def _checked(source: Path, submission: Path, found: Path, settings: Mapping[str,
     return said
 
 
+def container_bytes(files: Sequence[Path] = _MEMORY_FILES) -> int | None:
+    """The memory of the container that this process runs in, as its control group says; None: nobody limits it."""
+    for file in files:
+        with suppress(OSError, ValueError):  # the other version of control groups, or "max"
+            return int(file.read_text(encoding="ascii"))
+    return None
+
+
+def not_the_students(result: Result, settings: Mapping[str, Any], memory_bytes: int | None) -> str | None:
+    """Why what was found is not the submission's doing, if it is not.
+
+    Args:
+        memory_bytes: of the container.
+    """
+    if result.status == "harness_error":
+        return result.reason
+    allowed = settings["memory_bytes"]
+    if result.status != "out_of_memory" or memory_bytes is None or memory_bytes >= allowed + _OWN_BYTES:
+        return None
+    return (
+        f"it ran out of memory in a container of {memory_bytes >> 20:,} MB, and may use {allowed >> 20:,} MB beside "
+        f"what the harness takes: choose a container of {(allowed + _OWN_BYTES) >> 20:,} MB or more, or a lower "
+        "[limits] memory_bytes"
+    )
+
+
 def results_of(report: Report, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Gradescope's results.json of a report with one result (the fields of docs/specs.md of its samples)."""
-    (result,) = report.results
+    """Gradescope's results.json of a report with one result (the fields of docs/specs.md of its samples).
+
+    What private images decide is no part of it: they are not in the container.
+    """
+    result = _for_students(report.results[0], settings)
     title = report.assignment.id
     return {
         "score": result.score,
@@ -81,6 +113,14 @@ def results_of(report: Report, settings: Mapping[str, Any]) -> dict[str, Any]:
             if result.status == "graded" and key["metric"] in result.metrics
         ],
     }
+
+
+def _for_students(result: Result, settings: Mapping[str, Any]) -> Result:
+    """The points that public images decide, and no evidence but what did not pass, as `harness check` shows it."""
+    points = tuple(line for line in result.points if line.name in settings["points"])
+    checks = (each for each in result.checks if each.verdict != "passed" or each.name not in settings["evidence"])
+    sums = {"score": sum(line.points for line in points), "max_score": sum(line.max_points for line in points)}
+    return result.model_copy(update={**sums, "points": points, "checks": tuple(checks)})
 
 
 def _points(result: Result) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from harness.api import Board, Standing, Unranked, UsageError
 from harness.api.files import Problem, TableError, read_lines
+from harness.api.text import csv_cell
 
 Lines = Sequence[tuple[int, list[str]]]
 
@@ -150,13 +151,18 @@ def beside(people: Collection[Graded], absent: Sequence[Graded]) -> dict[str, st
     ]
     lost = [[each.label, number(each.score)] for each in absent if not (each.pending or each.excused)]
     files = {"not-in-the-sheet.csv": (["id", "score"], lost), "pending.csv": (["id", "pending", "reason"], waiting)}
-    return {name: written([header, *sorted(rows)]) for name, (header, rows) in files.items() if rows}
+    return {name: _listed(header, sorted(rows)) for name, (header, rows) in files.items() if rows}
 
 
 def excused_list(board: Board) -> dict[str, str]:
     """Whom the assignment does not count for, for systems that cannot be told; no file where that is nobody."""
     rows = [[each.id, each.name, each.email or ""] for each in board.excused]
-    return {"excused.csv": written([["id", "name", "email"], *rows])} if rows else {}
+    return {"excused.csv": _listed(["id", "name", "email"], rows)} if rows else {}
+
+
+def _listed(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A list for the instructor alone, safe to open in a spreadsheet."""
+    return written([header, *([str(csv_cell(cell)) for cell in row] for row in rows)])
 
 
 def written(rows: Iterable[Sequence[str]]) -> str:

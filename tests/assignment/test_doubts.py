@@ -43,6 +43,9 @@ def test_the_shipped_assignments_are_beyond_doubt(name: str) -> None:
         ("[limits]", "[limits]\ntotal_seconds = 10", "limits.build_seconds", "20 s are more than total_seconds, 10 s"),
         ('"accuracy_baseline"]', '"accuracy_baseline", "integrity_counts"]', "rubric.gates.2", "is evidence"),
         ("points = 45", "points = 0", "rubric.points.0.points", "0 points"),
+        ("mean = [0.5, 0.5, 0.5]", "mean = [123.7, 116.3, 103.5]", "images.mean", "divide these by 255"),
+        ("entry_points = [", 'entry_points = ["Net()", ', "submission.entry_points.0", "write its name alone"),
+        ("higher_is_better = false", "higher_is_better = true", "ranking.1.higher_is_better", "ranks the worst first"),
         ("[rubric]", "[rubric]\ncap = 101", "rubric.cap", "101 is never reached: all points together are 100"),
         (
             "[[rubric.rank]]",

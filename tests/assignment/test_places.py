@@ -101,3 +101,7 @@ def test_whatever_toml_takes_is_taken(text: str) -> None:
     lines = lines_of(text)
     assert set(lines) <= leaves(document)
     assert all(1 <= line <= text.count("\n") + 1 for line in lines.values())
+
+
+def test_a_table_without_a_header_stands_where_its_first_part_does() -> None:
+    assert lines_of("a = 1\n[one.two]\nb = 2\n[one.three]\n")["one"] == 2

@@ -35,7 +35,7 @@ def test_an_arc_ends_at_its_names() -> None:
 
 def test_what_is_more_alike_has_a_thicker_line_and_lies_on_top() -> None:
     (chart,) = link_charts([link("a", "b", 1, 1.0), link("b", "c", 2, 0.0)])
-    assert re.findall(r'stroke-width="([\d.]+)"', chart) == ["1.0", "5.0"]
+    assert re.findall(r'stroke-width="([\d.]+)"', chart) == ["1.0", "4.0"]
 
 
 def test_names_are_text() -> None:

@@ -140,7 +140,7 @@ def test_history_lists_attempts(graded: Harness, fake: FakeGrading) -> None:
 def test_statistics_for_people_and_programs(graded: Harness) -> None:
     told = graded("statistics", HW).stdout
     assert "3 submissions: 2 graded, 1 crashed; 2 ranked, 0 late" in told
-    document = json.loads(graded("statistics", HW, "--json").stdout)
+    document = json.loads(graded("statistics", HW, "--json", "-").stdout)
     assert document["statuses"] == [["graded", 2], ["crashed", 1]]
     assert sum(each["count"] for each in document["histogram"]) == 3
 
@@ -219,7 +219,7 @@ def test_an_excused_person_has_neither_a_score_nor_a_zero_nor_a_rank(graded: Har
     }
     assert "ill" not in graded("leaderboard", HW, "--format", "json").stdout
     assert "Excused: this assignment does not count" in graded("report", HW, "bob").stdout
-    assert json.loads(graded("statistics", HW, "--json").stdout)["submissions"] == 2
+    assert json.loads(graded("statistics", HW, "--json", "-").stdout)["submissions"] == 2
     assert graded("excuse", HW, "bob", "--undo", "--why", "wrong Bob").exit_code == 0
     assert "bob" in board(graded, "--ids")
     told = graded("history", HW, "bob").stdout

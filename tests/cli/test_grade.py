@@ -224,3 +224,13 @@ def test_an_executor_is_named_and_its_needs_are_said(harness: Harness, monkeypat
     monkeypatch.setitem(sys.modules, "distributed", None)
     run = harness("grade", HW, "class", "--executor", "dask")
     assert (run.exit_code, "pip install 'compress-harness[dask]'" in run.output) == (2, True)
+
+
+def test_a_quiet_run_says_what_was_not_graded_and_nothing_else(harness: Harness, fake: FakeGrading) -> None:
+    assert harness("grade", HW, "class", "-q").output == ""
+    fake.outcomes["bob"] = result("bob", status="harness_error", reason="the disk is full", checks=(), metrics={})
+    run = harness("grade", HW, "class", "-q", "--fresh", "--json", "-")
+    assert run.exit_code == 1
+    assert len(json.loads(run.stdout)["results"]) == 3
+    assert "bob: the disk is full" in run.stderr
+    assert "alice" not in run.stderr

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 
+import click
 import pytest
 from cli_fakes import HW, FakeGrading, FakeSandbox
 from click.shell_completion import ShellComplete
@@ -111,3 +112,14 @@ def test_shells_complete_ids_formats_and_plugins(words: list[str], begun: str, e
     found = {each.value for each in completion.get_completions(words, begun)}
     assert expected <= found
     assert all(each.startswith(begun) for each in found)
+
+
+def test_one_option_means_one_thing_in_every_command() -> None:
+    context = click.Context(main)
+    commands = {name: main.get_command(context, name) for name in COMMANDS}
+    meanings: dict[str, set[tuple[object, object]]] = {}
+    for command in commands.values():
+        for each in command.params if command is not None else ():
+            for spelling in {"-q", "--quiet", "--json"} & {*each.opts, *each.secondary_opts}:
+                meanings.setdefault(spelling, set()).add((each.is_flag, each.metavar))
+    assert meanings == {"-q": {(True, None)}, "--quiet": {(True, None)}, "--json": {(False, "FILE|-")}}

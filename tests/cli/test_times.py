@@ -38,7 +38,7 @@ def late_work(tmp_path: Path, fake: FakeGrading) -> Path:
         (("export", "--to", "csv"), "lateness -0.3: handed in 2026-02-02 12:00 UTC+08:00"),
         (("leaderboard", "--ids"), "29.7 / "),
         (("report", "alice", "--audience", "instructor"), "2026-02-02 12:00 UTC+08:00"),
-        (("statistics", "--json"), '"late": 1'),
+        (("statistics", "--json", "-"), '"late": 1'),
         (("grade", "class"), "29.7 / "),
     ],
 )

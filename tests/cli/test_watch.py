@@ -45,7 +45,7 @@ def events(run: Run) -> list[str]:
 
 
 def watch(harness: Harness, *more: object) -> Run:
-    return harness("watch", HW, "class", "--quiet", "0", "--site", "site", *more)
+    return harness("watch", HW, "class", "--settle", "0", "--site", "site", *more)
 
 
 def test_what_is_there_is_graded_and_what_arrives_later(harness: Harness, between: Rounds, fake: FakeGrading) -> None:

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from postgresql import Cluster
-from result_fakes import ENVIRONMENT, INFO, result
+from result_fakes import ENVIRONMENT, INFO, VERIFIED, result
 
 from harness.api import Correct, Evaluation, Metric
 from harness.errors import UsageError
 from harness.store.store import Store
 from harness.store.tables import Basis
-from harness.values.decisions import Event, Override
+from harness.values.decisions import Event, Override, Ruling
+from harness.values.networks import Verification
 
 
 @pytest.fixture
@@ -225,6 +226,79 @@ def test_a_store_of_version_1_is_brought_up_to_date_and_nothing_is_lost(url: str
     with closing(Store.open(url, create=False)) as store:
         assert [each.result.predictions for each in store.history("hw", "alice")] == [(7, 8), (5,)]
         assert store.weights("hw") == {"alice": b"weights"}
+
+
+VERSION_3 = (
+    VERSION_1.replace("'1'", "'3'").replace(
+        "result TEXT NOT NULL)",
+        "result TEXT NOT NULL, details TEXT, predictions BLOB, correct_public BLOB, correct_private BLOB, parts TEXT,"
+        " conditions VARCHAR(100), signature VARCHAR(100))",
+    )
+    + """
+CREATE TABLE harness_weights (attempt INTEGER NOT NULL PRIMARY KEY, data BLOB NOT NULL);
+CREATE TABLE harness_overrides (number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, assignment_id VARCHAR(200) NOT NULL,
+    submission TEXT NOT NULL, override TEXT NOT NULL);
+CREATE TABLE harness_events (number INTEGER NOT NULL PRIMARY KEY AUTOINCREMENT, assignment_id VARCHAR(200) NOT NULL,
+    event TEXT NOT NULL);
+CREATE TABLE harness_evaluations ("key" VARCHAR(100) NOT NULL PRIMARY KEY, at VARCHAR(40) NOT NULL,
+    evaluation TEXT NOT NULL, predictions BLOB, correct_public BLOB, correct_private BLOB);
+CREATE TABLE harness_intakes ("key" VARCHAR(100) NOT NULL PRIMARY KEY, said TEXT NOT NULL, tensors BLOB);
+INSERT INTO harness_intakes VALUES ('k', '{"network": "sha256:net"}', NULL);
+INSERT INTO harness_overrides VALUES (1, 'hw', 'alice',
+    '{"at": "2026-01-02T03:04:05Z", "author": "TA", "reason": "seen", "score": 4}');
+"""
+)
+
+
+def test_a_store_of_version_3_is_brought_up_to_date_and_nothing_is_lost(sqlite_url: str) -> None:
+    """Its tables as SQL, written down from what version 3 made."""
+    outcome, details = result().model_dump(mode="json"), ("curves", "confusion", "layers", "notes", "printed")
+    beside = {name: outcome.pop(name) for name in details} | {"printed": "said in its time"}
+    del outcome["points_possible"]
+    for statement in filter(str.strip, VERSION_3.split(";")):
+        changed(sqlite_url, statement)
+    row = ("2026-01-02T03:04:05+00:00", "hw", "sha256:one", "alice", outcome["digest"], "graded", "bwrap")
+    cells = (*row, INFO.model_dump_json(), ENVIRONMENT.model_dump_json(), json.dumps(outcome), json.dumps(beside))
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        names = "graded_at, assignment_id, assignment_digest, submission, submission_digest, status, sandbox"
+        marks = ", ".join("?" * len(cells))
+        connection.execute(
+            f"INSERT INTO harness_attempts ({names}, assignment, environment, result, details) VALUES ({marks})",
+            cells,
+        )
+        connection.commit()
+    with closing(Store.open(sqlite_url, create=False)) as store:
+        (old,) = store.latest("hw")
+        assert (old.result.score, old.result.printed, old.result.curves) == (3, "said in its time", result().curves)
+        ((who, override),) = store.decisions("hw").overrides()
+        assert (who, override.score) == ("alice", 4)
+        assert store.intake("k") == ('{"network": "sha256:net"}', None)
+        ruling = Ruling(at=datetime(2026, 2, 1, tzinfo=UTC), author="TA", reason="ill", kind="excused")
+        store.decisions("hw").add("alice", ruling)
+        store.add(INFO, ENVIRONMENT, result(), b"weights", sources=b"sources")
+    with closing(Store.open(sqlite_url, create=False)) as store:
+        assert store.decisions("hw").rulings() == (("alice", ruling),)
+        assert (store.weights("hw"), store.sources("hw")) == ({"alice": b"weights"}, {"alice": b"sources"})
+        assert len(store.history("hw", "alice")) == 2
+    assert changed(sqlite_url, "SELECT value FROM harness_store WHERE key = 'version'") == [("4",)]
+
+
+def test_forgetting_takes_what_was_kept_of_code_and_networks_and_of_nobody_else(store: Store) -> None:
+    unverified = Verification(verified=False, reason="it decides by values")
+    store.add(INFO, ENVIRONMENT, result("alice", network=VERIFIED), b"hers", sources=b"hers")
+    store.add(INFO, ENVIRONMENT, result("alice", digest="sha256:later", network=unverified))
+    store.add(INFO, ENVIRONMENT, result("bob", network=VERIFIED.model_copy(update={"digest": "sha256:bob's"})), b"his")
+    # An older version said nothing of files; of what is not verified there is no digest of a network.
+    said = {"by network": VERIFIED.digest, "by files": "sha256:later", "his": "sha256:bob's"}
+    for key, digest in said.items():
+        store.keep_intake(key, json.dumps({"of": digest, "printed": "HERS"}), b"tensors")
+    store.keep_evaluation("measured", datetime(2026, 1, 1, tzinfo=UTC), Evaluation())
+    store.decisions("hw").add("alice", Override(at=datetime(2026, 2, 1, tzinfo=UTC), author="TA", reason="x", score=1))
+    assert store.decisions("hw").forget("alice") == 2
+    assert {key for key in said if store.intake(key) is not None} == {"his"}
+    assert (store.weights("hw"), store.sources("hw")) == ({"bob": b"his"}, {})
+    assert store.history("hw", "alice") == store.decisions("hw").overrides() == ()
+    assert set(store.evaluations(["measured"])) == {"measured"}
 
 
 def test_an_old_store_that_cannot_be_written_is_named(tmp_path: Path, sqlite_url: str) -> None:

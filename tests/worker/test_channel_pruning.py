@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext as nothing
 from copy import deepcopy
 
 import pytest
@@ -208,8 +207,7 @@ def untraceable() -> nn.Module:
     ],
 )  # fmt: skip
 def test_what_cannot_be_cut_is_said(made, reason):
-    with pytest.warns(DeprecationWarning, match="jit") if "jit" in made.__code__.co_names else nothing():
-        module = made()
+    module = made()
     model = Model(module, (3, 8, 8))
     before = deepcopy(module.state_dict())
     with pytest.raises(SubmissionError, match=reason) as refused:

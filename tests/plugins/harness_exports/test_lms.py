@@ -160,6 +160,11 @@ def test_a_line_that_two_would_have_is_nobody_s(gradebook: Path) -> None:
     assert "王" not in EXPORTERS["canvas"].export(board, gradebook)["canvas.csv"]
 
 
+def test_lists_beside_a_sheet_hold_no_formulas(gradebook: Path) -> None:
+    (line,) = exported("canvas", board_of("=cmd|' /C calc'!A0"), gradebook)["not-in-the-sheet.csv"]
+    assert line["id"].startswith("'=cmd")
+
+
 def test_scores_are_plain_digits() -> None:
     assert [number(each) for each in (-0.0, 0.1 + 0.2, 1e-7, 1e10, 2.50, -1e-12, 100)] == [
         *("0", "0.3", "0.0000001", "10000000000", "2.5", "0", "100"),

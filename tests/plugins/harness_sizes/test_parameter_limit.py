@@ -252,7 +252,6 @@ class Scripted(nn.Module):
         return self.inner(x.flatten(1))
 
 
-@pytest.mark.filterwarnings("ignore:.*torch.jit:DeprecationWarning")
 def test_scripted_modules_are_named(file):
     student, _ = student_of(Scripted(torch.jit.script(nn.Linear(192, 10))), file, IMAGE)
     assert student.facts.scripted_or_quantised
