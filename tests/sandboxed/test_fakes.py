@@ -20,7 +20,7 @@ PROBES = 9
 def results(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("class")
     handed_in = [write(fake, folder / name.replace(" ", "-")) for name, fake in FAKES.items()]
-    evaluators = {"accuracy": {}, "parameter_limit": {"limit": LIMIT}, "integrity": {"images": 256}}
+    evaluators = {"accuracy": {}, "parameter_limit": {"limit": LIMIT}, "integrity": {"images": 256, "lookups": True}}
     # Weights are kept for the class, too: that must not show anybody's code more files than it needs.
     more = {**on_fashion(), "limits": limits(120), "evaluators": evaluators, "class_evaluators": {"similarity": {}}}
     file = write_assignment(tmp_path_factory.mktemp("rules"), **more)
