@@ -15,7 +15,9 @@ def said_by_pytest(folder: Path, *arguments: str) -> tuple[int, str]:
     before = sys.path.copy()
     try:
         with redirect_stdout(StringIO()) as said:
-            code = pytest.main(["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", *arguments])
+            code = pytest.main(
+                ["-q", "-s", "-p", "no:cacheprovider", "-p", "no:xdist", f"--rootdir={folder}", *arguments]
+            )
     finally:
         sys.path[:] = before
         forget_what_lies_in(folder)
