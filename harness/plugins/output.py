@@ -26,7 +26,12 @@ def printing_to_stderr() -> Iterator[None]:
             after.callback(os.close, kept)
             os.dup2(_STDERR, _STDOUT)
             after.callback(os.dup2, kept, _STDOUT)
-            # What C has not written yet would otherwise be written later, among results.
-            after.callback(ctypes.CDLL(None).fflush, None)
+            after.callback(_flush)
         with redirect_stdout(sys.stderr):
             yield
+
+
+def _flush() -> None:
+    """Have C write what it has not written yet: later it would stand among results."""
+    with suppress(OSError, TypeError):  # Windows has no name for the program's own library
+        ctypes.CDLL(None).fflush(None)
