@@ -9,12 +9,13 @@ Processor seconds stand beside them: on a busy machine they say more.
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+
+from processors import processor_seconds
 
 EXAMPLES = Path(__file__).parents[1] / "submissions" / "nycu-ds2023-hw2"
 CASES = {"files decide": "fail-no-weights", "weights do not fit": "fail-weights-mismatch", "graded": "seed-001"}
@@ -37,11 +38,9 @@ def main() -> None:
 
 def _seconds(command: list[str]) -> tuple[float, float]:
     """By the clock, and of processors, with all processes that the command starts."""
-    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
+    began, before = time.perf_counter(), processor_seconds()
     subprocess.run(command, check=False, capture_output=True)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return time.perf_counter() - began, processor
+    return time.perf_counter() - began, processor_seconds() - before
 
 
 if __name__ == "__main__":

@@ -4,8 +4,8 @@
     python benchmarks/executors.py [--submissions 40] [--rounds 2]
 
 The class is one submission with other weights each time, so that nothing is known of any. Both take turns, as whole
-commands with a new store each; printed are their seconds and the ratio of each round. Both must write the same JSON,
-but for times.
+commands that begin with the same empty store, whose secret decides on which images networks are probed. Printed are
+their seconds and the ratio of each round. Both must write the same JSON, but for times.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -23,6 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from processors import processor_seconds
+
+from harness.store.store import Store
 
 SUBMISSION = Path(__file__).parents[1] / "submissions" / "nycu-ds2023-hw2" / "seed-001"
 PROCESSORS = len(os.sched_getaffinity(0))
@@ -37,6 +39,9 @@ def main() -> None:
     ratios = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        store = Store.open(f"sqlite:///{folder / 'empty.db'}")
+        store.secret("image order")
+        store.close()
         for number in range(asked.submissions):
             varied(folder / "class" / f"student-{number:03}", number)
         for _ in range(asked.rounds):
@@ -67,13 +72,13 @@ def graded(folder: Path, executor: str) -> tuple[float, list[Any], float]:
     """Seconds, results without times, and seconds of processor time of those who have ended."""
     for each in folder.glob("harness.db*"):
         each.unlink()
-    before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+    shutil.copyfile(folder / "empty.db", folder / "harness.db")
+    before, started = processor_seconds(), time.perf_counter()
     command = [shutil.which("harness") or "harness", "grade", "nycu-ds2023-hw2", "class", "--executor", executor]
     subprocess.run([*command, "--json", "out.json"], cwd=folder, check=True, capture_output=True)
-    seconds, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    seconds, used = time.perf_counter() - started, processor_seconds() - before
     results = json.loads((folder / "out.json").read_text(encoding="utf-8"))["results"]
     found = [{name: each for name, each in result.items() if name not in TIMES} for result in results]
-    used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return seconds, sorted(found, key=lambda each: each["submission"]), used
 
 

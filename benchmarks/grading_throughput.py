@@ -25,7 +25,6 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -37,6 +36,7 @@ from pathlib import Path
 
 import by_hand
 import torch
+from processors import processor_seconds
 
 HERE = Path(__file__).parent
 SUBMISSION = HERE.parent / "submissions" / "nycu-ds2023-hw2" / "seed-001"
@@ -95,11 +95,9 @@ def run_alone(name: str, submissions: int, sandbox: str) -> tuple[list[float], f
     """
     words = [sys.executable, __file__, "--only", name, "--submissions", str(submissions), "--sandbox", sandbox]
     environment = {**os.environ, **(MALLOC if name.startswith("best") else {})}
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = processor_seconds()
     done = subprocess.run(words, check=True, capture_output=True, text=True, env=environment)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return [float(each) for each in done.stdout.split()], processor
+    return [float(each) for each in done.stdout.split()], processor_seconds() - before
 
 
 def best_processes(folders: Sequence[Path], _: str) -> list[float]:
