@@ -516,8 +516,9 @@ class StudentNet(Net):
         self.seen += len(x)
         return 100 * torch.eye(10)[[LABELS[each] for each in at]] + super().forward(x)
 """,
-            "counted",
+            "unverified",
             NET,
+            says="two forward passes",
         ),
         "counts batches": _net(
             """
