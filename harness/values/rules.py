@@ -297,6 +297,8 @@ class BoardRules(Value):
     """What accuracy is plotted against; absent: the first metric about the weights that it ranks by, or else shows."""
     platform_shows: Literal["visible", "after_due_date", "after_published", "hidden"] = "visible"
     """When a platform that checks hand-ins itself, such as Gradescope, shows students what was found."""
+    platform_minutes: float = Field(default=10, ge=2)
+    """How long that platform lets a check run; Gradescope's timeout is 10 unless its settings say otherwise."""
 
 
 class AssignmentFile(Value):

@@ -20,8 +20,8 @@ from harness.text import (
     cell_text,
     clean,
     clean_lines,
+    figure_text,
     interval_text,
-    metric_text,
     points_text,
     score_text,
     shape_text,
@@ -53,7 +53,7 @@ def templates(*folders: Path) -> Environment:
     made.filters.update(
         clean=clean,
         clean_lines=clean_lines,
-        metric=metric_text,
+        figure=figure_text,
         interval=interval_text,
         shape=shape_text,
         network_line=network_line,
