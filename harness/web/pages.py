@@ -75,16 +75,25 @@ def templates(*folders: Path) -> Environment:
     return made
 
 
-def page(environment: Environment, template: str, *, script: str = "", sheet: Path | None = None, **values: Any) -> str:
+def page(
+    environment: Environment,
+    template: str,
+    *,
+    script: str = "",
+    sheet: Path | None = None,
+    rules: str = "",
+    **values: Any,
+) -> str:
     """A whole page.
 
     Args:
         template: extends `base.html`.
         script: JavaScript, which no student had a part in.
         sheet: a style sheet to put behind the one of all pages.
+        rules: further ones, which nobody else had a part in.
     """
     assert "</" not in script, "the HTML parser would end the script there"
-    styles = style(_HERE / "style.css") + (style(sheet) if sheet else "")
+    styles = style(_HERE / "style.css") + (style(sheet) if sheet else "") + rules
     shell = {"style": Markup(styles), "script": Markup(script), "policy": policy(styles, script)}  # noqa: S704 - ours
     return environment.get_template(template).render(**shell, **values)
 
