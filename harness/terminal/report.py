@@ -111,7 +111,8 @@ def _checks(checks: Iterable[Check], evidence: Collection[str]) -> Table:
 
 def _metrics(lines: Iterable[MetricLine]) -> Table:
     table = simple_table("metric", "value", "95 % interval", "limits and baselines")
-    table.columns[1].justify = table.columns[2].justify = "right"
+    for column in table.columns[1:3]:
+        column.justify, column.no_wrap = "right", True
     for line in lines:
         cells = (line.title, figure_text(line.metric, line.title), interval_text(line.metric), standing(line))
         table.add_row(*map(safe, cells))
@@ -120,7 +121,7 @@ def _metrics(lines: Iterable[MetricLine]) -> Table:
 
 def _points(points: Iterable[PointLine]) -> Table:
     table = simple_table("points for", "points", "because")
-    table.columns[1].justify = "right"
+    table.columns[1].justify, table.columns[1].no_wrap = "right", True
     for line in points:
         table.add_row(safe(line.name), points_text(line.points, line.max_points), safe(line.reason))
     return table
