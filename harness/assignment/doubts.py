@@ -85,6 +85,9 @@ def _points(rules: AssignmentFile, limits: Mapping[str, float]) -> Iterator[Prob
     whole = sum(rubric.possible.values())
     if rubric.cap is not None and rubric.cap > whole:
         yield Problem("rubric.cap", f"{rubric.cap:g} is never reached: all points together are {whole:g}")
+    if rubric.cap is not None and rubric.cap < whole / 2:
+        what = f"at most {rubric.cap:g} of {whole:g} points count: most of what the lines give is cut off"
+        yield Problem("rubric.cap", what)
     if not whole:
         yield Problem("rubric", "there are no points: every score is 0 of 0")
 

@@ -46,6 +46,7 @@ def test_the_shipped_assignments_are_beyond_doubt(name: str) -> None:
         ("mean = [0.5, 0.5, 0.5]", "mean = [123.7, 116.3, 103.5]", "images.mean", "divide these by 255"),
         ("entry_points = [", 'entry_points = ["Net()", ', "submission.entry_points.0", "write its name alone"),
         ("higher_is_better = false", "higher_is_better = true", "ranking.1.higher_is_better", "ranks the worst first"),
+        ("[rubric]", "[rubric]\ncap = 1", "rubric.cap", "at most 1 of 100 points count"),
         ("[rubric]", "[rubric]\ncap = 101", "rubric.cap", "101 is never reached: all points together are 100"),
         (
             "[[rubric.rank]]",
