@@ -31,17 +31,20 @@ def cure(error: Mapping[str, Any], property_schema: Mapping[str, Any]) -> str:
             return "; write true or false, without quotes"
         case "literal_error" if isinstance(given, str):
             return suggestion(given.lower().replace(" ", "_"), re.findall(r"'([^']*)'", limits["expected"]))
-        case "string_type" | "tuple_type" | "list_type":
-            return _wrapped(kind, given)
+        case "string_type" | "string_pattern_mismatch" | "tuple_type" | "list_type":
+            return _written(kind, given)
     if kind.startswith(("int_", "float_")):
         return _as_number(given, whole=kind.startswith("int_"))
-    return _as_fraction(kind, given, limits)
+    return _on_other_scale(kind, key, given, limits)
 
 
-def _wrapped(kind: str, given: Any) -> str:
-    """In the quotes or brackets that it lacks."""
+def _written(kind: str, given: Any) -> str:
+    """In the quotes, brackets or letters that it lacks."""
     if kind == "string_type":
         return f'; put it between quotes: "{given}"' if isinstance(given, int | float) else ""
+    if kind == "string_pattern_mismatch":
+        plain = re.sub(r"[^a-z0-9_.-]+", "-", str(given).lower()).strip("-_.")
+        return f"; write small letters, digits, _ . and - only{plain and f': {plain}'}"
     return f"; write [{_toml(given)}]" if isinstance(given, str | int | float) else ""
 
 
@@ -60,11 +63,14 @@ def _as_number(given: Any, *, whole: bool) -> str:
     return f"; write {number:.0f}, without quotes" if number == int(number) else f"; write {number:g}, without quotes"
 
 
-def _as_fraction(kind: str, given: Any, limits: Mapping[str, Any]) -> str:
-    """What a percentage would be, where a fraction is wanted."""
-    at_most_one = kind in ("less_than_equal", "less_than") and 1 in limits.values()
-    if at_most_one and isinstance(given, int | float) and 1 < given <= 100:
+def _on_other_scale(kind: str, key: str, given: Any, limits: Mapping[str, Any]) -> str:
+    """What a percentage would be where a fraction is wanted, and megabytes where bytes are."""
+    if not isinstance(given, int | float):
+        return ""
+    if kind in ("less_than_equal", "less_than") and 1 in limits.values() and 1 < given <= 100:
         return f": a fraction is wanted, and {given:g} % is {given / 100:g}"
+    if kind == "greater_than_equal" and key.endswith("_bytes") and given * 2**20 >= limits["ge"]:
+        return f": bytes are wanted, and {given:g} MiB are {given * 2**20:.0f}"
     return ""
 
 

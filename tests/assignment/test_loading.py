@@ -173,6 +173,8 @@ def test_all_mistakes_are_told_at_once(folder: Path) -> None:
         ("ranking.0.higher_is_better", None, "write higher_is_better = true, or higher_is_better = false"),
         ("ranking.0.higher_is_better", "yes", "write true or false, without quotes"),
         ("submission.entry_points", "Net", 'write ["Net"]'),
+        ("id", "NTU ML 2023", "write small letters, digits, _ . and - only: ntu-ml-2023"),
+        ("limits.memory_bytes", 3072, "3072 MiB are 3221225472"),
         ("title", 13, 'put it between quotes: "13"'),
         ("board.names", "Anonymous", "did you mean 'anonymous'?"),
         ("evaluators.accuracy.limit", "3", "valid integer"),
