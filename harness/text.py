@@ -100,11 +100,15 @@ def told_apart(one: float, other: float, unit: str) -> tuple[str, str]:
     return texts
 
 
-def cell_text(cell: Metric | str | None) -> str:
-    """A table's cell, a number with its interval: '93.93 % (93.44–94.38 %)'; '–' for what is not known."""
+def cell_text(cell: Metric | str | None, column: str) -> str:
+    """A table's cell, a number with its interval: '93.93 % (93.44–94.38 %)'; '–' for what is not known.
+
+    Args:
+        column: its heading, which need not say the unit twice.
+    """
     if isinstance(cell, Metric):
         interval = interval_text(cell)
-        return metric_text(cell) + (f" ({interval})" if interval else "")
+        return figure_text(cell, column) + (f" ({interval})" if interval else "")
     return "–" if cell is None else clean(cell)
 
 

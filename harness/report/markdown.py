@@ -107,7 +107,7 @@ def _network(view: ReportView) -> list[str]:
         for part in _section(
             table.name.capitalize(),
             ("", *table.columns),
-            [(row.label, *map(cell_text, row.cells)) for row in table.rows],
+            [(row.label, *map(cell_text, row.cells, table.columns)) for row in table.rows],
         )
     ]
     layers = [(each.name, each.kind, shape_text(each.output), f"{each.parameters:,}") for each in view.result.layers]

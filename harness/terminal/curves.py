@@ -25,7 +25,7 @@ def curve_view(curve: Curve) -> RenderableType:
 
 def table_view(table: Grid) -> RenderableType:
     """Networks side by side."""
-    rows: list[Sequence[Cell]] = [(safe(row.label), *map(cell_text, row.cells)) for row in table.rows]
+    rows: list[Sequence[Cell]] = [(safe(row.label), *map(cell_text, row.cells, table.columns)) for row in table.rows]
     return TurningTable((table.name, *table.columns), rows, figures=True)
 
 
