@@ -135,7 +135,7 @@ def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None,
 
 def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | None) -> Assignment:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -140,6 +140,11 @@ class Measures:
         """Of all metrics and checks."""
         return frozenset({*self.metrics, *self.checks})
 
+    @property
+    def titles(self) -> dict[str, str]:
+        """What people call each metric."""
+        return {name: self.title(name) for name in self.metrics}
+
     def is_public(self, name: str) -> bool:
         """Whether a check or metric says nothing of private images."""
         metric, check = self.metrics.get(name), self.checks.get(name)
