@@ -168,6 +168,7 @@ NO_EVALUATOR = "leave [evaluators.mine] out of the assignment"
         (measured, gives(None), "evaluator", "write return Evaluation(metrics=…)", NO_EVALUATOR),
         (measured, leaves, "evaluator", f"evaluate() raised {LEFT}", NO_EVALUATOR),
         (measured, rewrites, "evaluator", "evaluate() changed the images that it was handed", NO_EVALUATOR),
+        (measured, gives(Evaluation(notes=("\udc80",))), "evaluator", "evaluate() found what cannot be kept: ", NO_EVALUATOR),
         (measured, gives(TWICE), "evaluator", "evaluate() made the check 'mine' 2 times", NO_EVALUATOR),
         (measured, gives(Evaluation(predictions=(1,))), "evaluator", "returned 1 predictions, not one for each", NO_EVALUATOR),
         (measured, measures(float("nan")), "evaluator", "Metric: value.float: Input should be a finite number, not nan", NO_EVALUATOR),

@@ -47,6 +47,11 @@ def _held(evaluator: Any, method: str, returned: object, context: Context[Any]) 
     found = expect(EVALUATOR, evaluator, method, returned, Evaluation, advice=": write return Evaluation(metrics=…)")
     for problem in undeclared(evaluator, found):
         raise broken(EVALUATOR, evaluator, f"{method}() {problem}")
+    try:
+        found.model_dump_json()
+    except ValueError as error:
+        problem = f"found what cannot be kept: {error}; harness.api.text.clean() takes out of a text what is none"
+        raise broken(EVALUATOR, evaluator, f"{method}() {problem}") from error
     images, predictions = len(context.examples.labels), found.predictions
     if predictions is not None and len(predictions) != images:
         problem = f"returned {len(predictions):,} predictions, not one for each of {images:,} images"
