@@ -189,6 +189,11 @@ def test_a_mistake_is_named_with_plugin_place_and_cure(
     assert f"; mend the plugin, or {cure}" in text
 
 
+def test_a_weights_format_that_closes_the_file_is_in_nobody_s_way() -> None:
+    other = Mine(lambda file: file.read(4) == b"\x7fELF")
+    assert format_of(Path(sys.executable), {"closes": Mine(lambda file: file.close()), "other": other}) is other  # type: ignore[dict-item]
+
+
 def test_a_picture_that_pillow_cannot_read_is_no_fault_of_the_plugin() -> None:
     class Damaged(Lazy):
         def __getitem__(self, index: Any) -> Any:
