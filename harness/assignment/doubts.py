@@ -7,8 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from harness.assignment.loading import Assignment, metric_limits
-from harness.contracts.evaluator import StatesLimits
+from harness.assignment.loading import Assignment, metric_limits, stated_limits
 from harness.errors import Problem
 from harness.plugins import Plugins
 from harness.values.measures import ACCURACY, MetricSpec
@@ -158,9 +157,7 @@ def _gates(assignment: Assignment) -> Iterator[Problem]:
 def _limits(assignment: Assignment) -> Iterator[Problem]:
     given, classes = assignment.rules.limits, assignment.rules.images.classes
     for name, options in assignment.options.items():
-        evaluator = assignment.evaluators[name]
-        stated = evaluator.limits(options) if isinstance(evaluator, StatesLimits) else {}
-        for metric, most in stated.items():
+        for metric, most in stated_limits(assignment.evaluators[name], options).items():
             spec = assignment.measures.metrics.get(metric)
             if spec is not None and spec.unit == "bytes" and most < _SMALL_BYTES:
                 yield Problem(
