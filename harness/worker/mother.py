@@ -69,14 +69,11 @@ def _prepare() -> None:
     import torch
     from torch import nn
 
-    from harness.torchvision_import import import_torchvision
     from harness.worker.trace import trace
 
     torch.set_num_threads(1)
     for name in _MODULES:
         importlib.import_module(name)
-    with contextlib.suppress(Exception):  # students may do without it
-        import_torchvision()
     # Behind Landlock a folder that holds more than plugins cannot be listed, so a worker could not find them any more.
     for plugin in entry_points(group="harness"):
         with contextlib.suppress(Exception):  # the grader has loaded them, and has told what is wrong with them
