@@ -77,6 +77,7 @@ class Checking:
         stages.enter("loading torch")
         from harness.grading.events import GradingEvents, Progress
         from harness.grading.grader import grade_all
+        from harness.parallel import usable_cpus
 
         class Shown(GradingEvents):
             def on_progress(self, progress: Progress) -> None:
@@ -88,7 +89,7 @@ class Checking:
             [hand_in],
             plugins=self.plugins,
             sandbox=self.sandbox,
-            jobs=1,
+            jobs=usable_cpus(),
             audience="student",
             events=Shown(),
         )

@@ -38,8 +38,8 @@ if TYPE_CHECKING:
 class Box:
     """One worker slot. Not for use by two threads at once."""
 
-    def __init__(self, wall: Wall, zygote: Callable[[Path], Zygote]) -> None:
-        self._wall, self._new = wall, zygote
+    def __init__(self, wall: Wall, zygote: Callable[[Path], Zygote], share: Callable[[], int] = lambda: 1) -> None:
+        self._wall, self._new, self._share = wall, zygote, share
         self._room = Room()
         self.path = self._room.path
         self._zygote: Zygote | None = None
@@ -78,6 +78,10 @@ class Box:
         if self._reader is None or not self._reader.alive:
             self._reader = Reader()
         return self._reader
+
+    def free_workers(self) -> int:
+        """How many of its workers may compute at once just now."""
+        return self._share() if self._wall.reusable else 1  # there, every new one ends the others
 
     def begin(self) -> None:
         """The time of its next submission counts from now."""
@@ -149,10 +153,16 @@ class Box:
 
 
 class Sandbox:
-    """Boxes behind one kind of wall; every kind passes the same hostile tests."""
+    """Boxes behind one kind of wall; every kind passes the same hostile tests.
+
+    Attributes:
+        processors: that all boxes together may keep busy; while fewer boxes are in use, each has several.
+    """
 
     def __init__(self, wall: Wall) -> None:
         self.wall = wall
+        self.processors = 1
+        self._in_use = 0
         self._idle: list[Box] = []
         self._lock = threading.Lock()
         self._mother: Mother | None = None
@@ -172,13 +182,17 @@ class Sandbox:
         require_forks()
         with self._lock:
             box = self._idle.pop() if self._idle else None
-        box = box or Box(self.wall, self._zygote)
+            self._in_use += 1
+        box = box or Box(self.wall, self._zygote, lambda: self.processors // self._in_use)
         box.begin()
         try:
             yield box
         except BaseException:
             box.close()
             raise
+        finally:
+            with self._lock:
+                self._in_use -= 1
         box.clear()
         with self._lock:
             self._idle.append(box)

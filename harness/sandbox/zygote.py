@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -66,6 +67,7 @@ class Zygote:
 
     def __init__(self, mother: Mother, wall: Wall, box: Path, *, inside: bool = False) -> None:
         self._wall, self._room = wall, box
+        self._lock = threading.Lock()  # workers of one submission may be asked from several threads
         self._control, theirs = socket.socketpair()
         started = _Started(self._control, mother if inside else None)
         self._end = weakref.finalize(self, started.end)
@@ -115,8 +117,9 @@ class Zygote:
             "memory_bytes": memory_bytes,
             "cpu_seconds": cpu_seconds,
         }
-        self._ask("fork", facts, (channel, output))
-        reply = self._answer("forked")
+        with self._lock:
+            self._ask("fork", facts, (channel, output))
+            reply = self._answer("forked")
         pid = inner = int(reply.facts["pid"])
         for each in reply.descriptors:
             pid = _number_here(each, inner)
@@ -129,8 +132,9 @@ class Zygote:
         Raises:
             HarnessError: the zygote is gone.
         """
-        self._ask("reap", {"pid": worker.inner, "patience_seconds": patience_seconds})
-        return int(self._answer("reaped", patience_seconds + _REPLY_SECONDS).facts["code"])
+        with self._lock:
+            self._ask("reap", {"pid": worker.inner, "patience_seconds": patience_seconds})
+            return int(self._answer("reaped", patience_seconds + _REPLY_SECONDS).facts["code"])
 
     def _ask(self, request: str, facts: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         try:
