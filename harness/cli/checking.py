@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,6 @@ class Checking:
         self.seen = self._signature()
         stages.enter("reading")
         (hand_in,) = discover([self.path], mode="single")
-        # In the process that starts workers, while the files are looked at; this one imports it when they are fine.
-        self.sandbox.warm()
         with plugins_print_to_stderr():
             refused = first_look(hand_in, self.assignment, self.plugins, self.sandbox)
             return refused or self._graded(hand_in, stages)
@@ -97,11 +96,14 @@ class Checking:
 
 
 def started(name: str, path: Path, sandbox_name: str | None, data: dict[str, Path]) -> Checking:
-    """The assignment and the sandbox, neither of which needs torch."""
+    """The assignment and the sandbox, neither of which needs torch here: the process that starts workers imports it."""
     from harness.sandbox import choose, for_check
 
     sandbox = choose(sandbox_name) if sandbox_name else for_check()
+    # Three processes get ready, where two processors are usual: the reader first, as it may end it all.
     sandbox.warm_reader()
+    importlib.import_module("harness.assignment.loading")  # takes us as long as the reader needs
+    sandbox.warm()
     assignment, plugins = load_assignment(name, data)
     return Checking(path, assignment, plugins, sandbox)
 

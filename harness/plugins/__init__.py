@@ -23,6 +23,7 @@ from harness.plugins.kinds import KINDS
 from harness.plugins.loading import Found, contributed, imported
 from harness.text import suggestion
 from harness.values.measures import Measures
+from harness.version import plugin_packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,11 +160,6 @@ def worker_half_name(half: WorkerHalf) -> str:
     if getattr(sys.modules.get(module), name, None) is not half:
         raise PluginError(f"{name} is not what {module!r} defines at its top level by that name")
     return f"{module}:{name}"
-
-
-def plugin_packages() -> frozenset[str]:
-    """Top-level modules and packages that entry points of the group `harness` name: what a sandbox shows of plugins."""
-    return frozenset(each.module.partition(".")[0] for each in entry_points(group="harness"))
 
 
 def _loaded(same: list[EntryPoint]) -> tuple[str, Found]:

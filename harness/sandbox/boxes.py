@@ -27,7 +27,6 @@ from harness.sandbox.reader import Reader
 from harness.sandbox.rooms import Room
 from harness.sandbox.walls import ORDINARY_USER, Wall
 from harness.sandbox.zygote import CannotEnter, Zygote
-from harness.submission.reading import ReadLimits
 
 if TYPE_CHECKING:
     from harness.submission.hand_in import HandIn
@@ -60,6 +59,8 @@ class Box:
         Args:
             limits: what the assignment allows.
         """
+        from harness.submission.reading import ReadLimits
+
         return self._begun().read(
             hand_in,
             self.path,
