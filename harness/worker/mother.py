@@ -81,7 +81,6 @@ def _prepare() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 4)).eval()
     with torch.inference_mode():
         network(torch.zeros(2, 3, 8, 8).contiguous(memory_format=torch.channels_last))
-    # The first trace of a process imports and registers what the others then find: more than a second.
     trace(network, (3, 8, 8), 4)
     gc.freeze()
     gc.enable()
