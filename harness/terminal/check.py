@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -15,7 +15,7 @@ from harness.charts.terminal import terminal
 from harness.report.next_steps import next_steps, prediction
 from harness.report.view import STAND_IN, VERDICT_SYMBOLS, is_flagged, metric_lines, network_line, outcome, standing
 from harness.terminal.console import plain_grid, safe
-from harness.text import clean, clean_lines, interval_text, metric_text
+from harness.text import clean, clean_lines, interval_text, metric_text, plain_number
 from harness.values.base import Verdict
 from harness.values.measures import ACCURACY, Check
 from harness.values.report import MetricLine
@@ -82,18 +82,22 @@ def _title(checked: Checked) -> Text:
     return Text(" · ").join(words)
 
 
-def _checks(checks: Iterable[Check]) -> Table:
-    """What passed takes a line each, whatever it says; what did not is said in full."""
-    grid = plain_grid()
-    for check in checks:
-        passed, colour = check.verdict == "passed", COLOURS[check.verdict]
+def _checks(checks: Sequence[Check]) -> Table:
+    """What passed takes a line each, whatever it says; what did not is said in full, and folds below its name."""
+    grid = Table.grid(padding=(0, 1))
+    names = [safe(check.name, COLOURS[check.verdict]) for check in checks]
+    longest = max(each.cell_len for each in names)
+    for check, name in zip(checks, names, strict=True):
+        passed = check.verdict == "passed"
+        name.pad_right(longest + 1 - name.cell_len)
         reason = safe(check.reason, limit_characters=_REASON_CHARACTERS)
-        hint = Text.assemble(("→ ", "cyan"), safe(check.hint)) if check.hint else None
-        for each in filter(None, (reason, hint)):
-            each.no_wrap, each.overflow = passed, "ellipsis"
-        grid.add_row(Text(VERDICT_SYMBOLS[check.verdict], colour), safe(check.name, colour), reason)
-        if hint is not None:
-            grid.add_row("", "", hint)
+        lines = [Text.assemble(name, reason)]
+        if check.hint:
+            begins = " " * (longest + 1) if passed else ""
+            lines.append(Text.assemble(begins, ("→ ", "cyan"), safe(check.hint)))
+        for each in lines:
+            each.no_wrap, each.overflow = passed, "ellipsis" if passed else "fold"
+        grid.add_row(Text(VERDICT_SYMBOLS[check.verdict], COLOURS[check.verdict]), Group(*lines))
     return grid
 
 
@@ -112,8 +116,13 @@ def _figures(checked: Checked) -> list[RenderableType]:
                 said = metric_text(line.metric) + (f" (95 %: {interval})" if interval else "")
                 grid.add_row(" ", safe(line.title), safe("; ".join(filter(None, (said, standing(line))))))
         shown.append(grid)
-    rest = [f"{line.title} {metric_text(line.metric)}" for line in lines if line.name not in chosen]
+    rest = [f"{line.title} {_beside(line)}" for line in lines if line.name not in chosen]
     return [*shown, safe(f"also: {', '.join(rest)}", "dim", limit_characters=_REASON_CHARACTERS)] if rest else shown
+
+
+def _beside(line: MetricLine) -> str:
+    """The figure, without a unit that its title says."""
+    return plain_number(line.metric) if line.metric.unit in line.title.split() else metric_text(line.metric)
 
 
 def _different(lines: Iterable[MetricLine]) -> list[MetricLine]:
