@@ -44,6 +44,7 @@ class Box:
         self._zygote: Zygote | None = None
         self._reader: Reader | None = None
         self._since = time.monotonic()
+        self._served_before = False
 
     def read(
         self,
@@ -103,14 +104,15 @@ class Box:
         """A worker for the submission in `folder`, which lies in this box.
 
         Args:
-            torchvision: whether the submission is likely to import it.
+            torchvision: whether the submission is likely to import it. From a box's second submission on, that is done
+                once for all; the first, a student's only one, may well do without.
 
         Raises:
             HarnessError: it cannot be started, which is never a student's fault.
         """
         _let_in(self.path, self._wall.user)
         zygote = self.start()
-        if torchvision:
+        if torchvision and self._served_before:
             zygote.import_torchvision()
         return Worker(zygote, folder, usage, stopping, until=self._since + usage.total_seconds)
 
@@ -139,6 +141,7 @@ class Box:
 
     def clear(self) -> None:
         """Delete what the last submission was, and the zygote too if that submission could have touched it."""
+        self._served_before = self._zygote is not None
         for each in self.path.iterdir():
             if each.is_dir() and not each.is_symlink():
                 shutil.rmtree(each, ignore_errors=True)
