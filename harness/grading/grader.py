@@ -306,6 +306,8 @@ def grade_all(
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
 
+    Where fewer are left, each has as many workers as keep `jobs` processors busy; no result depends on their number.
+
     Closing the iterator early starts nothing new and stops what is running.
 
     Args:
@@ -320,6 +322,7 @@ def grade_all(
     Raises:
         UsageError: the assignment's data cannot be read.
     """
+    sandbox.processors = jobs
     sandbox.warm()
     grader = Grader(
         assignment,
