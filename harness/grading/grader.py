@@ -40,6 +40,7 @@ from harness.values.evaluation import Evaluation
 from harness.values.networks import Predictions, Verification
 from harness.values.results import Result
 from harness.worker.failures import failure
+from harness.worker.shown import hint_for
 
 _NOT_KEPT = "its network is too large to be kept: to be measured again, its code has to run again"
 
@@ -157,6 +158,7 @@ class Grader:
                 self.assignment.rules.limits,
                 stopping=self.stopping,
                 texts=bool(self.assignment.class_options),
+                readable=self.assignment.rules.submission.readable_files,
             )
         except Cancelled:
             raise
@@ -191,7 +193,8 @@ class Grader:
             else:
                 self._judge_network(submission, name, box, found)
         except SubmissionError as error:
-            found.end(error.status, error.said, error.hint)
+            readable = self.assignment.rules.submission.readable_files
+            found.end(error.status, error.said, hint_for(error, submission, readable))
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - our own failure is a result too, never a zero

@@ -210,14 +210,14 @@ def _write_reader(folder: Path) -> None:
     """A weights file within the limit, and a buffer that is read from another file and is not."""
     read = (
         "self.fc = nn.Linear(192, 4)\n"
-        "        read = np.fromfile(HERE / 'notes.md', np.float32)\n"
+        "        read = np.fromfile(HERE / 'notes.txt', np.float32)\n"
         "        self.register_buffer('table', torch.from_numpy(read).view(192, 64), persistent=False)"
     )
     source = WHOLE.replace("self.fc = nn.Linear(192, 4)", read).replace(
         "x.flatten(1)", "x.flatten(1) @ self.table @ self.table.T"
     )
     hand_in(folder, f"import pathlib\nimport numpy as np\nHERE = pathlib.Path(__file__).parent\n{source}")
-    (folder / "notes.md").write_bytes(np.random.default_rng(0).normal(size=(192, 64)).astype(np.float32).tobytes())
+    (folder / "notes.txt").write_bytes(np.random.default_rng(0).normal(size=(192, 64)).astype(np.float32).tobytes())
 
 
 def _write_links(folder: Path) -> None:
