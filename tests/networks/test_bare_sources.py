@@ -42,3 +42,11 @@ def test_what_is_no_notebook_is_left_out(data, tmp_path):
     (tmp_path / "a.ipynb").write_bytes(data)
     write_bare(tmp_path / "a.ipynb", tmp_path / "b.ipynb")
     assert not (tmp_path / "b.ipynb").exists()
+
+
+def test_what_would_take_long_to_look_through_is_left_out(tmp_path):
+    (tmp_path / "a.py").write_text("x = 1  # one\n" * 10)
+    assert write_bare(tmp_path / "a.py", tmp_path / "b.py", 130) == 130
+    assert (tmp_path / "b.py").read_text() == "x = 1  \n" * 10
+    assert write_bare(tmp_path / "a.py", tmp_path / "c.py", 129) == 0
+    assert not (tmp_path / "c.py").exists()

@@ -310,6 +310,22 @@ def test_a_network_that_cannot_be_run_is_no_finding_and_no_crash(tmp_path):
     assert set(verdicts.values()) == {"could_not_check"}
 
 
+@pytest.mark.parametrize(("status", "verdict"), [("crashed", "failed"), ("out_of_memory", "could_not_check")])
+def test_answering_all_images_and_failing_when_asked_again_is_a_finding(status, verdict, tmp_path):
+    student = running(trained(Net(), 30), tmp_path)
+    measured = Accuracy().evaluate(student, context(examples=fashion())).metrics
+
+    def logits(*args, **kwargs):
+        raise SubmissionError(status, "the process ended")
+
+    student.logits = logits
+    given = context(IntegrityOptions(), examples=fashion(), measured=measured)
+    found = {check.name: check for check in Integrity().evaluate(student, given).checks}
+    assert found.keys() == CHECKS
+    assert found["integrity_sample"].verdict == verdict
+    assert found["integrity_scrub"].verdict == "could_not_check"
+
+
 def test_too_few_images_say_nothing(tmp_path):
     student = running(loaded(Net()), tmp_path)
     found = Integrity().evaluate(student, context(IntegrityOptions(), examples=fashion(63))).checks
