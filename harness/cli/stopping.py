@@ -11,7 +11,8 @@ from types import FrameType
 from typing import Any
 
 _AGAIN_SECONDS = 0.05
-_USUAL: Mapping[str, Callable[[int, FrameType | None], Any] | signal.Handlers] = {
+_Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
+_USUAL: Mapping[str, _Handler] = {
     "SIGINT": signal.default_int_handler,
     "SIGTERM": signal.SIG_DFL,
     "SIGHUP": signal.SIG_DFL,
