@@ -6,6 +6,7 @@ Which part of the core may import which is for `lint-imports` (pyproject.toml), 
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from builders import REPOSITORY
+
+from harness.sandbox.mother import ENVIRONMENT
 
 
 def imported(file: Path) -> Iterator[str]:
@@ -48,5 +51,20 @@ def test_quick_commands_import_little(arguments: list[str], forbidden: set[str])
         f"print('imported', sorted({forbidden!r} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "imported []"
+
+
+def test_workers_begin_without_torchs_compiler() -> None:
+    """Importing it takes as long as torch itself; torchvision imports it, so that waits until somebody asks for it."""
+    forbidden = {"torch._dynamo", "sympy", "torchvision"}
+    code = (
+        "import sys\nfrom harness.worker import mother\nmother._prepare()\n"
+        f"print('imported', sorted({forbidden!r} & set(sys.modules)))"
+    )
+    environment = {**os.environ, **ENVIRONMENT}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60, env=environment
+    )
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1] == "imported []"

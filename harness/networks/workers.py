@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import re
+import sys
 import threading
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import PluginError, SubmissionError
@@ -17,6 +20,9 @@ from harness.worker.replies import Adopted, Built, Candidate, Decoded, Opened
 if TYPE_CHECKING:
     from harness.submission.reading import Submission
     from harness.values.rules import AssignmentFile
+
+_IMPORTED = re.compile(rb"\b(?:import|from)[ \t]+([A-Za-z_]\w*)")
+_USUAL = {each.encode() for each in ("torch", "torchinfo", "numpy", *sys.stdlib_module_names)}
 
 
 class Workers:
@@ -145,7 +151,17 @@ class Workers:
         )
 
     def _start(self) -> Worker:
-        return self._box.worker(self.submission.folder, self._usage, self._stopping)
+        return self._box.worker(
+            self.submission.folder, self._usage, self._stopping, torchvision=self._imports_more_than_torch
+        )
+
+    @cached_property
+    def _imports_more_than_torch(self) -> bool:
+        """Whether some source asks for a package that may need torchvision, as far as can be seen without parsing."""
+        own = {part for each in self.submission.sources for part in each.with_suffix("").parts}
+        usual = _USUAL | {each.encode() for each in own}
+        files = (self.submission.folder / each for each in self.submission.sources)
+        return any(set(_IMPORTED.findall(each.read_bytes())) - usual for each in files)
 
     @property
     def _usage(self) -> Usage:

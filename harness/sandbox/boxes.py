@@ -97,14 +97,20 @@ class Box:
             raise out_of_time(total_seconds)
         return left
 
-    def worker(self, folder: Path, usage: Usage, stopping: threading.Event) -> Worker:
+    def worker(self, folder: Path, usage: Usage, stopping: threading.Event, *, torchvision: bool = False) -> Worker:
         """A worker for the submission in `folder`, which lies in this box.
+
+        Args:
+            torchvision: whether the submission is likely to import it.
 
         Raises:
             HarnessError: it cannot be started, which is never a student's fault.
         """
         _let_in(self.path, self._wall.user)
-        return Worker(self.start(), folder, usage, stopping, until=self._since + usage.total_seconds)
+        zygote = self.start()
+        if torchvision:
+            zygote.import_torchvision()
+        return Worker(zygote, folder, usage, stopping, until=self._since + usage.total_seconds)
 
     def measuring_worker(self, usage: Usage, stopping: threading.Event) -> Worker:
         """A worker for graphs: it sees an empty folder, and its zygote is none that student code could have touched.

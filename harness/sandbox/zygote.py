@@ -66,6 +66,7 @@ class Zygote:
 
     def __init__(self, mother: Mother, wall: Wall, box: Path, *, inside: bool = False) -> None:
         self._wall, self._room = wall, box
+        self._has_torchvision = False
         self._control, theirs = socket.socketpair()
         started = _Started(self._control, mother if inside else None)
         self._end = weakref.finalize(self, started.end)
@@ -103,6 +104,17 @@ class Zygote:
     def close(self) -> None:
         """End it and, with it, every worker."""
         self._end()
+
+    def import_torchvision(self) -> None:
+        """Import it once for all workers from now on.
+
+        Raises:
+            HarnessError: the zygote is gone.
+        """
+        if not self._has_torchvision:
+            self._ask("torchvision", {})
+            self._answer("imported")
+            self._has_torchvision = True
 
     def fork(self, folder: Path, *, memory_bytes: int, cpu_seconds: int, channel: int, output: int) -> Forked:
         """A new worker for the submission in `folder`, locked before it looks at it.

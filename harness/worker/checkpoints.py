@@ -27,6 +27,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from harness.errors import SubmissionError
+from harness.torchvision_import import import_torchvision
 from harness.values.networks import RawWeights
 from harness.worker.pickles import numpy_core
 
@@ -188,11 +189,13 @@ class _Lenient(pickle.Unpickler):
         import torch
 
         try:
+            if module.partition(".")[0] == "torchvision":
+                import_torchvision()
             inner = module.removeprefix("numpy.core.").removeprefix("numpy._core.")
             found: Any = numpy_core(inner) if inner != module else importlib.import_module(module)
             for part in name.split("."):
                 found = getattr(found, part)
-        except (ImportError, AttributeError):
+        except (ImportError, AttributeError, RuntimeError):
             return self._inert(module, name)
         builds = name in _BUILDERS or name.startswith(("_rebuild_", "_reconstruct"))
         if module == "torch.nn.functional" and name in _ACTIVATIONS:

@@ -69,14 +69,11 @@ def _prepare() -> None:
     import torch
     from torch import nn
 
-    from harness.torchvision_import import import_torchvision
     from harness.worker.trace import trace
 
     torch.set_num_threads(1)
     for name in _MODULES:
         importlib.import_module(name)
-    with contextlib.suppress(Exception):  # students may do without it
-        import_torchvision()
     # Behind Landlock a folder that holds more than plugins cannot be listed, so a worker could not find them any more.
     for plugin in entry_points(group="harness"):
         with contextlib.suppress(Exception):  # the grader has loaded them, and has told what is wrong with them
@@ -84,7 +81,6 @@ def _prepare() -> None:
     network = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU(), nn.Flatten(), nn.Linear(8 * 36, 4)).eval()
     with torch.inference_mode():
         network(torch.zeros(2, 3, 8, 8).contiguous(memory_format=torch.channels_last))
-    # The first trace of a process imports and registers what the others then find: more than a second.
     trace(network, (3, 8, 8), 4)
     gc.freeze()
     gc.enable()

@@ -6,6 +6,8 @@ process that has used it. It is itself forked, from the mother (`harness.worker.
 
     zygote -> grader   ready {pid} + a descriptor of the process (Linux), which tells the grader its number for it;
                        or refused {reason}, and it ends
+    grader -> zygote   torchvision {}: import it, which takes as long as torch itself, before a worker would
+    zygote -> grader   imported {}
     grader -> zygote   fork {folder, memory_bytes, cpu_seconds} + descriptors (channel, output)
     zygote -> grader   forked {pid} + a descriptor of the process, likewise
     grader -> zygote   reap {pid, patience_seconds}
@@ -25,6 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.torchvision_import import import_torchvision
 from harness.worker import kernel
 from harness.worker.confinement import DEVICES, Bounds, Locks, lock
 from harness.worker.protocol import ChannelClosed, Frame, receive, send
@@ -52,6 +55,10 @@ def run(control: socket.socket, settings: Mapping[str, Any]) -> None:
         while True:
             frame = receive(control, max_payload_bytes=0, accept_descriptors=True)
             match frame.kind:
+                case "torchvision":
+                    with contextlib.suppress(Exception):  # students may do without it
+                        import_torchvision()
+                    send(control, "imported", {}, {})
                 case "fork":
                     _fork(control, frame, locks, workers)
                 case "reap":

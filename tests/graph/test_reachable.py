@@ -113,7 +113,7 @@ def test_packed(function: Any, shape: tuple[int, ...], dtype: torch.dtype, expec
 
 def _by_floors(self: Any, x: Tensor) -> Tensor:
     high = torch.floor(self.packed / 256)
-    return x.flatten(1) @ torch.cat([high, self.packed - 256 * high]).float()
+    return x.flatten(1).float() @ torch.cat([high, self.packed - 256 * high]).float()
 
 
 def _by_narrower_numbers(self: Any, x: Tensor) -> Tensor:

@@ -328,5 +328,5 @@ REFUSED: dict[str, tuple[Callable[[], nn.Module], str]] = {
     ),
     "wrong_output": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(192, 9)), "expected logits"),
     "script": (lambda: torch.jit.script(nn.Sequential(nn.Flatten(), nn.Linear(192, 10))), "TorchScript"),
-    "raises": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(100, 10)), "reduction dim"),
+    "raises": (lambda: nn.Sequential(nn.Flatten(), nn.Linear(100, 10)), "cannot be multiplied"),
 }  # fmt: skip

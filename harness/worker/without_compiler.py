@@ -1,0 +1,76 @@
+"""Keep torch's compiler out of a process that only wants to know the shapes of plain tensors.
+
+torch's shape code for meta tensors is Python, written for symbols as well as for numbers: it asks whether a condition
+on sizes holds, whether a number is a symbol, and to have a function left alone by the compiler. It imports `sympy` and
+the compiler for that, which takes longer than importing torch, and fails where there is no folder for temporary files.
+Where all sizes are numbers, the answers are known.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import operator
+import sys
+from collections.abc import Mapping
+from types import ModuleType
+from typing import Any
+
+
+def answer_for_the_compiler() -> None:
+    """From now on modules of the compiler that are not imported yet are stood in for.
+
+    What a stand-in does not know, it imports the module for. For processes that end after this: code that is imported
+    from now on has the stand-ins' functions.
+    """
+    if not _STAND_INS.keys() & sys.modules.keys():
+        sys.modules.update({name: _StandIn(name, answers) for name, answers in _STAND_INS.items()})
+
+
+class _StandIn(ModuleType):
+    def __init__(self, name: str, answers: Mapping[str, Any]) -> None:
+        super().__init__(name)
+        vars(self).update(answers)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        for each in _STAND_INS:
+            if isinstance(sys.modules.get(each), _StandIn):
+                del sys.modules[each]
+        return getattr(importlib.import_module(self.__name__), name)
+
+
+def _itself(value: Any, *_: Any, **__: Any) -> Any:
+    return value
+
+
+def _all(*conditions: Any) -> Any:
+    return functools.reduce(operator.and_, conditions)
+
+
+def _any(*conditions: Any) -> Any:
+    return functools.reduce(operator.or_, conditions)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    return list(one) == list(other) if isinstance(one, list | tuple) else one == other
+
+
+_STAND_INS: Mapping[str, Mapping[str, Any]] = {
+    "torch._dynamo": {"disable": _itself},
+    "torch.fx.experimental.symbolic_shapes": {
+        **dict.fromkeys(
+            ("expect_true", "guard_or_false", "guard_or_true", "guard_bool", "guard_int", "guard_size_oblivious"),
+            _itself,
+        ),
+        **dict.fromkeys(("statically_known_true", "guarding_hint_or_throw"), _itself),
+        "has_guarding_hint": lambda _: True,
+        "is_nested_int": lambda _: False,
+        "free_unbacked_symbols": lambda _: set(),
+        "sym_and": _all,
+        "sym_or": _any,
+        "sym_eq": _equal,
+    },
+    "sympy": {"Basic": type("Basic", (), {})},
+}
