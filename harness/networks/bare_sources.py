@@ -12,7 +12,7 @@ import tokenize
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.worker.sources.notebooks import Unreadable, code_cells
+from harness.worker.sources.notebooks import Unreadable, code_cells, lines_apart
 from harness.worker.sources.text import decoded
 
 MOST_CHARACTERS = 4 << 20
@@ -58,7 +58,7 @@ def without_comments(text: str) -> str:
 
 
 def _notebook(codes: Iterable[str]) -> str:
-    return json.dumps({"cells": [{"cell_type": "code", "source": each} for each in codes], "nbformat": 4})
+    return json.dumps({"cells": [{"cell_type": "code", "source": lines_apart(each)} for each in codes], "nbformat": 4})
 
 
 def _cell(code: str) -> str:

@@ -34,7 +34,7 @@ def test_of_a_notebook_only_code_stays(tmp_path):
     write_bare(tmp_path / "a.ipynb", tmp_path / "b" / "a.ipynb")
     text = (tmp_path / "b" / "a.ipynb").read_text()
     assert "hidden" not in text
-    assert [each["source"] for each in json.loads(text)["cells"]] == ["x = 1\n", "", "%%time\ny = 2"]
+    assert ["".join(each["source"]) for each in json.loads(text)["cells"]] == ["x = 1\n", "", "%%time\ny = 2"]
 
 
 @pytest.mark.parametrize("data", [b"[1]", b"{", b'{"cells": 3}', b"\0"])

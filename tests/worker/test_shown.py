@@ -79,7 +79,7 @@ def test_cells_that_are_none_are_still_told_of(tmp_path):
     submission = read(tmp_path / "in", {"hw.ipynb": json.dumps({"cells": cells}).encode()}, tmp_path)
     with_code_only(submission, ())
     left = json.loads((submission.folder / "hw.ipynb").read_text())["cells"]
-    assert [left[0], left[1]["source"]] == [None, "x = 1\ny"]
+    assert [left[0], left[1]["source"]] == [None, ["x = 1\n", "y"]]
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -81,6 +82,11 @@ def without_outputs(path: str, text: str) -> str:
     """
     bare = [_bare_cell(each) for each in _cells(path, _content(path, text))]
     return json.dumps({"cells": bare, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+
+def lines_apart(code: str) -> list[str]:
+    """As Jupyter writes a cell's text, so that whoever searches the file finds where lines begin."""
+    return io.StringIO(code).readlines()
 
 
 def script(path: str, text: str) -> tuple[SourceText, list[Written]]:
@@ -219,7 +225,13 @@ def _bare_cell(cell: Any) -> dict[str, Any] | None:
         return None
     if cell.get("cell_type") != "code":
         return {"cell_type": "markdown", "metadata": {}, "source": ""}
-    return {"cell_type": "code", "metadata": {}, "execution_count": None, "outputs": [], "source": _source(cell)}
+    return {
+        "cell_type": "code",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+        "source": lines_apart(_source(cell)),
+    }
 
 
 def _code_cells(path: str, content: Any) -> tuple[list[str], list[str]]:
