@@ -13,6 +13,7 @@ import student_fakes
 import torch
 import torch.nn.functional as F
 from harness_accuracy import Accuracy
+from harness_integrity.counts import source_check
 from harness_integrity.evaluator import Integrity, IntegrityOptions
 from harness_integrity.probes import take_sample
 from harness_sizes.parameter_limit import LimitOptions, ParameterLimit
@@ -23,6 +24,7 @@ from student_fakes import context, examples
 from torch import nn
 from torch.nn.utils import prune
 
+from harness.api import Beside
 from harness.errors import SubmissionError
 
 CHECKS = {spec.name for spec in Integrity.checks} - {"integrity_verified", "integrity_source"}
@@ -472,3 +474,15 @@ def test_whole_numbers_with_room_for_several_weights_are_named(bits, found, tmp_
 
     checks = evaluated(running(Packed(), tmp_path), images=64)
     assert ("whole numbers of up to" in checks["integrity_counts"].reason) == found
+
+
+def test_what_code_knows_has_a_place_and_compiled_modules_have_names():
+    held = Beside(literal_bytes=618, longest_literal="2,025 characters at model.py line 9", compiled=("fast.so",))
+    check = source_check(held)
+    assert check.verdict == "passed"
+    assert (
+        "618 bytes of numbers and texts (compressed, the longest of 2,025 characters at model.py line 9)"
+        in check.reason
+    )
+    assert "'fast.so'" in check.reason
+    assert source_check(held.model_copy(update={"literal_bytes": 8193})).verdict == "could_not_check"
