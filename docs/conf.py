@@ -21,6 +21,8 @@ release = version = _PROJECT["version"]
 extensions = ["myst_parser"]
 myst_heading_anchors = 6  # links to headings, as on GitHub
 html_theme = "furo"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = f"{project} {release}"
 html_copy_source = False
 html_show_copyright = False

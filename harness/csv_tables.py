@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import unicodedata
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ from harness.errors import Problem, TableError, UsageError
 from harness.text import encoding_of, suggestion
 
 _LIMIT_BYTES = 32 << 20
+_DELIMITER = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)
+"""What Excel takes for the delimiter, in a line above the header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +42,15 @@ class CsvTable:
             raise TableError(self.source, self.problems)
 
 
-def read_table(path: Path, known: Mapping[str, str], required: str) -> CsvTable:
+def read_table(path: Path, known: Mapping[str, str], required: str, also: Mapping[str, str] | None = None) -> CsvTable:
     """A table with a header.
 
-    Commas, semicolons and tabs are told apart by the header; UTF-8 with or without a byte order mark.
+    Commas, semicolons and tabs are told apart by the header, or by a line `sep=;` above it; UTF-8 with or without a
+    byte order mark, or UTF-16 with one.
 
     Args:
         known: heading in lower case -> what the column is called in `CsvTable`; anything else is a mistake.
+        also: the same for headings that messages need not name, such as those of other languages.
         required: the column that identifies a row; it must be filled in, and not twice with the same.
 
     Raises:
@@ -55,13 +61,14 @@ def read_table(path: Path, known: Mapping[str, str], required: str) -> CsvTable:
     source = str(path)
     if not lines:
         raise TableError(source, [Problem("", "empty: a header and a line for each person are needed")])
-    header = [cell.strip() for cell in lines[0][1]]
+    understood = {**(also or {}), **known}
+    header = [unicodedata.normalize("NFC", cell.strip()) for cell in lines[0][1]]
     problems = [
         Problem("line 1", f"unknown column {name!r}{suggestion(name.lower(), known)} (known: {', '.join(known)})")
         for name in header
-        if name and name.lower() not in known
+        if name and name.lower() not in understood
     ]
-    columns = [known.get(name.lower(), "") for name in header]
+    columns = [understood.get(name.lower(), "") for name in header]
     if required not in columns:
         names = " or ".join(heading for heading, column in known.items() if column == required)
         raise TableError(source, [*problems, Problem("line 1", f"there is no column {names}")])
@@ -78,7 +85,7 @@ def read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
 
     Raises:
         UsageError: the file cannot be read.
-        TableError: it is no CSV in UTF-8.
+        TableError: it is no CSV in UTF-8 or UTF-16.
     """
     try:
         content = path.read_bytes()
@@ -87,20 +94,23 @@ def read_lines(path: Path) -> tuple[list[tuple[int, list[str]]], str]:
     if len(content) > _LIMIT_BYTES:
         raise UsageError(f"{path}: larger than {_LIMIT_BYTES:,} bytes; is it a table?")
     try:
-        text = content.decode("utf-8-sig")
+        # Excel's "Unicode text" is UTF-16.
+        text = content.decode("utf-16" if content[:2] in (BOM_UTF16_LE, BOM_UTF16_BE) else "utf-8-sig")
     except UnicodeDecodeError as error:
         seems = f" (it seems to be {name})" if (name := encoding_of(content)) else ""
         raise TableError(str(path), [Problem("", f"not UTF-8 text{seems}: save it as 'CSV UTF-8'")]) from error
     if "\0" in text:
         raise TableError(str(path), [Problem("", "not text: save the spreadsheet as CSV")])
+    told = _DELIMITER.match(text)
+    text, above = text[told.end() :] if told else text, 1 if told else 0
     head = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(",;\t", key=head.count)
+    delimiter = told[1] if told else max(",;\t", key=head.count)
     # Not splitlines(): a cell may hold what Unicode calls the end of a line.
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
-        return [(reader.line_num, cells) for cells in reader if cells], delimiter
+        return [(reader.line_num + above, cells) for cells in reader if cells], delimiter
     except csv.Error as error:
-        raise TableError(str(path), [Problem(f"line {reader.line_num}", str(error))]) from error
+        raise TableError(str(path), [Problem(f"line {reader.line_num + above}", str(error))]) from error
 
 
 def _row(line: int, cells: list[str], columns: list[str], problems: list[Problem]) -> CsvRow:

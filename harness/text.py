@@ -69,37 +69,57 @@ def metric_text(metric: Metric) -> str:
     """A metric for people: '93.93 %', '95,386', '387,480 bytes'."""
     if metric.unit == "fraction":
         return f"{100 * metric.value:.2f} %"
-    number = f"{metric.value:,}" if isinstance(metric.value, int) else f"{metric.value:,.6g}"
+    number = number_text(metric.value)
     return number if metric.unit in {"", "parameters"} else f"{number} {clean(metric.unit, 30)}"
 
 
-def cell_text(cell: Metric | str | None) -> str:
-    """A table's cell, a number with its interval: '93.93 % (93.44–94.38 %)'; '–' for what is not known."""
-    if isinstance(cell, Metric):
-        interval = interval_text(cell)
-        return metric_text(cell) + (f" ({interval})" if interval else "")
-    return "–" if cell is None else clean(cell)
+def figure_text(metric: Metric | None, title: str) -> str:
+    """The same below or beside its title, which need not say the unit twice: '387,480' of 'stored bytes'.
 
-
-def plain_number(metric: Metric | None) -> str:
-    """Its value without the unit, '387,480', for a column that names it; nothing where it was not measured.
-
-    Shares stay percentages: '93.93 %'.
+    Nothing where it was not measured.
     """
     if metric is None:
         return ""
-    if metric.unit == "fraction":
-        return metric_text(metric)
-    return f"{metric.value:,}" if isinstance(metric.value, int) else f"{metric.value:,.6g}"
+    return number_text(metric.value) if metric.unit in title.split() else metric_text(metric)
+
+
+def number_text(value: float) -> str:
+    """A number for people: '95,386', '1,234,567', '1.299'; what is not whole has four significant digits at least."""
+    return f"{value:,.0f}" if value == int(value) or abs(value) >= 1000 else f"{value:.4g}"
+
+
+def told_apart(one: float, other: float, unit: str) -> tuple[str, str]:
+    """Two values of a metric, with as many digits as tell them apart: '89.996 %' and '90.000 %'."""
+    if unit != "fraction":
+        texts = (number_text(one), number_text(other))
+        return texts if one == other or texts[0] != texts[1] else (f"{one:,}", f"{other:,}")
+    for digits in range(2, 15):
+        texts = (f"{100 * one:.{digits}f} %", f"{100 * other:.{digits}f} %")
+        if one == other or texts[0] != texts[1]:
+            break
+    return texts
+
+
+def cell_text(cell: Metric | str | None, column: str) -> str:
+    """A table's cell, a number with its interval: '93.93 % (93.44–94.38 %)'; '–' for what is not known.
+
+    Args:
+        column: its heading, which need not say the unit twice.
+    """
+    if isinstance(cell, Metric):
+        interval = interval_text(cell)
+        return figure_text(cell, column) + (f" ({interval})" if interval else "")
+    return "–" if cell is None else clean(cell)
 
 
 def interval_text(metric: Metric) -> str:
-    """Its 95 % interval, '93.44–94.38 %', or nothing when there is none."""
+    """Its 95 % interval, '93.44–94.38 %' or '-2.10 to 0.35 %', or nothing when there is none."""
     if metric.low is None or metric.high is None:
         return ""
+    between = "–" if metric.low >= 0 else " to "
     if metric.unit == "fraction":
-        return f"{100 * metric.low:.2f}–{100 * metric.high:.2f} %"
-    return f"{metric.low:,.6g}–{metric.high:,.6g}"
+        return f"{100 * metric.low:.2f}{between}{100 * metric.high:.2f} %"
+    return f"{number_text(metric.low)}{between}{number_text(metric.high)}"
 
 
 def score_text(score: float, max_score: float, pending: float = 0) -> str:

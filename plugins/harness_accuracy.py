@@ -27,6 +27,7 @@ from harness.api import (
     hookimpl,
 )
 from harness.api.logits import predicted_classes
+from harness.api.text import told_apart
 
 if TYPE_CHECKING:
     Bits = NDArray[np.bool_]
@@ -136,9 +137,11 @@ def accuracy(correct: Bits) -> Metric:
 def _baseline_check(measured: Metric, baselines: Mapping[str, float], *, stand_in: bool) -> Check:
     """Passed when the lowest baseline is reached; the reason names the next one."""
     tiers = sorted(baselines.items(), key=lambda tier: tier[1])
-    reached = [f"{name} ({value:.4f})" for name, value in tiers if measured.value >= value]
-    missed = [f"{name} ({value:.4f})" for name, value in tiers if measured.value < value]
-    found = f"accuracy {measured.value:.4f}"
+    nearest = min(baselines.values(), key=lambda value: (value == measured.value, abs(value - measured.value)))
+    found = f"accuracy {told_apart(measured.value, nearest, measured.unit)[0]}"
+    said = {name: f"{name} ({told_apart(value, measured.value, measured.unit)[0]})" for name, value in tiers}
+    reached = [said[name] for name, value in tiers if measured.value >= value]
+    missed = [said[name] for name, value in tiers if measured.value < value]
     if not reached:
         hint = _ON_STAND_IN if stand_in else _doubt(measured, tiers[0][1])
         return Check.failed(BASELINE.name, f"{found} is below {missed[0]}", hint)
@@ -148,7 +151,8 @@ def _baseline_check(measured: Metric, baselines: Mapping[str, float], *, stand_i
 
 def _doubt(measured: Metric, baseline: float) -> str:
     if measured.high is not None and measured.high >= baseline:
-        return f"within the noise of this many images (95 % interval up to {measured.high:.4f}): train a little longer"
+        high = f"{100 * measured.high:.2f} %"
+        return f"within the noise of this many images (95 % interval up to {high}): train a little longer"
     return "does the network at home use the same preprocessing, and were these the weights of the best epoch?"
 
 

@@ -13,11 +13,10 @@ from harness.api.boards import symbols, used_symbols
 from harness.api.text import (
     clean,
     csv_cell,
+    figure_text,
     interval_text,
     markdown_cell,
-    metric_text,
     moment_text,
-    plain_number,
     score_text,
     to_come_text,
 )
@@ -61,14 +60,16 @@ class Markdown:
         if isinstance(row, Baseline):
             blanks = [""] * (len(board.ranking) + len(board.briefly) + 1)
             return ["", f"*{markdown_cell(row.name)}*", "", f"{100 * row.accuracy:.2f} %", *blanks]
-        metrics = (row.metrics[key.metric] for key in board.ranking)
-        ranked = [f"{metric_text(each)} {_in_brackets(interval_text(each))}".strip() for each in metrics]
+        metrics = {board.title_of(key.metric): row.metrics[key.metric] for key in board.ranking}
+        ranked = [
+            f"{figure_text(each, title)} {_in_brackets(interval_text(each))}".strip() for title, each in metrics.items()
+        ]
         return [
             str(row.rank),
             markdown_cell(row.name),
             symbols(row),
             *ranked,
-            *(plain_number(row.metrics.get(name)) for name in board.briefly),
+            *(figure_text(row.metrics.get(name), board.title_of(name)) for name in board.briefly),
             score_text(row.score, row.possible.total, row.pending),
             markdown_cell(", ".join(row.failed_checks)),
         ]

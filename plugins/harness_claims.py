@@ -20,6 +20,7 @@ from harness.api import (
     Student,
     hookimpl,
 )
+from harness.api.text import told_apart
 
 Points = tuple[tuple[float, float], ...]
 
@@ -67,7 +68,8 @@ def _evaluation(
         if metric is None:
             unknown.append(name)
         elif not _holds(name, claimed, metric.value, context.options):
-            wrong.append(f"{name}: claimed {claimed:,.6g}, measured {metric.value:,.6g}")
+            said, found = told_apart(claimed, metric.value, metric.unit)
+            wrong.append(f"{name}: claimed {said}, measured {found}")
     measured = {curve.name: curve for curve in context.curves}
     for name, points in curves.items():
         if name in measured:

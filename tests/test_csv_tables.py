@@ -37,8 +37,18 @@ def test_every_cell_comes_back_as_it_was(
     assert [tuple(cells) for _, cells in lines[1:]] == rows
 
 
-@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be"])
-def test_utf_16_is_called_so_with_a_remedy(tmp_path: Path, encoding: str) -> None:
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_its_mark_is_called_so_with_a_remedy(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "table.csv").write_bytes("id,name\n1,Zoë\n2,Ann\n".encode(encoding))
     with pytest.raises(TableError, match=r"UTF-16.*CSV UTF-8|save the spreadsheet as CSV"):
         read_lines(tmp_path / "table.csv")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "text"), [("utf-16", "id\tname\n1\tZoë\n"), ("utf-8", "SEP=;\r\nid;name\n1;Zoë\n")]
+)
+def test_what_excel_saves_is_read_with_the_lines_it_has(tmp_path: Path, encoding: str, text: str) -> None:
+    (tmp_path / "table.csv").write_bytes(text.encode(encoding))
+    lines, _ = read_lines(tmp_path / "table.csv")
+    assert [cells for _, cells in lines] == [["id", "name"], ["1", "Zoë"]]
+    assert lines[-1][0] == text.count("\n")

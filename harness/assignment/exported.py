@@ -31,6 +31,8 @@ def to_export(assignment: Assignment, kit: Path) -> AssignmentToExport:
         points=tuple(rule.name for rule in rules.rubric.points if points_are_public(rule, rules, measures)),
         evidence=tuple(name for name in measures.checks if measures.is_evidence(name)),
         shows=rules.board.platform_shows,
+        titles=measures.titles,
+        limit_seconds=60 * rules.board.platform_minutes,
         memory_bytes=rules.limits.memory_bytes,
         harness_version=__version__,
     )

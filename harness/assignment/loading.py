@@ -20,6 +20,8 @@ from harness.assignment.syntax import syntax_mistake
 from harness.contracts.evaluator import ClassEvaluator, Evaluator, StatesLimits
 from harness.errors import AssignmentError, Problem, UsageError
 from harness.plugins import Plugins
+from harness.plugins.faults import blaming
+from harness.plugins.kinds import EVALUATOR
 from harness.text import suggestion
 from harness.values.base import Options
 from harness.values.measures import Measures
@@ -34,10 +36,20 @@ def metric_limits(assignment: Assignment, plugins: Plugins) -> dict[str, float]:
     """The most that metrics may be: what evaluators state, and where points depend on it."""
     found = {rule.metric: rule.at_most for rule in assignment.rules.rubric.points if rule.metric and rule.at_most}
     for name, options in assignment.options.items():
-        evaluator = plugins.evaluators[name]
-        if isinstance(evaluator, StatesLimits):
-            found |= evaluator.limits(options)
+        found |= stated_limits(plugins.evaluators[name], options)
     return found
+
+
+def stated_limits(evaluator: Evaluator[Any], options: Options) -> Mapping[str, float]:
+    """Metric -> the most it may be, as an evaluator states it.
+
+    Raises:
+        PluginError: it failed at that.
+    """
+    if not isinstance(evaluator, StatesLimits):
+        return {}
+    with blaming(EVALUATOR, evaluator, "limits"):
+        return dict(evaluator.limits(options))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +147,7 @@ def load(name: str, plugins: Plugins, *, data: Mapping[str, Path] | None = None,
 
 def _parse(path: Path, source: str, plugins: Plugins, found: Collection[str] | None) -> Assignment:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UsageError(f"{source}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:

@@ -14,9 +14,11 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from harness.assignment.cures import cure
 from harness.errors import Problem
 from harness.plugins import Plugins
 from harness.text import suggestion
+from harness.values.base import MistakeAt
 from harness.values.measures import ACCURACY, Measures
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -33,7 +35,7 @@ def validated(model: type[Model], data: Any, where: Sequence[str], problems: lis
     try:
         return model.model_validate_json(json.dumps(data, default=_iso), strict=True)
     except ValidationError as error:
-        problems.extend(_problem(model, each, where) for each in error.errors(include_url=False))
+        problems.extend(_problems(model, error.errors(include_url=False), where))
         return None
 
 
@@ -166,44 +168,48 @@ def _iso(value: Any) -> str:
     return value.isoformat()
 
 
+def _problems(model: type[BaseModel], errors: Sequence[Any], where: Sequence[str]) -> Iterator[Problem]:
+    """Every mistake, but not that a list is too short without elements that are mistakes themselves."""
+    for error in errors:
+        place = error["loc"]
+        inside = any(each["loc"][: len(place)] == place for each in errors if each is not error)
+        if error["type"] != "too_short" or not inside:
+            yield _problem(model, error, where)
+
+
 def _problem(model: type[BaseModel], error: Any, where: Sequence[str]) -> Problem:
     location = [part for part in error["loc"] if part != "[key]"]
-    path = ".".join(str(part) for part in (*where, *location))
+    cause = error.get("ctx", {}).get("error")
+    places = [cause.where] if isinstance(cause, MistakeAt) else []
+    path = ".".join(str(part) for part in (*where, *location, *places))
     match error["type"]:
         case "extra_forbidden":
-            known = _fields_at(model, location[:-1])
+            known = list(_properties_at(model, location[:-1]))
             return Problem(path, f"unknown key{suggestion(str(location[-1]), known) or _allowed(known)}")
         case "missing":
-            return Problem(path, "required, but missing")
+            schema = _properties_at(model, location[:-1]).get(str(location[-1]), {})
+            return Problem(path, f"required, but missing{cure(error, schema)}")
         case _:
             message = error["msg"].removeprefix("Value error, ")
             for theirs, ours in _WORDS.items():
                 message = message.replace(theirs, ours)
             given = f" (got {error['input']!r})" if isinstance(error["input"], str | int | float) else ""
-            return Problem(path, message[:1].lower() + message[1:] + given + _as_fraction(error))
-
-
-def _as_fraction(error: Any) -> str:
-    """What a percentage would be, where a fraction is wanted."""
-    given = error["input"]
-    at_most_one = error["type"] in ("less_than_equal", "less_than") and 1 in error["ctx"].values()
-    if at_most_one and isinstance(given, int | float) and 1 < given <= 100:
-        return f": a fraction is wanted, and {given:g} % is {given / 100:g}"
-    return ""
+            return Problem(path, message[:1].lower() + message[1:] + given + cure(error, {}))
 
 
 def _allowed(known: list[str]) -> str:
     return f" (known: {', '.join(known)})" if known else "; there are none here"
 
 
-def _fields_at(model: type[BaseModel], location: Sequence[str | int]) -> list[str]:
-    """The keys allowed at a place of the model, found through its JSON schema."""
+def _properties_at(model: type[BaseModel], location: Sequence[str | int]) -> dict[str, Any]:
+    """The keys allowed at a place of the model, with what each may be, found through its JSON schema."""
     root = model.model_json_schema()
     node: Any = root
     for part in location:
         node = _resolved(node, root)
         node = node.get("items", {}) if isinstance(part, int) else _child(node, part)
-    return list(_resolved(node, root).get("properties", {}))
+    properties: dict[str, Any] = _resolved(node, root).get("properties", {})
+    return properties
 
 
 def _child(node: dict[str, Any], key: str) -> dict[str, Any]:

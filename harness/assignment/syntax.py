@@ -12,10 +12,12 @@ _PLACE = re.compile(r" \(at line (\d+), column \d+\)$")
 _LINE_CHARACTERS = 80
 # What people write who know other formats, in the order in which they are looked for.
 _CURES = (
+    (r"^\s*(//|--|;|/\*)", "comments begin with #"),
     (r"[“”„‘’]", 'write straight quotes, "'),
     (r"=\s*(yes|no|on|off|none|null|True|False|TRUE|FALSE)\b", "write true or false, or leave the line out"),
     (r"=\s*\d{1,3}(,\d{3})+\s*(#.*)?$", "write numbers without commas: 60000 or 60_000"),
     (r'"[^"]*\\[^"]*"', "write / for \\, or put the text between single quotes"),
+    (r'=\s*"[^"]*$', 'a text ends on its line, with "'),
     (r"^\s*\[", "each [section] stands once; where several of a kind are allowed, every one begins with [[section]]"),
     (r"^\s*[\w.-]+\s*:", "write = between a key and its value"),
     (r"=\s*[A-Za-z]", 'put texts between quotes: "…"'),

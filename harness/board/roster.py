@@ -18,6 +18,13 @@ _COLUMNS = {
     "email": "email",
     "team": "team",
 }
+# As registrars and spreadsheets head them in German, Spanish, Chinese and Japanese.
+_ELSEWHERE = {
+    "id": "kennung matrikelnummer identificador matrícula código 学号 學號 编号 編號 学籍番号 学生番号",
+    "name": "nombre 姓名 名前 氏名",
+    "email": "e-mail mail e-mail-adresse correo email-adresse 邮箱 電子郵件 电子邮件 メール メールアドレス",
+    "team": "gruppe equipo grupo group 组 組別 小组 小組 チーム グループ",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +57,15 @@ class Roster:
 
 
 def read_roster(path: Path) -> Roster:
-    """A CSV file with the column `id` and, if you like, `name`, `email` and `team`.
+    """A CSV file with the column `id` and, if you like, `name`, `email` and `team`, in a few languages.
 
     Raises:
         UsageError: the file cannot be read.
         TableError: it has mistakes; all are listed.
     """
-    table = read_table(path, _COLUMNS, "id")
+    table = read_table(
+        path, _COLUMNS, "id", {word: column for column, words in _ELSEWHERE.items() for word in words.split()}
+    )
     table.check()
     return Roster(
         tuple(

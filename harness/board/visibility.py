@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from harness.points.scoring import total
 from harness.text import clean
+from harness.values.base import Value
 from harness.values.board import Board, Entry, Standing, Unranked
 from harness.values.measures import Measures
 from harness.values.results import ScoreLine
 from harness.vocabulary import describe_status
+
+_OPEN = ("board_version", "assignment", "title", "figures", "ranking", "pareto", "baselines", "frozen_at")
+_OPEN_OF_ROWS = (
+    "name", "status", "attempts", "rank", "tie", "public_rank", "stand_in", "p_value", "distinguishable", "pareto",
+    "verified", "device",
+)  # fmt: skip
+"""Shown as they are. A field that is new is the instructor's alone until it stands here."""
 
 
 def for_class(board: Board, measures: Measures) -> Board:
@@ -22,20 +30,22 @@ def for_class(board: Board, measures: Measures) -> Board:
     """
     further = tuple(name for name in board.further if _may_see(name, measures, private=board.private))
     shown = [*(key.metric for key in board.ranking), *further]
-    standings = (row.model_copy(update={"unverified_because": None}) for row in board.standings)
-    unranked = (row.model_copy(update={"reason": _public_reason(row)}) for row in board.unranked)
-    return board.model_copy(
-        update={
-            "further": further,
-            "titles": {name: board.titles[name] for name in shown if name in board.titles},
-            "briefly": tuple(name for name in board.briefly if name in further),
-            "standings": tuple(_for_class(row, shown, measures, private=board.private) for row in standings),
-            # A figure of someone who has no place may be the reason for it.
-            "unranked": tuple(_for_class(row, (), measures, private=board.private) for row in unranked),
-            "missing": (),
-            "excused": (),
-        }
+    return Board(
+        **_open(board, _OPEN),
+        further=further,
+        titles={name: board.titles[name] for name in shown if name in board.titles},
+        briefly=tuple(name for name in board.briefly if name in further),
+        standings=tuple(Standing(**_of_row(row, shown, measures, private=board.private)) for row in board.standings),
+        # A figure of someone who has no place may be the reason for it.
+        unranked=tuple(
+            Unranked(**_of_row(row, (), measures, private=board.private), reason=_public_reason(row))
+            for row in board.unranked
+        ),
     )
+
+
+def _open(value: Value, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(value, name) for name in names if name in type(value).model_fields}
 
 
 def _may_see(name: str, measures: Measures, *, private: bool) -> bool:
@@ -45,30 +55,19 @@ def _may_see(name: str, measures: Measures, *, private: bool) -> bool:
     return measures.is_public(name) or (private and measures.under(name, "private") == name)
 
 
-AnyEntry = TypeVar("AnyEntry", Standing, Unranked)
-
-
-def _for_class(row: AnyEntry, shown: Sequence[str], measures: Measures, *, private: bool) -> AnyEntry:
+def _of_row(row: Entry, shown: Sequence[str], measures: Measures, *, private: bool) -> dict[str, Any]:
+    """What the class may see of a row, by field; it is without any other."""
     points = _public_lines(row.points, private=private)
-    return row.model_copy(
-        update={
-            "submission": _public_id(row),
-            "members": (),
-            "accounts": (),
-            "people": (),
-            "score": total(points),
-            "max_score": sum(line.max_points for line in points),
-            "possible": row.possible.without(line for line in row.points if line not in points),
-            "points": points,
-            "metrics": {name: row.metrics[name] for name in shown if name in row.metrics},
-            "failed_checks": tuple(name for name in row.failed_checks if not measures.is_evidence(name)),
-            "unchecked": tuple(name for name in row.unchecked if not measures.is_evidence(name)),
-            "submitted_at": None,
-            "late_days": None,
-            "late_unknown": False,
-            "override": None,
-        }
-    )
+    return _open(row, _OPEN_OF_ROWS) | {
+        "submission": _public_id(row),
+        "score": total(points),
+        "max_score": sum(line.max_points for line in points),
+        "possible": row.possible.without(line for line in row.points if line not in points),
+        "points": points,
+        "metrics": {name: row.metrics[name] for name in shown if name in row.metrics},
+        "failed_checks": tuple(name for name in row.failed_checks if not measures.is_evidence(name)),
+        "unchecked": tuple(name for name in row.unchecked if not measures.is_evidence(name)),
+    }
 
 
 def _public_lines(lines: Sequence[ScoreLine], *, private: bool) -> tuple[ScoreLine, ...]:

@@ -42,7 +42,6 @@ class Drawn:
     series: Series
     style: int
     group: str | None = None
-    hidden: bool = False
 
 
 def curve_chart(curve: Curve, size: Size = Size()) -> Markup:
@@ -63,7 +62,7 @@ def lines_chart(drawn: Sequence[Drawn], title: str, across: Axis, up: Axis, size
 
 
 def lines_on_axes(drawn: Sequence[Drawn], across: Axis, up: Axis, size: Size) -> list[Markup]:
-    """What is inside: the axes span all series, hidden or not, so that nothing moves when one is switched on."""
+    """What is inside: the axes span all series, so that nothing moves when a page switches some off."""
     everything = [each.series for each in drawn]
     x = x_axis([at for each in everything for at, _ in each.points], size)
     lows = chain.from_iterable(each.low for each in everything)
@@ -83,7 +82,7 @@ def _group(drawn: Drawn, x: Scale, y: Scale) -> Markup:
         whiskers(ends) if series.low else "",
         line(list(zip(across, up, strict=True)), drawn.style),
         element("title", clean(series.label, 80)),
-        class_=" ".join(filter(None, (colour(drawn.style), drawn.group, "off" if drawn.hidden else None))),
+        class_=" ".join(filter(None, (colour(drawn.style), drawn.group))),
     )
 
 

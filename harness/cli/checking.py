@@ -133,7 +133,7 @@ class Out:
         if self.github:
             from harness.cli.workflow import tell_github
 
-            tell_github(report, assignment.rules.title)
+            tell_github(report, assignment)
 
     def _print(self, checked: Checked) -> None:
         from harness.terminal.check import check_view

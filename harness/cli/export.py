@@ -82,7 +82,8 @@ def command(
     from harness.board.record import BoardRequest, class_record
     from harness.contracts.publishing import Matching, Packs
     from harness.data.handout import hand_out
-    from harness.plugins.faults import blaming, expect_files
+    from harness.plugins.faults import blaming
+    from harness.plugins.files import expect_files
     from harness.plugins.kinds import EXPORTER
     from harness.store.store import Store
 

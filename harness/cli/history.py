@@ -10,11 +10,13 @@ import click
 from harness.cli.options import assignment_argument, composed, load_assignment, store_option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import tzinfo
 
-    from rich.table import Table
+    from rich.text import Text
 
     from harness.assignment.loading import Assignment
+    from harness.terminal.fitting import TurningTable
     from harness.values.decisions import Override, Request, Ruling
     from harness.values.results import Attempt
 
@@ -49,27 +51,23 @@ def command(*, assignment_name: str, submission: str, store_url: str) -> None:
         paper.print(safe(_said(each, assignment.rules.zone), limit_characters=2000))
 
 
-def _table(attempts: tuple[Attempt, ...], assignment: Assignment) -> Table:
-    from harness.terminal.console import safe, simple_table
-    from harness.text import metric_text, score_text
+def _table(attempts: tuple[Attempt, ...], assignment: Assignment) -> TurningTable:
+    from harness.terminal.console import safe
+    from harness.terminal.fitting import TurningTable
+    from harness.text import figure_text, score_text
     from harness.values.moments import moment_text
 
     ranked_by = [key.metric for key in assignment.rules.ranking]
-    titles = map(assignment.measures.title, ranked_by)
-    table = simple_table("attempt", "graded", "files", "status", *titles, "score")
+    titles = {name: assignment.measures.title(name) for name in ranked_by}
+    rows: list[Sequence[str | Text]] = []
     for place, each in enumerate(attempts, start=1):
         result = each.result
         digest = (result.digest or "unreadable").removeprefix("sha256:")[:10]
-        figures = [metric_text(result.metrics[name]) if name in result.metrics else "" for name in ranked_by]
-        table.add_row(
-            str(place),
-            moment_text(each.graded_at, assignment.rules.zone),
-            digest,
-            result.status,
-            *(safe(figure) for figure in figures),
-            score_text(result.score, result.max_score, result.pending),
-        )
-    return table
+        figures = [safe(figure_text(result.metrics.get(name), title)) for name, title in titles.items()]
+        when = moment_text(each.graded_at, assignment.rules.zone)
+        score = score_text(result.score, result.max_score, result.pending)
+        rows.append((str(place), when, digest, result.status, *figures, score))
+    return TurningTable(("attempt", "graded", "files", "status", *titles.values(), "score"), rows, heading=2)
 
 
 def _said(decision: Override | Ruling | Request, zone: tzinfo) -> str:

@@ -90,7 +90,8 @@ def command(
     from harness.board.record import BoardRequest, class_record
     from harness.board.visibility import for_class
     from harness.contracts.publishing import SiteWriter
-    from harness.plugins.faults import blaming, expect_files
+    from harness.plugins.faults import blaming
+    from harness.plugins.files import expect_files
     from harness.plugins.kinds import WRITER
     from harness.store.store import Store
 
@@ -176,14 +177,13 @@ def _pages(writer: SiteWriter, board: Board, reports: Mapping[str, ReportView]) 
         PluginError: it fails on the way, or makes something else.
     """
     from harness.plugins.faults import blaming, broken
+    from harness.plugins.files import expect_file
     from harness.plugins.kinds import WRITER
 
     with blaming(WRITER, writer, "render_site"):
         made = False
         for page in writer.render_site(board, reports):
-            if not (isinstance(page, tuple) and [type(each) for each in page] == [str, str]):
-                raise broken(WRITER, writer, f"render_site() gave {page!r:.80}, no pair of a path and a text")
-            yield page
+            yield expect_file(WRITER, writer, "render_site", page)
             made = True
         if not made:
             raise broken(WRITER, writer, "render_site() gave no file; the first one is the board")

@@ -15,17 +15,18 @@ def command() -> None:
     """
     from harness.cli.options import installed_plugins
     from harness.plugins.kinds import KINDS
-    from harness.terminal.console import console, safe, simple_table
+    from harness.terminal.console import console, safe
+    from harness.terminal.fitting import TurningTable
 
     installed = installed_plugins(warn=False)
-    table = simple_table("kind", "name", "plugin", "what it does")
+    rows = []
     for kind in KINDS:
         for name, item in getattr(installed, kind.plural).items():
             origin = installed.origins[kind.hook, name]
             module = installed.modules.get(origin) or origin
-            table.add_row(kind.words, safe(name), safe(module), safe(_first_line(item)))
+            rows.append((kind.words, safe(name), safe(module), safe(_first_line(item))))
     paper = console()
-    paper.print(table)
+    paper.print(TurningTable(("kind", "name", "plugin", "what it does"), rows, heading=2, prose=True))
     for fault in installed.faults:
         paper.print()
         paper.print(safe(f"Left out: {fault}", limit_characters=2000))

@@ -22,6 +22,8 @@ from harness.cli.options import (
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.text import Text
 
     from harness.values.class_comparison import ClassComparison, ClassReport, Finding, Passage
@@ -135,10 +137,12 @@ def _code_line(line: str) -> Text:
 
 
 def _table(comparison: ClassComparison) -> object:
-    from harness.terminal.console import safe, simple_table
+    from harness.terminal.console import safe
+    from harness.terminal.fitting import TurningTable
 
     columns = comparison.figures
-    table = simple_table("", "submissions", *columns)
-    for number, finding in enumerate(comparison.findings, start=1):
-        table.add_row(str(number), safe(", ".join(finding.submissions)), *map(safe, finding.cells(columns)))
-    return table
+    rows: list[Sequence[str | Text]] = [
+        (str(number), safe(", ".join(finding.submissions)), *map(safe, finding.cells(columns)))
+        for number, finding in enumerate(comparison.findings, start=1)
+    ]
+    return TurningTable(("", "submissions", *columns), rows, heading=2)

@@ -16,7 +16,8 @@ from harness.errors import UsageError
 from harness.version import __version__
 
 if TYPE_CHECKING:
-    from harness.values.results import Report
+    from harness.assignment.loading import Assignment
+    from harness.values.results import Report, Result
 
 _WORKFLOW = """\
 # Checks what is pushed, shows the outcome in the run's summary, and gives the points to GitHub Classroom, which finds
@@ -108,17 +109,24 @@ def _word(text: str) -> str:
     return shlex.quote(text)
 
 
-def tell_github(report: Report, title: str, environment: Mapping[str, str] = os.environ) -> None:
+def _summary(result: Result, assignment: Assignment) -> str:
+    from harness.report.checked import markdown_of_check
+
+    titles = assignment.measures.titles
+    return markdown_of_check(result, assignment.rules.title, titles, stand_in=assignment.info.data.stand_in)
+
+
+def tell_github(report: Report, assignment: Assignment, environment: Mapping[str, str] = os.environ) -> None:
     """Append the outcome to the run's summary, and the points to the outputs of the step.
 
     Raises:
         UsageError: this is no step of GitHub Actions, or its files cannot be written.
     """
-    from harness.report.checked import classroom_points, markdown_of_check
+    from harness.report.checked import classroom_points
 
     (result,) = report.results
     texts = {
-        "GITHUB_STEP_SUMMARY": markdown_of_check(result, title, stand_in=report.assignment.data.stand_in),
+        "GITHUB_STEP_SUMMARY": _summary(result, assignment),
         "GITHUB_OUTPUT": f"result={classroom_points(report)}\n",
     }
     for name, text in texts.items():

@@ -69,6 +69,8 @@ class AssignmentToExport:
         points: names of the rubric's lines that public images decide, or none at all.
         evidence: names of checks that are for the instructor.
         shows: when students see what was found; Gradescope's words for it.
+        titles: what people call each metric.
+        limit_seconds: how long the other system lets a check run.
         memory_bytes: what one submission may use.
     """
 
@@ -79,6 +81,8 @@ class AssignmentToExport:
     points: tuple[str, ...]
     evidence: tuple[str, ...]
     shows: str
+    titles: Mapping[str, str]
+    limit_seconds: float
     memory_bytes: int
     harness_version: str
 

@@ -23,7 +23,7 @@ from harness.plugins.kinds import DATASET
 ASSIGNMENT_FILE = "assignment.toml"
 _README = """# {title}
 
-You need Python and the harness (`pip install compress-harness`). In this folder:
+You need Python and the harness: `pip install compress-harness`, or what your course says. In this folder:
 
     harness show assignment.toml
     harness check assignment.toml my_folder

@@ -80,6 +80,9 @@ def raw_examples(dataset: Dataset, folder: Path) -> RawExamples:
     if not isinstance(raw.labels, np.ndarray) or raw.labels.ndim != 1 or raw.labels.dtype.kind not in "iu":
         advice = "write labels=np.array(labels, dtype=np.int64)"
         raise broken(DATASET, dataset, f"load() returned labels that are no array of integers [N]: {advice}")
+    for name in raw.names:
+        if not isinstance(name, str):
+            raise broken(DATASET, dataset, f"load() returned the name {name!r}, which is no text: write str(name)")
     return raw
 
 
@@ -155,7 +158,7 @@ def _decode(raw: RawExamples, dataset: Dataset, rules: ImageRules, size: int, wh
     stored = np.empty((len(raw.labels), rules.channels, size, size), dtype=np.uint8)
     for index in range(len(raw.labels)):
         try:
-            picture = transform(_with_channels(raw.images[index], rules.channels))
+            picture = transform(_with_channels(_picture(raw, index, dataset), rules.channels))
         except HarnessError:
             raise
         except Exception as error:  # Pillow raises whatever comes to it: OSError, ValueError, SyntaxError, its own
@@ -171,6 +174,16 @@ def _decode(raw: RawExamples, dataset: Dataset, rules: ImageRules, size: int, wh
             )
         stored[index] = np.asarray(picture).reshape(size, size, rules.channels).transpose(2, 0, 1)
     return torch.from_numpy(stored)
+
+
+def _picture(raw: RawExamples, index: int, dataset: Dataset) -> Image.Image:
+    from PIL import Image
+
+    picture: object = raw.images[index]
+    if not isinstance(picture, Image.Image):
+        said = f"load() returned {raw.names[index]} as a {type(picture).__name__}, no Pillow image"
+        raise broken(DATASET, dataset, f"{said}: write Image.fromarray(…) or Image.open(…)")
+    return picture
 
 
 def _with_channels(image: Image.Image, channels: int) -> Image.Image:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 from harness.contracts.evaluator import Context, Evaluator, JudgesPredictions
 from harness.contracts.network import Student
+from harness.plugins.declared import undeclared
 from harness.plugins.faults import blaming, broken, expect
 from harness.plugins.kinds import EVALUATOR
-from harness.text import suggestion
 from harness.values.evaluation import Evaluation
-from harness.values.measures import Measures
 from harness.values.networks import Predictions
 
 
@@ -22,9 +20,13 @@ def evaluated(evaluator: Evaluator[Any], student: Student, context: Context[Any]
         SubmissionError: the submission as a whole cannot be graded.
         PluginError: the evaluator failed, or found what it does not declare.
     """
+    before = _changes(context)
     with blaming(EVALUATOR, evaluator, "evaluate"):
         found = evaluator.evaluate(student, context)
-    return _held(evaluator, "evaluate", found)
+    if _changes(context) != before:
+        problem = "evaluate() changed the images that it was handed, which others measure on: work on a copy"
+        raise broken(EVALUATOR, evaluator, problem)
+    return _held(evaluator, "evaluate", found, context)
 
 
 def evaluated_predictions(
@@ -33,27 +35,25 @@ def evaluated_predictions(
     """What it finds of predictions alone; raises as `evaluated`."""
     with blaming(EVALUATOR, evaluator, "evaluate_predictions"):
         found = evaluator.evaluate_predictions(handed_in, context)
-    return _held(evaluator, "evaluate_predictions", found)
+    return _held(evaluator, "evaluate_predictions", found, context)
 
 
-def _held(evaluator: Any, method: str, returned: object) -> Evaluation:
+def _changes(context: Context[Any]) -> int:
+    """How often the pixels were written to, as torch counts it."""
+    return context.examples.images.pixels._version  # noqa: SLF001 - torch's documentation names it as the way to know
+
+
+def _held(evaluator: Any, method: str, returned: object, context: Context[Any]) -> Evaluation:
     found = expect(EVALUATOR, evaluator, method, returned, Evaluation, advice=": write return Evaluation(metrics=…)")
     for problem in undeclared(evaluator, found):
         raise broken(EVALUATOR, evaluator, f"{method}() {problem}")
+    try:
+        found.model_dump_json()
+    except ValueError as error:
+        problem = f"found what cannot be kept: {error}; harness.api.text.clean() takes out of a text what is none"
+        raise broken(EVALUATOR, evaluator, f"{method}() {problem}") from error
+    images, predictions = len(context.examples.labels), found.predictions
+    if predictions is not None and len(predictions) != images:
+        problem = f"returned {len(predictions):,} predictions, not one for each of {images:,} images"
+        raise broken(EVALUATOR, evaluator, f"{method}() {problem}")
     return found
-
-
-def undeclared(evaluator: Evaluator[Any], found: Evaluation) -> Iterator[str]:
-    """Everything in what it found that its `metrics` and `checks` do not say."""
-    known = Measures.of(evaluator.metrics, evaluator.checks)
-    for name, metric in found.metrics.items():
-        spec = known.metrics.get(name)
-        if spec is None:
-            close = suggestion(name, known.metrics)
-            yield f"measured {name!r}, which is not among its metrics{close}; declare it: MetricSpec({name!r}, …)"
-        elif (metric.unit, metric.higher_is_better) != (spec.unit, spec.higher_is_better):
-            yield f"measured {name!r} in another unit or direction than it declares: make it with its MetricSpec's of()"
-    for check in found.checks:
-        if check.name not in known.checks:
-            close, wanted = suggestion(check.name, known.checks), f"CheckSpec({check.name!r})"
-            yield f"made the check {check.name!r}, which is not among its checks{close}; declare it: {wanted}"

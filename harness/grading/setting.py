@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -56,8 +56,9 @@ class Setting:
         rules = self.rules
         return Context(
             options=self.options[name],
-            examples=self.examples,
-            public=self.public,
+            # An evaluator that writes to what it is handed harms nobody: copies of these cost nothing.
+            examples=replace(self.examples, labels=self.examples.labels.copy()),
+            public=self.public.copy(),
             split=rules.data["test"].public_fraction is not None,
             audience=self.audience,
             input_size=self.input_size,

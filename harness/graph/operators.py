@@ -216,7 +216,8 @@ def _numbers() -> Iterator[Operator]:
                      "logit.default maximum.default minimum.default max.other min.other fmax.default fmin.default "
                      "clamp.default clamp.Tensor clamp_min.default clamp_min.Tensor clamp_max.default "
                      "clamp_max.Tensor nan_to_num.default hypot.default logaddexp.default xlogy.Tensor "
-                     "heaviside.default special_expit.default special_erf.default deg2rad.default rad2deg.default")
+                     "heaviside.default sinc.default special_expit.default special_erf.default "
+                     "deg2rad.default rad2deg.default")
     yield from _rows("Arithmetic", "div.Tensor div.Scalar div.Tensor_mode div.Scalar_mode floor_divide.default "
                      "floor_divide.Scalar remainder.Tensor remainder.Scalar fmod.Tensor fmod.Scalar",
                      rule=rules.nonzero_scalar)

@@ -63,11 +63,11 @@ class LiveNetwork:
     classes: int
     traced: TracedNetwork | None = field(default=None, kw_only=True)
 
-    @running_students_code()
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = 64) -> Tensor:
-        logits = torch.empty(len(images.pixels), self.classes)
-        self._loaded(weights).forward(images.pixels, logits, batches_of(images, batch_size))
-        refuse_undefined(logits)
+        logits, batches = torch.empty(len(images.pixels), self.classes), batches_of(images, batch_size)
+        with running_students_code():
+            self._loaded(weights).forward(images.pixels, logits, batches)
+            refuse_undefined(logits)
         return logits
 
     @running_students_code()

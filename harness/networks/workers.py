@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.values.rules import AssignmentFile
 
 _IMPORTED = re.compile(rb"\b(?:import|from)[ \t]+([A-Za-z_]\w*)")
+_COMPILING = re.compile(rb"\btorch\.(?:compile|compiler|export|library|_dynamo|_inductor)\b")
 _USUAL = {each.encode() for each in ("torch", "torchinfo", "numpy", *sys.stdlib_module_names)}
 
 
@@ -157,11 +158,14 @@ class Workers:
 
     @cached_property
     def _imports_more_than_torch(self) -> bool:
-        """Whether some source asks for a package that may need torchvision, as far as can be seen without parsing."""
+        """Whether some source asks for a package that may need torchvision, or for torch's compiler, which comes with
+        it; as far as can be seen without parsing.
+        """
         own = {part for each in self.submission.sources for part in each.with_suffix("").parts}
         usual = _USUAL | {each.encode() for each in own}
         files = (self.submission.folder / each for each in self.submission.sources)
-        return any(set(_IMPORTED.findall(each.read_bytes())) - usual for each in files)
+        texts = (each.read_bytes() for each in files)
+        return any(_COMPILING.search(text) or set(_IMPORTED.findall(text)) - usual for text in texts)
 
     @property
     def _usage(self) -> Usage:

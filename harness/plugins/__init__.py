@@ -20,7 +20,7 @@ from harness.contracts.publishing import Exporter, Writer
 from harness.contracts.sources import WorkerHalf
 from harness.errors import PluginError, UsageError
 from harness.plugins.kinds import KINDS
-from harness.plugins.loading import Found, contributed, imported
+from harness.plugins.loading import Found, contributed, imported, package_named_by
 from harness.text import suggestion
 from harness.values.measures import Measures
 
@@ -131,10 +131,7 @@ class Plugins:
             for hook, items in loaded[plugin][1].items():
                 for item in items:
                     if (hook, item.name) in origins:
-                        both = (
-                            f"plugins {origins[hook, item.name]!r} and {plugin!r} both provide {item.name!r} ({hook})"
-                        )
-                        doubled[hook, item.name] = f"{both}, so neither counts: uninstall one, or --disable-plugin"
+                        doubled[hook, item.name] = _doubled(origins[hook, item.name], plugin, f"{item.name!r} ({hook})")
                     objects[hook][item.name], origins[hook, item.name] = item, plugin
         for hook, name in doubled:
             del objects[hook][name]
@@ -163,7 +160,16 @@ def worker_half_name(half: WorkerHalf) -> str:
 
 def plugin_packages() -> frozenset[str]:
     """Top-level modules and packages that entry points of the group `harness` name: what a sandbox shows of plugins."""
-    return frozenset(each.module.partition(".")[0] for each in entry_points(group="harness"))
+    return frozenset(filter(None, map(package_named_by, entry_points(group="harness"))))
+
+
+def _doubled(first: str, second: str, what: str) -> str:
+    """That two objects have one name, and what to do about it."""
+    if first == second:
+        return f"plugin {first!r} provides {what} twice, so neither counts: give each a name of its own"
+    return (
+        f"plugins {first!r} and {second!r} both provide {what}, so neither counts: uninstall one, or --disable-plugin"
+    )
 
 
 def _loaded(same: list[EntryPoint]) -> tuple[str, Found]:

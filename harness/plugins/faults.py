@@ -10,27 +10,32 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TypeVar
 
+from pydantic import ValidationError
+from pydantic.errors import PydanticErrorMixin
+
 from harness.errors import HarnessError, PluginError, of_machine
 from harness.plugins.kinds import Kind
 
 Wanted = TypeVar("Wanted")
+PASSING = (HarnessError, KeyboardInterrupt, GeneratorExit)
+"""What a plugin's code may let through; whatever else it raises is its own fault."""
 _MESSAGE_CHARACTERS = 500
 _SOURCE_CHARACTERS = 120
 
 
 @contextmanager
 def blaming(kind: Kind, item: Any, method: str) -> Iterator[None]:
-    """Name the plugin whose `method` raises within; what the harness raises on purpose passes, and so does what is the
-    machine's.
+    """Name the plugin whose `method` raises within, be it `sys.exit`: a plugin never ends the harness. What the harness
+    raises on purpose passes, and so do Ctrl-C and what is the machine's.
 
     Raises:
         PluginError: naming the object, its module, the method, the line, and how to do without it.
     """
     try:
         yield
-    except HarnessError:
+    except PASSING:
         raise
-    except Exception as error:
+    except BaseException as error:
         if of_machine(error) is not None:
             raise
         said = said_at(error, package_of(item))
@@ -47,20 +52,6 @@ def expect(kind: Kind, item: Any, method: str, returned: object, wanted: type[Wa
         return returned
     what = "None" if returned is None else f"a {type(returned).__name__}"
     raise broken(kind, item, f"{method}() returned {what}, no {wanted.__name__}{advice}")
-
-
-def expect_files(kind: Kind, item: Any, method: str, returned: object) -> dict[str, str]:
-    """File name -> text, as writers and exporters return it.
-
-    Raises:
-        PluginError: it is something else.
-    """
-    files = expect(kind, item, method, returned, dict, advice=' of file names and texts, such as {"board.txt": text}')
-    for name, text in files.items():
-        if not isinstance(name, str) or not isinstance(text, str):
-            pair = f"{type(name).__name__} and {type(text).__name__}"
-            raise broken(kind, item, f"{method}() returned a dict with {pair} in it, not file names and texts")
-    return files
 
 
 def broken(kind: Kind, item: Any, what: str) -> PluginError:
@@ -86,7 +77,7 @@ def raised_by(error: BaseException, package: str) -> bool:
 
 def said_at(error: BaseException, package: str) -> str:
     """'ValueError: too few at harness_mine.py line 12: `x = y`', by the innermost line of that package."""
-    text = " ".join(str(error).split())[:_MESSAGE_CHARACTERS]
+    text = " ".join(_text_of(error).split())[:_MESSAGE_CHARACTERS]
     said = f"{type(error).__name__}: {text}" if text else type(error).__name__
     if isinstance(error, SyntaxError) and error.filename:
         return f"{type(error).__name__}: {error.msg} at {Path(error.filename).name} line {error.lineno}"
@@ -95,6 +86,20 @@ def said_at(error: BaseException, package: str) -> str:
             source = linecache.getline(frame.f_code.co_filename, line).strip()[:_SOURCE_CHARACTERS]
             return f"{said} at {Path(frame.f_code.co_filename).name} line {line}" + (f": `{source}`" if source else "")
     return said
+
+
+def _text_of(error: BaseException) -> str:
+    """Of pydantic's own, what is wrong where, without the links that belong into no message."""
+    if isinstance(error, PydanticErrorMixin):
+        return error.message
+    if not isinstance(error, ValidationError):
+        return str(error)
+    # Where one of several types is allowed, there is a mistake for each of them, often in the same words.
+    mistakes = {each["msg"]: each for each in reversed(error.errors(include_url=False, include_context=False))}
+    return f"{error.title}: " + "; ".join(
+        f"{'.'.join(map(str, each['loc']))}: {message}, not {repr(each['input'])[:_SOURCE_CHARACTERS]}"
+        for message, each in reversed(mistakes.items())
+    )
 
 
 def _package_of_frame(frame: FrameType) -> str:

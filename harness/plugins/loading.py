@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from functools import cache
 from importlib.metadata import EntryPoint
+from inspect import iscoroutinefunction
 from types import ModuleType
 from typing import Any
 
@@ -17,10 +18,9 @@ import pluggy
 from harness.contracts import hooks as hookspecs
 from harness.errors import PluginError
 from harness.plugins.faults import line_of, said_at
-from harness.plugins.kinds import EVALUATOR, KINDS, Kind
+from harness.plugins.kinds import KINDS, Kind
+from harness.plugins.objects import problem_of
 from harness.text import suggestion
-from harness.values.base import Options
-from harness.values.measures import CheckSpec, MetricSpec
 
 HOOKS = tuple(kind.hook for kind in KINDS)
 Found = dict[str, list[Any]]
@@ -33,12 +33,25 @@ def imported(entry_point: EntryPoint) -> Any:
     Raises:
         PluginError: it cannot be imported.
     """
+    package = package_named_by(entry_point)
+    if not package:
+        raise PluginError(
+            'what its entry point names is no module: write it as harness_mine or harness_mine.part, with "_" for "-"'
+        )
     try:
         return entry_point.load()
+    except KeyboardInterrupt:
+        raise
     # A module may raise anything while it is imported, and `sys.exit` in one must not end the harness either.
-    except (Exception, SystemExit) as error:
-        said = said_at(error, entry_point.module.partition(".")[0])
-        raise PluginError(f"cannot be imported: {said}; mend it or uninstall it") from error
+    except BaseException as error:
+        raise PluginError(f"cannot be imported: {said_at(error, package)}; mend it or uninstall it") from error
+
+
+def package_named_by(entry_point: EntryPoint) -> str:
+    """The top-level package or module of an entry point; empty where it names none."""
+    # A value that is none has no `.module`, in a way that depends on Python's version.
+    named = EntryPoint.pattern.match(entry_point.value)
+    return named["module"].partition(".")[0] if named else ""
 
 
 def contributed(plugin: Any) -> Found:
@@ -47,6 +60,8 @@ def contributed(plugin: Any) -> Found:
     Raises:
         PluginError: what is wrong with it, without its name.
     """
+    if isinstance(plugin, type):
+        raise PluginError(f"its entry point names the class {plugin.__name__}: name the module, or an instance")
     try:
         implementations = _implementations(plugin)
     except pluggy.PluginValidationError as error:
@@ -94,50 +109,24 @@ def _no_implementation(plugin: Any) -> str:
 
 def _objects(kind: Kind, hook: Any, package: str) -> Iterator[Any]:
     where = f"{kind.hook}(){line_of(hook)}"
+    if iscoroutinefunction(hook):
+        raise PluginError(f"{where} is async, and nobody awaits it: write def without async")
+    items: list[Any] | None = None
+    problems: list[str] = []
     try:
         returned = hook()
-        items = list(returned) if isinstance(returned, Iterable) and not isinstance(returned, str | bytes) else None
-    except Exception as error:
-        raise PluginError(f"{kind.hook}() raised {said_at(error, package)}") from error
+        if isinstance(returned, Iterable) and not isinstance(returned, str | bytes):
+            items = list(returned)
+            problems = [problem_of(kind, item) for item in items]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        raise PluginError(f"{kind.hook}() raised {said_at(error, package)}; mend it or uninstall it") from error
     if items is None:
         what = "None" if returned is None else repr(returned)
         raise PluginError(
             f"{where} returned {what}, which is no list: return a list of {kind.words}s, such as [Mine()]"
         )
-    for item in items:
-        problem = problem_of(kind, item)
-        if problem:
-            raise PluginError(f"{where} returned {problem}")
-        yield item
-
-
-def problem_of(kind: Kind, item: Any) -> str:
-    """What is wrong with an object; empty where nothing is."""
-    if isinstance(item, type):
-        return f"the class {item.__name__} and not an instance of it: write {item.__name__}()"
-    name = getattr(item, "name", None)
-    if not isinstance(name, str) or not name:
-        return f'{item!r}, which has no .name: give its class a line such as name = "mine"'
-    missing = [member for member in kind.members if not hasattr(item, member)]
-    if missing:
-        close = suggestion(missing[0], [each for each in dir(item) if not each.startswith("_")])
-        return f"{name!r}, which has no {', '.join(missing)}{close}; a {kind.words} has them all"
-    uncallable = [each for each in kind.members if each.islower() and each not in _DECLARED]
-    for member in uncallable:
-        if not callable(getattr(item, member)):
-            return f"{name!r}, whose {member} is no method"
-    return _misdeclared(item) if kind is EVALUATOR else ""
-
-
-_DECLARED = {"metrics": MetricSpec, "checks": CheckSpec}
-
-
-def _misdeclared(evaluator: Any) -> str:
-    for member, spec in _DECLARED.items():
-        declared = getattr(evaluator, member)
-        if not isinstance(declared, tuple | list) or not all(isinstance(each, spec) for each in declared):
-            example = f'({spec.__name__}("…", …),)'
-            return f"{evaluator.name!r}, whose {member} is no tuple of {spec.__name__}: write {member} = {example}"
-    if not (isinstance(evaluator.Options, type) and issubclass(evaluator.Options, Options)):
-        return f"{evaluator.name!r}, whose Options is no class derived from harness.api.Options"
-    return ""
+    for problem in filter(None, problems):
+        raise PluginError(f"{where} returned {problem}")
+    yield from items

@@ -14,7 +14,9 @@ from functools import cached_property
 from typing import Any
 
 from harness.contracts.evaluator import EVERYTHING, Evaluator, Judges, Reads, ReadsLess, Requirements
-from harness.plugins.faults import called, package_of, said_at
+from harness.errors import PluginError
+from harness.plugins.declared import undeclared
+from harness.plugins.faults import blaming, broken
 from harness.plugins.kinds import EVALUATOR
 from harness.points import rubric
 from harness.points.possible import points_possible
@@ -50,6 +52,19 @@ def digest_of(said: Any) -> str:
     return hashlib.sha256(json.dumps(said, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def _judged_by(evaluator: Any, found: Evaluation, required: Requirements[Any]) -> tuple[Check, ...]:
+    """The checks that an evaluator makes of what it found before.
+
+    Raises:
+        PluginError: it failed, or made others than it declares.
+    """
+    with blaming(EVALUATOR, evaluator, "judge"):
+        judged = Evaluation(checks=tuple(evaluator.judge(found, required)))
+    for problem in undeclared(evaluator, judged):
+        raise broken(EVALUATOR, evaluator, f"judge() {problem}")
+    return judged.checks
+
+
 @dataclass(frozen=True)
 class Judge:
     """The rules of an assignment as they are now.
@@ -80,10 +95,9 @@ class Judge:
         split = self.rules.data["test"].public_fraction is not None
         required = Requirements(self.options[name], self.rules.baselines, split, self.info.data.stand_in)
         try:
-            return (*found.checks, *evaluator.judge(found, required))
-        except Exception as error:  # noqa: BLE001 - a plugin's, and no reason for a class to have no board
-            said = said_at(error, package_of(evaluator))
-            reason = f"the {called(EVALUATOR, evaluator)} failed at judging what it measured: {said}"
+            return (*found.checks, *_judged_by(evaluator, found, required))
+        except PluginError as error:  # no reason for a class to have no board
+            reason = f"it could not be judged by what was measured: {error}"
             doubts = (Check.could_not_check(each.name, reason) for each in evaluator.checks)
             return (*found.checks, *doubts)
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
+from harness.text import told_apart
 from harness.values.measures import ACCURACY, Check, Metric
 from harness.values.results import PointLine
 from harness.values.rules import AssignmentFile, PointRule
@@ -160,16 +161,12 @@ def _condition(
     metric = metrics.get(name)
     if metric is None:
         return False, f"{name} was not measured"
-    figure = _figure(metric.value, metric)
     if rule.at_most is not None:
         met = metric.value <= rule.at_most
-        return met, f"{name} {figure} is {'within' if met else 'over'} {_figure(rule.at_most, metric)}"
+        figure, level = told_apart(metric.value, rule.at_most, metric.unit)
+        return met, f"{name} {figure} is {'within' if met else 'over'} {level}"
     wanted = baselines[rule.baseline] if rule.baseline is not None else rule.at_least
     assert wanted is not None, "AssignmentFile allows exactly one condition"
     met = metric.value >= wanted
-    return met, f"{name} {figure} {'reaches' if met else 'is below'} {_figure(wanted, metric)}"
-
-
-def _figure(value: float, metric: Metric) -> str:
-    """A value of the metric; of shares as many digits as tell 89.996 % from 90 %."""
-    return f"{100 * value:.5g} %" if metric.unit == "fraction" else f"{value:,.6g}"
+    figure, level = told_apart(metric.value, wanted, metric.unit)
+    return met, f"{name} {figure} {'reaches' if met else 'is below'} {level}"

@@ -15,7 +15,9 @@ from harness.values.results import LineKind, PointLine, Result, ScoreLine
 from harness.values.rules import AssignmentFile, RankPoints
 
 DECIDED = "an instructor set this {}"
-# Points are shown to six figures; further ones are only what floating-point sums leave.
+# What is divided is given in hundredths of a point, as gradebooks have it: what is shown is what counts.
+_HUNDREDTHS = 2
+# Further figures are only what floating-point sums leave.
 _DECIMALS = 6
 
 
@@ -115,7 +117,7 @@ def _rank_points(rule: RankPoints, found: ScoreInputs) -> tuple[float, str]:
         return rule.points if place.rank <= rule.top else 0.0, f"{where}; the first {rule.top} get the points"
     steps = max(1, place.of - 1)
     left = steps - place.rank + 1
-    return round(rule.points * left / steps, _DECIMALS), f"{where}: {left}/{steps} of {rule.points:g}"
+    return round(rule.points * left / steps, _HUNDREDTHS), f"{where}: {left}/{steps} of {rule.points:g}"
 
 
 def _manual(rules: AssignmentFile, found: ScoreInputs) -> list[ScoreLine]:
@@ -148,8 +150,9 @@ def _late(rules: AssignmentFile, found: Lateness | None, lines: Sequence[ScoreLi
     if not found.days:
         return [_less("lateness", "late", 0.0, found.reason)]
     percent = min(policy.most_percent, found.days * policy.percent_per_day)
+    left = min(total(lines), round(total(lines) * (1 - percent / 100), _HUNDREDTHS))
     reason = f"{found.reason} at {policy.percent_per_day:g} % a day, {percent:g} % of {total(lines):.6g}"
-    return [_less("lateness", "late", -total(lines) * percent / 100, reason)]
+    return [_less("lateness", "late", left - total(lines), reason)]
 
 
 def _overriding(override: Override | None, lines: Sequence[ScoreLine]) -> list[ScoreLine]:

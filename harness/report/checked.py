@@ -4,24 +4,32 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Mapping
 
 from harness.report.markdown import markdown_table
 from harness.report.view import STAND_IN, VERDICT_SYMBOLS, network_line, outcome
-from harness.text import interval_text, markdown_cell, metric_text, points_text, score_text
+from harness.text import figure_text, interval_text, markdown_cell, points_text, score_text, whole_text
 from harness.values.results import Report, Result
 
 
-def markdown_of_check(result: Result, title: str, *, stand_in: bool = False) -> str:
+def markdown_of_check(result: Result, title: str, titles: Mapping[str, str], *, stand_in: bool = False) -> str:
     """What passes, what fails and why, the figures, the points so far, and what to do.
 
     Every text of students is one line without markup.
+
+    Args:
+        titles: what people call each metric.
     """
-    score = score_text(result.score, result.max_score, result.pending)
-    parts = [f"# {markdown_cell(title)}", f"**{score} points so far** · {markdown_cell(outcome(result))}"]
+    if result.points_possible is not None:
+        score = whole_text(result.score, result.points_possible, result.pending)
+    else:
+        score = score_text(result.score, result.max_score, result.pending)
+    parts = [f"# {markdown_cell(title)}", f"**Points: {score}** · {markdown_cell(outcome(result))}"]
     parts += [f"> {STAND_IN}"] if stand_in else []
     rows = [(VERDICT_SYMBOLS[each.verdict], each.name, each.reason, each.hint or "") for each in result.checks]
     parts += markdown_table(("", "check", "reason", "what to do"), rows)
-    figures = [(name, metric_text(each), interval_text(each)) for name, each in result.metrics.items()]
+    named = [(titles.get(name, name), metric) for name, metric in result.metrics.items()]
+    figures = [(name, figure_text(metric, name), interval_text(metric)) for name, metric in named]
     parts += markdown_table(("metric", "value", "95 % interval"), figures)
     points = [(line.name, points_text(line.points, line.max_points), line.reason) for line in result.points]
     parts += markdown_table(("for", "points", "reason"), points)

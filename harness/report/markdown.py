@@ -9,9 +9,9 @@ from harness.report.view import STAND_IN, VERDICT_SYMBOLS, network_line, outcome
 from harness.text import (
     cell_text,
     clean_lines,
+    figure_text,
     interval_text,
     markdown_cell,
-    metric_text,
     points_text,
     score_text,
     shape_text,
@@ -68,7 +68,8 @@ def _figures(view: ReportView) -> list[str]:
         (VERDICT_SYMBOLS[each.verdict], _check_name(each, view), each.reason, each.hint or "") for each in result.checks
     ]
     metrics = [
-        (each.title, metric_text(each.metric), interval_text(each.metric), standing(each)) for each in view.metrics
+        (each.title, figure_text(each.metric, each.title), interval_text(each.metric), standing(each))
+        for each in view.metrics
     ]
     points = [(line.name, points_text(line.points, line.max_points), line.reason) for line in view.points]
     return [
@@ -106,7 +107,7 @@ def _network(view: ReportView) -> list[str]:
         for part in _section(
             table.name.capitalize(),
             ("", *table.columns),
-            [(row.label, *map(cell_text, row.cells)) for row in table.rows],
+            [(row.label, *map(cell_text, row.cells, table.columns)) for row in table.rows],
         )
     ]
     layers = [(each.name, each.kind, shape_text(each.output), f"{each.parameters:,}") for each in view.result.layers]

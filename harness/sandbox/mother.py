@@ -33,6 +33,7 @@ ENVIRONMENT = {
     "CUDA_VISIBLE_DEVICES": "",
     "MPLBACKEND": "agg",
     "MPLCONFIGDIR": "/tmp",  # noqa: S108 - as above; matplotlib would look for a better place and fail
+    "TORCHINDUCTOR_CACHE_DIR": "/",  # torch's compiler makes the folder when it is imported; nothing is compiled
     # Page faults of big temporaries are half the run time with glibc's defaults: keep freed memory.
     "GLIBC_TUNABLES": "glibc.malloc.mmap_threshold=1073741824:glibc.malloc.trim_threshold=4294967296",
 }

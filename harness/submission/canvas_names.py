@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -29,6 +29,7 @@ _LATE = "_LATE"
 SMALL_DIGITS = 2
 """Numbers of teams are that long; ids of Canvas are longer."""
 _JOINERS = "\u200c\u200d"
+_LOOSE = ("Po", "Pd", "Pf", "Pi", "Zs", "So", "Sk")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,7 @@ class CanvasName:
 
 def canvas_names(names: Iterable[str]) -> dict[str, CanvasName]:
     """Those of the names that Canvas writes, each with what it says; the others are absent."""
-    found = {name: readings for name in names if (readings := list(_readings(name)))}
+    found = _strictly_and_loosely(names)
     certain = [readings[0] for readings in found.values() if len(readings) == 1]
     groups: dict[str, list[str]] = {}
     for name, readings in found.items():
@@ -60,15 +61,33 @@ def canvas_names(names: Iterable[str]) -> dict[str, CanvasName]:
     return chosen
 
 
-def _readings(name: str) -> Iterator[CanvasName]:
-    """Every way to read it, the one with the shortest name first."""
+def _strictly_and_loosely(names: Iterable[str]) -> dict[str, list[CanvasName]]:
+    """The ways to read each name; beside those that Canvas writes, some that people renamed or wrote like them.
+
+    These may have apostrophes, commas, spaces or emoji before two numbers as long as Canvas's ids.
+    """
+    found = {name: list(_readings(name)) for name in names}
+    if any(found.values()):
+        for name in [name for name, readings in found.items() if not readings]:
+            readings = list(_readings(name, also=_LOOSE))
+            if len(readings) == 1 and min(len(readings[0].user), len(str(readings[0].number))) > SMALL_DIGITS:
+                found[name] = readings
+    return {name: readings for name, readings in found.items() if readings}
+
+
+def _readings(name: str, also: Container[str] = ()) -> Iterator[CanvasName]:
+    """Every way to read it, the one with the shortest name first.
+
+    Args:
+        also: kinds of characters that the name may have beside what Canvas leaves.
+    """
     anonymous = _ANONYMOUS.fullmatch(name)
     if anonymous:
         yield _reading("", anonymous, late=bool(anonymous["late"]))
         return
     number = _NUMBER_INSIDE.search(name)
     inside = number.end() - 1 if number else len(name)
-    longest = next((at for at, each in enumerate(name[:inside]) if not _is_word(each)), inside)
+    longest = next((at for at, each in enumerate(name[:inside]) if not (_is_word(each) or _kind(each) in also)), inside)
     for place in (at for at, each in enumerate(name[: longest + 1]) if each == "_"):
         rest = _REST.fullmatch(name, place + 1)
         if rest:
@@ -78,6 +97,11 @@ def _readings(name: str) -> Iterator[CanvasName]:
 
 def _reading(person: str, match: re.Match[str], *, late: bool) -> CanvasName:
     return CanvasName(person, match["user"], int(match["number"] or 0), match["file"] or match["entry"], late)
+
+
+def _kind(character: str) -> str:
+    """Its category; a full stop, which begins the suffix of a file, is none."""
+    return "" if character == "." else unicodedata.category(character)
 
 
 def _is_word(character: str) -> bool:

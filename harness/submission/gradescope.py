@@ -147,6 +147,9 @@ def _text(value: object) -> str:
 
 
 def _aware(value: object) -> datetime | None:
+    """A moment; also as Ruby on Rails writes its own, with the parts `utc`, `zone` and `time`."""
+    if isinstance(value, dict):
+        value = value.get("utc")
     if isinstance(value, str):
         try:
             value = datetime.fromisoformat(value.strip())

@@ -298,17 +298,16 @@ def format_of(path: Path, formats: Mapping[str, WeightFormat]) -> WeightFormat |
         PluginError: no format knows it, it is no text, and a format failed at looking.
     """
     failed: PluginError | None = None
-    with path.open("rb") as file:
-        for each in formats.values():
-            file.seek(0)
-            try:
-                with blaming(WEIGHT_FORMAT, each, "recognises"):
-                    if each.recognises(file):
-                        return each
-            except PluginError as error:
-                failed = failed or error
-        if failed is not None:
-            file.seek(0)
+    for each in formats.values():
+        try:
+            # Each gets a file of its own: one that closes it, or leaves it half read, is in nobody's way.
+            with path.open("rb") as file, blaming(WEIGHT_FORMAT, each, "recognises"):
+                if each.recognises(file):
+                    return each
+        except PluginError as error:
+            failed = failed or error
+    if failed is not None:
+        with path.open("rb") as file:
             if b"\0" in file.read(_HEAD_BYTES):
                 raise failed
     return None

@@ -15,7 +15,7 @@ from harness.charts.terminal import terminal
 from harness.report.next_steps import next_steps, prediction
 from harness.report.view import STAND_IN, VERDICT_SYMBOLS, is_flagged, metric_lines, network_line, outcome, standing
 from harness.terminal.console import plain_grid, safe
-from harness.text import clean, clean_lines, interval_text, metric_text
+from harness.text import clean, clean_lines, figure_text, interval_text
 from harness.values.base import Verdict
 from harness.values.measures import ACCURACY, Check
 from harness.values.report import MetricLine
@@ -109,10 +109,10 @@ def _figures(checked: Checked) -> list[RenderableType]:
         for line in lines:
             if line.name in chosen:
                 interval = interval_text(line.metric)
-                said = metric_text(line.metric) + (f" (95 %: {interval})" if interval else "")
+                said = figure_text(line.metric, line.title) + (f" (95 %: {interval})" if interval else "")
                 grid.add_row(" ", safe(line.title), safe("; ".join(filter(None, (said, standing(line))))))
         shown.append(grid)
-    rest = [f"{line.title} {metric_text(line.metric)}" for line in lines if line.name not in chosen]
+    rest = [f"{line.title} {figure_text(line.metric, line.title)}" for line in lines if line.name not in chosen]
     return [*shown, safe(f"also: {', '.join(rest)}", "dim", limit_characters=_REASON_CHARACTERS)] if rest else shown
 
 

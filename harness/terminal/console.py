@@ -14,7 +14,7 @@ from rich.text import Text
 
 from harness.terminal.fitting import FittingTable
 from harness.terminal.large_table import Cell, LargeTable
-from harness.text import clean, interval_text, metric_text, plain_number, score_text, to_come_text
+from harness.text import clean, figure_text, interval_text, metric_text, score_text, to_come_text
 from harness.values.board import Baseline, Board, Standing, symbols, used_symbols
 from harness.values.moments import moment_text
 
@@ -80,11 +80,8 @@ def _listing(headers: tuple[str, ...], rows: list[list[Cell]]) -> RenderableType
 
 
 def _ranking(board: Board) -> list[RenderableType]:
-    first, *others = (
-        board.title_of(board.ranking[0].metric),
-        *(board.title_of(name) for name in (*(key.metric for key in board.ranking[1:]), *board.briefly)),
-    )
-    headers = ("#", "name", "", first, "score", *others)
+    titles = map(board.title_of, (board.ranking[0].metric, *_others(board)))
+    headers = ("#", "name", "", next(titles), "score", *titles)
     rows = [_cells(line, board) for line in board.lines()]
     meanings = [Text(f"{mark} {meaning}", "dim") for mark, meaning in used_symbols(board).items()]
     if board.possible and (rest := to_come_text(board.possible)):
@@ -94,13 +91,17 @@ def _ranking(board: Board) -> list[RenderableType]:
     return [FittingTable(headers, rows, kept=_ALWAYS_SHOWN), *meanings]
 
 
+def _others(board: Board) -> list[str]:
+    """The metrics behind the score."""
+    return [*(key.metric for key in board.ranking[1:]), *board.briefly]
+
+
 def _cells(line: Standing | Baseline, board: Board) -> list[Cell]:
     if isinstance(line, Baseline):
         blanks: list[Cell] = [""] * (len(board.ranking) + len(board.briefly))
         return ["", safe(f"— {line.name} —", "dim"), "", Text(f"{100 * line.accuracy:.2f} %", "dim"), *blanks]
-    first, *rest = (line.metrics[key.metric] for key in board.ranking)
-    others = [Text(metric_text(each)) for each in rest]
-    others += [Text(plain_number(line.metrics.get(name))) for name in board.briefly]
+    first = line.metrics[board.ranking[0].metric]
+    others = [Text(figure_text(line.metrics.get(name), board.title_of(name))) for name in _others(board)]
     score = score_text(line.score, line.possible.total, line.pending)
     name = Text("\n").join([_name(line.name, line.submission), *_not_passed(line)])
     accuracy = _metric_cell(metric_text(first), interval_text(first))

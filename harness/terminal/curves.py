@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -9,6 +11,8 @@ from rich.text import Text
 from harness.charts.axis import axes_of
 from harness.charts.terminal import terminal
 from harness.terminal.console import safe, simple_table
+from harness.terminal.fitting import TurningTable
+from harness.terminal.large_table import Cell
 from harness.text import cell_text
 from harness.values.curves import Curve
 from harness.values.curves import Table as Grid
@@ -21,10 +25,8 @@ def curve_view(curve: Curve) -> RenderableType:
 
 def table_view(table: Grid) -> RenderableType:
     """Networks side by side."""
-    shown = simple_table(table.name, *table.columns)
-    for row in table.rows:
-        shown.add_row(safe(row.label), *map(cell_text, row.cells))
-    return shown
+    rows: list[Sequence[Cell]] = [(safe(row.label), *map(cell_text, row.cells, table.columns)) for row in table.rows]
+    return TurningTable((table.name, *table.columns), rows, figures=True)
 
 
 def _points(curve: Curve) -> Table:

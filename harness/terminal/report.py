@@ -20,7 +20,7 @@ from harness.report.view import (
 from harness.terminal.check import COLOURS
 from harness.terminal.console import plain_grid, safe, simple_table
 from harness.terminal.curves import curve_view, table_view
-from harness.text import clean_lines, interval_text, metric_text, points_text, score_text, shape_text, whole_text
+from harness.text import clean_lines, figure_text, interval_text, points_text, score_text, shape_text, whole_text
 from harness.values.measures import Check
 from harness.values.moments import moment_text
 from harness.values.networks import Layer
@@ -111,16 +111,17 @@ def _checks(checks: Iterable[Check], evidence: Collection[str]) -> Table:
 
 def _metrics(lines: Iterable[MetricLine]) -> Table:
     table = simple_table("metric", "value", "95 % interval", "limits and baselines")
-    table.columns[1].justify = table.columns[2].justify = "right"
+    for column in table.columns[1:3]:
+        column.justify, column.no_wrap = "right", True
     for line in lines:
-        cells = (line.title, metric_text(line.metric), interval_text(line.metric), standing(line))
+        cells = (line.title, figure_text(line.metric, line.title), interval_text(line.metric), standing(line))
         table.add_row(*map(safe, cells))
     return table
 
 
 def _points(points: Iterable[PointLine]) -> Table:
     table = simple_table("points for", "points", "because")
-    table.columns[1].justify = "right"
+    table.columns[1].justify, table.columns[1].no_wrap = "right", True
     for line in points:
         table.add_row(safe(line.name), points_text(line.points, line.max_points), safe(line.reason))
     return table

@@ -12,9 +12,10 @@ import torch
 from harness.contracts.evaluator import Context, Evaluator, Judges, Requirements
 from harness.contracts.network import Student
 from harness.errors import PluginError, SubmissionError
-from harness.grading.asking import evaluated, undeclared
+from harness.grading.asking import evaluated
+from harness.plugins.declared import undeclared
 from harness.plugins.kinds import EVALUATOR
-from harness.plugins.loading import problem_of
+from harness.plugins.objects import problem_of
 from harness.testing.tiny import context
 from harness.values.evaluation import Evaluation
 from harness.values.images import Images

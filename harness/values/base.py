@@ -30,6 +30,18 @@ class Options(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", json_schema_extra=explain)
 
 
+class MistakeAt(ValueError):
+    """A mistake of several keys together, and the one of them where it is best mended.
+
+    Args:
+        where: dotted path below the value that is validated.
+    """
+
+    def __init__(self, where: str, what: str) -> None:
+        self.where = where
+        super().__init__(what)
+
+
 YEARS = range(2000, 2101)
 """In which something can have been handed in: other dates stand for none, and arithmetic with them may fail."""
 

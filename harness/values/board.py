@@ -276,7 +276,9 @@ def used_symbols(board: Board) -> dict[str, str]:
     used = "".join(map(symbols, board.standings))
     meanings = {"≈": "cannot be told from the leader on these images (exact McNemar test, 5 %, Holm over all rows)"}
     if board.pareto is not None:
-        meanings["◆"] = f"on the Pareto front of {board.pareto.y} against {board.pareto.x}"
+        meanings["◆"] = (
+            f"on the Pareto front of {board.title_of(board.pareto.y)} against {board.title_of(board.pareto.x)}"
+        )
     meanings[UNVERIFIED_SIGN] = UNVERIFIED
     meanings[LATE_UNKNOWN_SIGN] = "late, says the learning platform, by how much is not known"
     meanings["□"] = "measured on a GPU, others on the CPU: the last digits of figures may differ between them"

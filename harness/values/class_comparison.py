@@ -76,7 +76,7 @@ class Finding(Value):
     def cells(self, figures: Iterable[str]) -> list[str]:
         """What a table has of these figures."""
         values = (self.evidence.get(name, "") for name in figures)
-        return [value if isinstance(value, str) else f"{value:.3f}" for value in values]
+        return [value if isinstance(value, str) else f"{100 * value:.1f} %" for value in values]
 
 
 class ClassComparison(Value):

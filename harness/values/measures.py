@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import KW_ONLY, field
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import ConfigDict, FiniteFloat
+from pydantic import AfterValidator, ConfigDict, FiniteFloat
 from pydantic.dataclasses import dataclass
 
 from harness.values.base import Value, Verdict
@@ -24,6 +24,19 @@ Figures = Literal["all", "public", "private"]
 """Whose images a board ranks by: all of them where the assignment does not split its data."""
 
 
+_MOST = 1e100
+"""What arithmetic with numbers can bear, such as a hundred times as much in percent."""
+
+
+def _bearable(number: float) -> float:
+    if abs(number) > _MOST:
+        raise ValueError(f"needs to be between {-_MOST:g} and {_MOST:g}")
+    return number
+
+
+Number = Annotated[FiniteFloat, AfterValidator(_bearable)]
+
+
 class Metric(Value):
     """A measured number. One that could not be measured is absent, never 0 or NaN.
 
@@ -32,15 +45,15 @@ class Metric(Value):
     0.91
     """
 
-    value: FiniteFloat | int
+    value: Annotated[FiniteFloat | int, AfterValidator(_bearable)]
     """The number."""
     unit: str
     """`parameters`, `bytes`, `fraction`, …"""
     higher_is_better: bool
     """Its direction."""
-    low: FiniteFloat | None = None
+    low: Number | None = None
     """Lower end of the 95 % interval, in `unit`."""
-    high: FiniteFloat | None = None
+    high: Number | None = None
     """Upper end; both are absent where there is no interval."""
 
 
@@ -139,6 +152,11 @@ class Measures:
     def names(self) -> frozenset[str]:
         """Of all metrics and checks."""
         return frozenset({*self.metrics, *self.checks})
+
+    @property
+    def titles(self) -> dict[str, str]:
+        """What people call each metric."""
+        return {name: self.title(name) for name in self.metrics}
 
     def is_public(self, name: str) -> bool:
         """Whether a check or metric says nothing of private images."""

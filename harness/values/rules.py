@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, FiniteFloat, JsonValue, model_validator
 
-from harness.values.base import Fraction, PositiveInt, Value
+from harness.values.base import Fraction, MistakeAt, PositiveInt, Value
 from harness.values.late_policy import LatePolicy
 from harness.values.measures import ACCURACY
 
@@ -83,19 +83,20 @@ class ImageRules(Value):
     def _one_number_per_channel(self) -> Self:
         for name, numbers in (("mean", self.mean), ("std", self.std)):
             if len(numbers) != self.channels:
-                raise ValueError(f"{name} has {len(numbers)} numbers for {self.channels} channels")
+                raise MistakeAt(name, f"{name} has {len(numbers)} numbers for {self.channels} channels")
         return self
 
     @model_validator(mode="after")
     def _something_to_crop(self) -> Self:
         if self.crop_from is not None and self.resize == "none":
-            raise ValueError("crop_from needs resize = 'stretch' or 'center_crop'")
+            raise MistakeAt("crop_from", "crop_from needs resize = 'stretch' or 'center_crop'")
         return self
 
     @model_validator(mode="after")
     def _one_name_per_class(self) -> Self:
         if len(self.class_names) not in (0, self.classes):
-            raise ValueError(f"class_names has {len(self.class_names)} names for {self.classes} classes")
+            what = f"class_names has {len(self.class_names)} names for {self.classes} classes"
+            raise MistakeAt("class_names", what)
         return self
 
 
@@ -223,8 +224,9 @@ class Rubric(Value):
     @model_validator(mode="after")
     def _distinct_names(self) -> Self:
         names = [line.name for line in self.manual]
-        if doubled := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"two [[rubric.manual]] are called {', '.join(doubled)}")
+        for number, name in enumerate(names):
+            if name in names[:number]:
+                raise MistakeAt(f"manual.{number}.name", f"two [[rubric.manual]] are called {name}: rename one")
         return self
 
 
@@ -248,6 +250,8 @@ class BoardRules(Value):
     """What accuracy is plotted against; absent: the first metric about the weights that it ranks by, or else shows."""
     platform_shows: Literal["visible", "after_due_date", "after_published", "hidden"] = "visible"
     """When a platform that checks hand-ins itself, such as Gradescope, shows students what was found."""
+    platform_minutes: float = Field(default=10, ge=2)
+    """How long that platform lets a check run; Gradescope's timeout is 10 unless its settings say otherwise."""
 
 
 class AssignmentFile(Value):
@@ -297,5 +301,6 @@ class AssignmentFile(Value):
     def _crops_fit(self) -> Self:
         largest, whole = max(self.submission.input_sizes), self.images.crop_from
         if whole is not None and whole < largest:
-            raise ValueError(f"images.crop_from = {whole} is too small to cut {largest}x{largest} pixels out of")
+            what = f"crop_from = {whole} is too small to cut {largest}x{largest} pixels out of; write {largest} or more"
+            raise MistakeAt("images.crop_from", what)
         return self

@@ -20,8 +20,8 @@ from harness.text import (
     cell_text,
     clean,
     clean_lines,
+    figure_text,
     interval_text,
-    metric_text,
     points_text,
     score_text,
     shape_text,
@@ -53,7 +53,7 @@ def templates(*folders: Path) -> Environment:
     made.filters.update(
         clean=clean,
         clean_lines=clean_lines,
-        metric=metric_text,
+        figure=figure_text,
         interval=interval_text,
         shape=shape_text,
         network_line=network_line,
@@ -75,16 +75,25 @@ def templates(*folders: Path) -> Environment:
     return made
 
 
-def page(environment: Environment, template: str, *, script: str = "", sheet: Path | None = None, **values: Any) -> str:
+def page(
+    environment: Environment,
+    template: str,
+    *,
+    script: str = "",
+    sheet: Path | None = None,
+    rules: str = "",
+    **values: Any,
+) -> str:
     """A whole page.
 
     Args:
         template: extends `base.html`.
         script: JavaScript, which no student had a part in.
         sheet: a style sheet to put behind the one of all pages.
+        rules: further ones, which nobody else had a part in.
     """
     assert "</" not in script, "the HTML parser would end the script there"
-    styles = style(_HERE / "style.css") + (style(sheet) if sheet else "")
+    styles = style(_HERE / "style.css") + (style(sheet) if sheet else "") + rules
     shell = {"style": Markup(styles), "script": Markup(script), "policy": policy(styles, script)}  # noqa: S704 - ours
     return environment.get_template(template).render(**shell, **values)
 

@@ -194,11 +194,12 @@ class Model:
         statistics = torchinfo.summary(
             self.module, input_size=(1, *self.input_shape), device="cpu", mode="eval", verbose=0, depth=100
         )
-        layers = [
-            (info.var_name, info.class_name, tuple(info.output_size or ()), int(info.num_params))
-            for info in statistics.summary_list
-            if info.is_leaf_layer
-        ]
+        layers, path = [], [""]
+        for info in statistics.summary_list:
+            path[info.depth :] = [info.var_name]
+            if info.is_leaf_layer:
+                name = ".".join(path[1:]) or info.var_name
+                layers.append((name, info.class_name, tuple(info.output_size or ()), int(info.num_params)))
         return Described(
             torchinfo=int(statistics.total_params),
             torchinfo_error=None,

@@ -71,7 +71,6 @@ from harness.worker.shared_memory import mapped
 from harness.worker.sources.definitions import Located, Sources, find_entry_point
 from harness.worker.survey import survey
 from harness.worker.trace import trace
-from harness.worker.without_compiler import answer_for_the_compiler
 
 if TYPE_CHECKING:
     from harness.contracts.formats import WeightFormat
@@ -265,7 +264,6 @@ class Session:
 
     def _load_graph(self, request: LoadGraph, constants: Tensors) -> GraphLoaded:
         self._replayed = None
-        answer_for_the_compiler()
         graph = Graph.model_validate_json(request.graph)
         try:
             loaded = measured(graph, request)

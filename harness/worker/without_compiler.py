@@ -1,9 +1,9 @@
-"""Keep torch's compiler out of a process that only wants to know the shapes of plain tensors.
+"""Keep torch's compiler out of processes that compile nothing, as long as nobody asks for it.
 
 torch's shape code for meta tensors is Python, written for symbols as well as for numbers: it asks whether a condition
-on sizes holds, whether a number is a symbol, and to have a function left alone by the compiler. It imports `sympy` and
-the compiler for that, which takes longer than importing torch, and fails where there is no folder for temporary files.
-Where all sizes are numbers, the answers are known.
+on sizes holds, and whether a number is a symbol. Much else asks the compiler to leave a function alone. For that torch
+imports the compiler and `sympy`, which takes longer than importing torch. Where sizes are numbers and nothing is
+compiled, the answers are known.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+_SYMBOLS = "torch.fx.experimental.symbolic_shapes"
+
 
 def answer_for_the_compiler() -> None:
-    """From now on modules of the compiler that are not imported yet are stood in for.
+    """From now on modules of the compiler are stood in for, unless they have been imported.
 
-    What a stand-in does not know, it imports the module for. For processes that end after this: code that is imported
-    from now on has the stand-ins' functions.
+    What a stand-in does not know, it imports the module for; so does importing a part of it.
     """
     if not _STAND_INS.keys() & sys.modules.keys():
         sys.modules.update({name: _StandIn(name, answers) for name, answers in _STAND_INS.items()})
@@ -33,7 +34,8 @@ class _StandIn(ModuleType):
         vars(self).update(answers)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
+        asks_for_a_part = name == "__path__" and self.__name__ != _SYMBOLS
+        if name.startswith("__") and not asks_for_a_part:
             raise AttributeError(name)
         for each in _STAND_INS:
             if isinstance(sys.modules.get(each), _StandIn):
@@ -59,7 +61,7 @@ def _equal(one: Any, other: Any) -> bool:
 
 _STAND_INS: Mapping[str, Mapping[str, Any]] = {
     "torch._dynamo": {"disable": _itself},
-    "torch.fx.experimental.symbolic_shapes": {
+    _SYMBOLS: {
         **dict.fromkeys(
             ("expect_true", "guard_or_false", "guard_or_true", "guard_bool", "guard_int", "guard_size_oblivious"),
             _itself,

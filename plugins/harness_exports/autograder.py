@@ -2,9 +2,10 @@
 
 The zip holds `setup.sh`, which installs the harness from a wheel in it or from the package index, `run_autograder`, and
 `autograder.json`, what to check. A container there has Ubuntu, runs as root, and has as much time and memory as the
-assignment's settings say (https://gradescope-autograders.readthedocs.io/en/latest/specs/): the run ends by itself
-before its time is up, and a sandbox is asked for, since the results are written where the submission's code runs. For
-the same reason the assignment in it is what `harness handout` gives to students: no private image is there.
+assignment's settings say (https://gradescope-autograders.readthedocs.io/en/latest/specs/). How much time it does not
+know, so `[board] platform_minutes` says it: the run ends by itself a minute before. A sandbox is asked for, since the
+results are written where the submission's code runs. For the same reason the assignment in it is what `harness handout`
+gives to students: no private image is there.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from typing import NoReturn
 
 from harness.api import AssignmentToExport, Board, Exporter, UsageError, hookimpl
 
-_LIMIT_SECONDS = 540
-"""A minute less than Gradescope's default of ten."""
+_OWN_SECONDS = 60
+"""What is left for starting, and for telling that the time was too short."""
 _SETUP = """\
 #!/usr/bin/env bash
 # Runs once, when the container is made: an own Python, and the harness with PyTorch for CPUs.
@@ -50,9 +51,10 @@ class GradescopeAutograder:
     def pack(self, assignment: AssignmentToExport, wheel: Path | None) -> tuple[str, Mapping[str, bytes | Path]]:
         settings = {
             "assignment": assignment.file,
-            "limit_seconds": _LIMIT_SECONDS,
+            "limit_seconds": assignment.limit_seconds - _OWN_SECONDS,
             "memory_bytes": assignment.memory_bytes,
             "sandbox": "auto",
+            "titles": dict(assignment.titles),
             "visibility": assignment.shows,
             "points": assignment.points,
             "evidence": assignment.evidence,

@@ -1,7 +1,8 @@
 """Check one submission in Gradescope's container: what `run_autograder` of the exported zip starts.
 
-What the harness itself cannot decide (its own error, no sandbox, no time left) leaves no results.json: Gradescope then
-shows a failed autograder to the instructor, and never a zero.
+What the harness itself cannot decide (its own error, no sandbox, too little memory) leaves no results.json: Gradescope
+then shows a failed autograder to the instructor, and never a zero. Where the time is up, the student is told: they can
+make their code faster, and hand in again.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness.api import Metric
 from harness.api.boards import Report, Result, markdown_of_check
 from harness.api.text import clean, score_text
 
@@ -32,7 +34,12 @@ def main(root: Path) -> int:
     settings = json.loads((source / "autograder.json").read_text(encoding="utf-8"))
     found = results.with_name("check.json")
     found.unlink(missing_ok=True)
-    said = _checked(source, root / "submission", found, settings)
+    results.mkdir(exist_ok=True)
+    try:
+        said = _checked(source, root / "submission", found, settings)
+    except subprocess.TimeoutExpired:
+        _write(results, too_slow(settings))
+        return 0
     if not found.is_file():
         sys.stdout.write(f"not checked: {said}\n")
         return 1
@@ -40,14 +47,20 @@ def main(root: Path) -> int:
     if fault := not_the_students(report.results[0], settings, container_bytes()):
         sys.stdout.write(f"not checked, through no fault of the student: {fault}\n")
         return 1
-    results.mkdir(exist_ok=True)
-    text = json.dumps(results_of(report, settings), allow_nan=False)
-    (results / "results.json").write_text(text, encoding="utf-8")
+    _write(results, results_of(report, settings))
     return 0
 
 
+def _write(results: Path, document: Mapping[str, Any]) -> None:
+    (results / "results.json").write_text(json.dumps(document, allow_nan=False), encoding="utf-8")
+
+
 def _checked(source: Path, submission: Path, found: Path, settings: Mapping[str, Any]) -> str:
-    """Run `harness check` into the file `found`; returns what it said where it made none."""
+    """Run `harness check` into the file `found`; returns what it said where it made none.
+
+    Raises:
+        TimeoutExpired: the platform's time is nearly up; nothing of it runs any more.
+    """
     command = [sys.executable, "-I", "-c", "from harness.cli import main; main()", "check"]
     command += [str(source / settings["assignment"]), str(submission), "--json", str(found)]
     command += ["--sandbox", settings["sandbox"]]
@@ -60,7 +73,7 @@ def _checked(source: Path, submission: Path, found: Path, settings: Mapping[str,
     except subprocess.TimeoutExpired:
         os.killpg(running.pid, signal.SIGKILL)
         running.communicate()
-        return f"it took longer than {settings['limit_seconds']} seconds; give the container more CPUs, or run it again"
+        raise
     return said
 
 
@@ -90,6 +103,25 @@ def not_the_students(result: Result, settings: Mapping[str, Any], memory_bytes: 
     )
 
 
+def too_slow(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What Gradescope shows where the time was too short: no verdict, and points that it must have a number for."""
+    said = (
+        f"Not checked: it took longer than the {settings['limit_seconds'] / 60:.3g} minutes there are. This is no "
+        "verdict, and 0 stands for no points yet. Run `harness check` at home to see what takes so long, and hand "
+        "in again; if it is quick there, tell your instructor, who can give the autograder more CPUs or more time."
+    )
+    return {
+        "score": 0,
+        "execution_time": round(settings["limit_seconds"]),
+        "output": said,
+        "output_format": "text",
+        "visibility": settings["visibility"],
+        "stdout_visibility": "hidden",
+        "extra_data": {"status": "not_checked"},
+        "tests": [{"name": "time (could not be checked)", "output": said, "tags": ["check"]}],
+    }
+
+
 def results_of(report: Report, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Gradescope's results.json of a report with one result (the fields of docs/specs.md of its samples).
 
@@ -100,7 +132,7 @@ def results_of(report: Report, settings: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "score": result.score,
         "execution_time": round(result.seconds),
-        "output": markdown_of_check(result, title, stand_in=report.assignment.data.stand_in),
+        "output": markdown_of_check(result, title, settings["titles"], stand_in=report.assignment.data.stand_in),
         "output_format": "md",
         "test_output_format": "text",
         "visibility": settings["visibility"],
@@ -108,11 +140,19 @@ def results_of(report: Report, settings: Mapping[str, Any]) -> dict[str, Any]:
         "extra_data": {"status": result.status, "digest": result.digest, "harness": report.environment.harness},
         "tests": [*_points(result), *_checks(result)],
         "leaderboard": [
-            {"name": key["metric"], "value": result.metrics[key["metric"]].value, "order": key["order"]}
+            {**_entry(result.metrics[key["metric"]], settings["titles"][key["metric"]]), "order": key["order"]}
             for key in settings["leaderboard"]
             if result.status == "graded" and key["metric"] in result.metrics
         ],
     }
+
+
+def _entry(metric: Metric, title: str) -> dict[str, Any]:
+    """A number with a heading that has its unit, for the leaderboard sorts by it."""
+    if metric.unit == "fraction":
+        return {"name": f"{title} (%)", "value": round(100 * metric.value, 4)}
+    said = metric.unit in {"", *title.split()}
+    return {"name": title if said else f"{title} ({metric.unit})", "value": metric.value}
 
 
 def _for_students(result: Result, settings: Mapping[str, Any]) -> Result:
@@ -120,7 +160,12 @@ def _for_students(result: Result, settings: Mapping[str, Any]) -> Result:
     points = tuple(line for line in result.points if line.name in settings["points"])
     checks = (each for each in result.checks if each.verdict != "passed" or each.name not in settings["evidence"])
     sums = {"score": sum(line.points for line in points), "max_score": sum(line.max_points for line in points)}
-    return result.model_copy(update={**sums, "points": points, "checks": tuple(checks)})
+    possible = result.points_possible
+    if possible is not None:
+        later = result.max_score - sums["max_score"]
+        moved = {"now": possible.now - later, "after_publication": possible.after_publication + later}
+        possible = possible.model_copy(update=moved)
+    return result.model_copy(update={**sums, "points_possible": possible, "points": points, "checks": tuple(checks)})
 
 
 def _points(result: Result) -> list[dict[str, Any]]:

@@ -51,6 +51,13 @@ class Overlays:
     """Whether every ranked submission with curves can be chosen."""
 
 
+def switches() -> str:
+    """The rules by which boxes switch curves on and off, without any script."""
+    return "".join(
+        f'.compare:has(input[value="{number}"]:not(:checked)) .s{number}{{display:none}}' for number in range(_OFFERED)
+    )
+
+
 def overlays(board: Board, reports: Mapping[str, ReportView]) -> Overlays | None:
     """None where no ranked submission has curves."""
     rows = [row for row in board.standings if row.name in reports and reports[row.name].result.curves]
@@ -75,6 +82,6 @@ def overlays(board: Board, reports: Mapping[str, ReportView]) -> Overlays | None
 
 def _overlay(key: tuple[str, str], curve: Curve, series: list[tuple[int, Series]]) -> Overlay:
     title = f"{clean(key[0], 40)}: {clean(key[1], 60)}"
-    drawn = [Drawn(each, number, f"s{number}", hidden=number >= _CHOSEN) for number, each in series]
+    drawn = [Drawn(each, number, f"s{number}") for number, each in series]
     wide, narrow = (lines_chart(drawn, title, *axes_of(curve), size) for size in (WIDE, NARROW))
     return Overlay(title, wide, narrow)

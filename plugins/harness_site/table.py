@@ -11,7 +11,7 @@ from markupsafe import Markup
 from harness.api import Baseline, Board, Entry, Metric, Standing
 from harness.api.boards import symbols
 from harness.api.charts import Scale, element, spanning
-from harness.api.text import clean, interval_text, metric_text, plain_number, score_text
+from harness.api.text import clean, figure_text, interval_text, score_text
 
 _DRAWN_ROWS = 1_000
 """Longer boards have no intervals drawn in them: their page is large enough."""
@@ -119,12 +119,12 @@ def _row(line: Standing | Baseline, board: Board, extra: Sequence[str], scale: S
         cells += [SiteCell("")] * (len(board.ranking) + len(board.further) + len(extra) - 1)
         drawn = _level(scale, line.accuracy) if scale else Markup("")
         return SiteRow(clean(line.name, 60), "", None, "", cells, drawn)
-    ranked = [line.metrics[key.metric] for key in board.ranking]
-    cells = [SiteCell(metric_text(each), interval_text(each)) for each in ranked]
-    cells += [SiteCell(plain_number(line.metrics.get(name))) for name in board.further]
+    ranked = {board.title_of(key.metric): line.metrics[key.metric] for key in board.ranking}
+    cells = [SiteCell(figure_text(each, title), interval_text(each)) for title, each in ranked.items()]
+    cells += [SiteCell(figure_text(line.metrics.get(name), board.title_of(name))) for name in board.further]
     cells += [SiteCell(_extra_cell(line, title)) for title in extra]
     cells = _score_second(cells, extra)
-    drawn = _interval(scale, ranked[0]) if scale else Markup("")
+    drawn = _interval(scale, line.metrics[board.ranking[0].metric]) if scale else Markup("")
     name = clean(line.name, 120)
     return SiteRow(name, people(line), line.rank, symbols(line), cells, drawn, line.failed_checks, line.unchecked)
 

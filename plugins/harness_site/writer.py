@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from harness.api import Board, ReportView, Writer, hookimpl
 from harness.api.boards import used_symbols
 from harness.api.web import mapped, page, report_page, templates
-from harness_site.curves import overlays
+from harness_site.curves import overlays, switches
 from harness_site.scatter import scatter
 from harness_site.table import SiteTable, page_facts, people
 
@@ -62,6 +62,7 @@ def board_page(board: Board, reports: Mapping[str, ReportView], links: Mapping[s
         "board.html",
         script=_script(),
         sheet=_PAGES / "board.css",
+        rules=switches(),
         board=board,
         table=SiteTable.of(board),
         links=links,

@@ -139,7 +139,7 @@ def test_all_mistakes_are_told_at_once(folder: Path) -> None:
         "data.test.pth": "unknown key; did you mean 'path'?",
         "data.test.path": f"no such folder: {folder / 'nowhere'}; --data test=FOLDER names another",
         "data.test.dataset": "unknown data set kind 'ixd'; did you mean 'idx'? (known: idx)",
-        "images.classes": "input should be a valid integer (got '10')",
+        "images.classes": "input should be a valid integer (got '10'); write 10, without quotes",
         "evaluators.accuracy.limt": "unknown key; did you mean 'limit'?",
         "evaluators.acuracy": "unknown evaluator 'acuracy'; did you mean 'accuracy'? (known: accuracy)",
         "rubric.gates.0": (
@@ -164,7 +164,19 @@ def test_all_mistakes_are_told_at_once(folder: Path) -> None:
         ("images.std", [1.0, 0.0, 1.0], "greater than 0"),
         ("images.resize", "crop", "'stretch', 'center_crop' or 'none'"),
         ("data.test.public_fraction", 1.5, "less than 1"),
-        ("limits.memory_bytes", "3 GB", "valid integer"),
+        ("limits.memory_bytes", "3 GB", "(got '3 GB'); write 3000000000, without quotes"),
+        ("limits.memory_bytes", "3 GiB", "write 3221225472, without quotes"),
+        ("limits.memory_bytes", 6e4, "(got 60000.0); write 60000"),
+        ("limits.memory_bytes", "60k", "write 60000, without quotes"),
+        ("limits.memory_bytes", float("inf"), "whole numbers only"),
+        ("rubric.points.0.points", "2,5x", "write a number, without quotes"),
+        ("ranking.0.higher_is_better", None, "write higher_is_better = true, or higher_is_better = false"),
+        ("ranking.0.higher_is_better", "yes", "write true or false, without quotes"),
+        ("submission.entry_points", "Net", 'write ["Net"]'),
+        ("id", "NTU ML 2023", "write small letters, digits, _ . and - only: ntu-ml-2023"),
+        ("limits.memory_bytes", 3072, "3072 MiB are 3221225472"),
+        ("title", 13, 'put it between quotes: "13"'),
+        ("board.names", "Anonymous", "did you mean 'anonymous'?"),
         ("evaluators.accuracy.limit", "3", "valid integer"),
         ("evaluators.accuracy", 3, "should be a table"),
         ("rubric.points.0.check", "accuracy_baseline", "exactly one of"),
@@ -196,7 +208,9 @@ def test_one_mistake_is_named(folder: Path, path: str, value: Any, message: str)
 def test_nothing_larger_is_cut_out_of_something_smaller(folder: Path) -> None:
     document = copy.deepcopy(GOOD)
     document["images"] |= {"resize": "center_crop", "crop_from": 27}
-    with pytest.raises(AssignmentError, match=r"crop_from = 27 is too small to cut 28x28"):
+    with pytest.raises(
+        AssignmentError, match=r"images\.crop_from: crop_from = 27 is too small .*28x28 pixels out of; write 28 or more"
+    ):
         read(folder, document)
 
 

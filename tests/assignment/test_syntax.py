@@ -20,6 +20,8 @@ from harness.assignment.syntax import syntax_mistake
         ("limit: 60000", "write ="),
         ("title = Homework 7", "between quotes"),
         ("[rubric]", "stands once"),
+        ("// a comment", "comments begin with #"),
+        ('resize = "none', "ends on its line"),
         ("limit = ]", "with = and a value"),
     ],
 )

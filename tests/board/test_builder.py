@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -23,7 +25,7 @@ from result_fakes import (
 from harness.api import Check, Correct
 from harness.board.builder import BoardInputs, standings
 from harness.board.visibility import for_class
-from harness.values.board import symbols, used_symbols
+from harness.values.board import Standing, symbols, used_symbols
 from harness.values.results import Attempt, DataInfo, Result
 from harness.values.rules import RankKey
 from harness.vocabulary import STATUSES
@@ -224,6 +226,17 @@ def test_ties_attempts_and_members_stand_in_the_row() -> None:
     assert [(row.tie, row.attempts) for row in board.standings] == [(True, 4), (True, 1), (False, 1)]
     assert board.standings[0].members == ("Ann", "王")
     assert for_class(board, MEASURES).standings[0].members == ()
+
+
+def test_a_field_of_rows_is_the_instructor_s_until_the_class_is_shown_it() -> None:
+    class Noted(Standing):
+        note: str = ""
+
+    board = standings(attempts(result("a", members=("Ann",))), assignment())
+    noted = Noted(**{**dict(board.standings[0]), "note": "talk to her", "submitted_at": datetime.now(UTC)})
+    (shown,) = for_class(board.model_copy(update={"standings": (noted,)}), MEASURES).standings
+    assert (shown.name, shown.rank) == ("a", 1)
+    assert not {"note", "submitted_at", "members"} & shown.model_dump(exclude_defaults=True).keys()
 
 
 def test_results_on_other_images_than_the_newest_are_not_compared() -> None:

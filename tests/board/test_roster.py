@@ -48,3 +48,18 @@ def test_mistakes_of_a_roster_are_listed(tmp_path: Path) -> None:
         "line 3: '1' again, already in line 2",
         "line 4: no id",
     ]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "Matrikelnummer;Name;E-Mail;Gruppe",
+        "Matrícula;Nombre;Correo;Equipo",
+        "學號;姓名;電子郵件;組別",
+        "学籍番号;氏名;メール;チーム",
+    ],
+)
+def test_headings_of_other_languages_are_understood(header: str, tmp_path: Path) -> None:
+    (tmp_path / "roster.csv").write_bytes(f"{header}\n007;Zoë;z@x.org;t1\n".encode("utf-8-sig"))
+    (person,) = read_roster(tmp_path / "roster.csv").people
+    assert (person.id, person.name, person.email, person.team) == ("007", "Zoë", "z@x.org", "t1")

@@ -121,6 +121,21 @@ def test_a_curve_is_switched_on_and_off(board: Any) -> None:
     assert captions == [options[1].text]
 
 
+def test_without_scripts_all_is_there_and_curves_are_switched(board: Any, site: Path) -> None:
+    board.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+    try:
+        board.get((site / "index.html").as_uri())
+        assert len(names(board)) == len(NAMES)
+        assert not board.find_element("id", "filter").is_displayed()
+        assert all(each.is_displayed() for each in board.find_elements("css selector", ".overlay"))
+        lines = board.find_elements("css selector", ".wide-only .s1 .line")
+        assert any(each.is_displayed() for each in lines)
+        board.find_elements("css selector", ".choices input")[1].click()
+        assert not any(each.is_displayed() for each in lines)
+    finally:
+        board.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+
 def test_everything_works_without_a_mouse(board: Any, keys: Any) -> None:
     active = lambda: board.switch_to.active_element  # noqa: E731
     reached: list[str] = []
@@ -190,6 +205,18 @@ def test_no_page_is_wider_than_the_screen(board: Any, site: Path, width: int) ->
     for page in [site / "index.html", *sorted((site / "submissions").iterdir())]:
         board.get(page.as_uri())
         assert board.execute_script("return document.documentElement.scrollWidth") <= width, page.name
+
+
+def test_a_phone_shows_rank_name_accuracy_and_score_without_scrolling(board: Any, site: Path) -> None:
+    screen = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": False}
+    board.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", screen)
+    board.get((site / "index.html").as_uri())
+    headers = board.find_elements("css selector", "#ranking thead th")
+    shown = {each.text.split()[0]: each.rect for each in headers if each.is_displayed()}
+    places = {title: shown[title] for title in ("rank", "name", "accuracy", "score")}
+    assert max(place["x"] + place["width"] for place in places.values()) <= 390
+    # A name of twelve letters stays in one piece.
+    assert places["name"]["width"] >= 120
 
 
 def _contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:

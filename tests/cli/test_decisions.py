@@ -103,9 +103,9 @@ def test_publishing_shows_private_ranks(harness: Harness, fake: FakeGrading) -> 
         fake.outcomes[name] = result(name, checks=(), metrics={**figures, "parameters": metric(9, unit="parameters")})
     assert harness("grade", SPLIT, "class").exit_code == 0
     public = harness("leaderboard", SPLIT).stdout
-    assert "accuracy_public" in public
+    assert "accuracy (public)" in public
     assert "71.00 %" not in public
-    assert "accuracy_private" in harness("leaderboard", SPLIT, "--private").stdout
+    assert "accuracy (private)" in harness("leaderboard", SPLIT, "--private").stdout
     assert "published" in harness("publish", SPLIT).stderr
     assert "81.00 %" in harness("leaderboard", SPLIT).stdout
     harness("publish", SPLIT, "--undo")

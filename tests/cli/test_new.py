@@ -32,7 +32,8 @@ def test_plugins_of_every_kind_pass_their_own_tests(harness: Harness) -> None:
         module = f"harness_try_{kind.replace('-', '_')}"
         project = tomllib.loads(Path(f"plugins/{kind}/pyproject.toml").read_text(encoding="utf-8"))
         assert project["project"]["entry-points"]["harness"] == {module.removeprefix("harness_"): module}
-        assert Path(f"plugins/{kind}/{module}.py").is_file()
+        source = Path(f"plugins/{kind}/{module}.py").read_text(encoding="utf-8")
+        assert f'name = "{module.removeprefix("harness_")}"' in source
     left = [file for file in Path("plugins").rglob("*.py") if "y_plugin" in file.read_text(encoding="utf-8").lower()]
     assert not left
 

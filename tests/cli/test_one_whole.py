@@ -99,6 +99,13 @@ def test_exports_say_it(graded: Harness, name: str) -> None:
     (file,) = Path("canvas").glob("canvas*.csv")
     (cells,) = csv.DictReader(io.StringIO(file.read_text(encoding="utf-8-sig")))
     assert float(cells["Homework (7)"]) == score
+    header = "Identifier,Full name,Email address,Grade,Maximum Grade,Last modified (grade)"
+    people = "".join(f"Participant {place},{each},{each[0]}@x.org,,100.00,-\n" for place, each in enumerate(TOTALS))
+    Path("sheet.csv").write_text(f"{header}\n{people}", encoding="utf-8")
+    moodle = ("--to", "moodle", *MANUAL, "--roster", "roster.csv", "--template", "sheet.csv", "--out", "moodle.csv")
+    assert "2 of 2 matched" in graded("export", HW, *moodle).stderr
+    grades = csv.DictReader(io.StringIO(Path("moodle.csv").read_text(encoding="utf-8")))
+    assert {line["Full name"]: float(line["Grade"]) for line in grades}[name] == score
 
 
 def test_the_class_sees_what_networks_earned_as_part_of_the_same_whole(graded: Harness) -> None:

@@ -16,7 +16,8 @@ from harness.errors import PluginError
 from harness.grading.asking import evaluated, evaluated_predictions
 from harness.grading.class_evaluation import _compared
 from harness.grading.findings import accident
-from harness.plugins.faults import blaming, expect_files
+from harness.plugins.faults import blaming
+from harness.plugins.files import expect_files
 from harness.plugins.kinds import WRITER
 
 SPEC = MetricSpec("smoothness", unit="fraction", higher_is_better=True)
@@ -106,7 +107,7 @@ def test_the_other_methods_are_named_as_well() -> None:
     wanted = r"writer 'mine'.*render\(\) raised KeyError.*choose another --format"
     with pytest.raises(PluginError, match=wanted), blaming(WRITER, Mine(fails), "render"):
         raise KeyError("x")
-    with pytest.raises(PluginError, match=r"render\(\) returned a dict with str and int in it"):
+    with pytest.raises(PluginError, match=r"render\(\) gave \('board.txt', 3\), no pair of a path and a text"):
         expect_files(WRITER, Mine(fails), "render", {"board.txt": 3})
 
 

@@ -82,10 +82,14 @@ def test_ties_go_to_the_lowest_class():
 @pytest.mark.parametrize(
     ("right", "verdict", "words"),
     [
-        (0, "failed", "accuracy 0.0000 is below simple (0.2500)"),
-        (1, "passed", "accuracy 0.2500 reaches simple (0.2500); next is medium (0.5000)"),
-        (2, "passed", "reaches simple (0.2500), medium (0.5000); next is strong (0.7500)"),
-        (4, "passed", "accuracy 1.0000 reaches simple (0.2500), medium (0.5000), strong (0.7500), boss (1.0000)"),
+        (0, "failed", "accuracy 0.00 % is below simple (25.00 %)"),
+        (1, "passed", "accuracy 25.00 % reaches simple (25.00 %); next is medium (50.00 %)"),
+        (2, "passed", "reaches simple (25.00 %), medium (50.00 %); next is strong (75.00 %)"),
+        (
+            4,
+            "passed",
+            "accuracy 100.00 % reaches simple (25.00 %), medium (50.00 %), strong (75.00 %), boss (100.00 %)",
+        ),
     ],
 )
 def test_tiers_name_what_is_reached_and_what_is_next(right, verdict, words):
@@ -100,7 +104,7 @@ def test_just_below_a_baseline_is_noise_far_below_is_not():
     graded = examples([1] * 1000)
     near = evaluated(Accuracy(), answering([1] * 495 + [0] * 505), context(examples=graded), baselines={"simple": 0.5})
     assert "within the noise" in near.checks[0].hint
-    assert f"{wilson(495, 1000)[1]:.4f}" in near.checks[0].hint
+    assert f"{100 * wilson(495, 1000)[1]:.2f} %" in near.checks[0].hint
     far = evaluated(Accuracy(), answering([1] * 300 + [0] * 700), context(examples=graded), baselines={"simple": 0.5})
     assert "preprocessing" in far.checks[0].hint
 
@@ -141,7 +145,7 @@ def test_the_baseline_of_split_data_goes_by_the_public_images():
     tiers = {"simple": 0.8}
     graded = context(examples=examples([1, 1, 1, 1]), public=PUBLIC, split=True)
     (check,) = evaluated(Accuracy(), answering([1, 0, 1, 0]), graded, baselines=tiers).checks
-    assert (check.verdict, check.reason) == ("passed", "accuracy 1.0000 reaches simple (0.8000)")
+    assert (check.verdict, check.reason) == ("passed", "accuracy 100.00 % reaches simple (80.00 %)")
 
 
 def test_a_student_never_gets_a_private_figure():

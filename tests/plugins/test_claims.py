@@ -134,7 +134,7 @@ def test_claims_of_predictions():
     handed_in = Predictions(np.array([0, 1]), {"accuracy": 0.95, "parameters": 5.0}, {})
     measured = {"accuracy": MEASURED["accuracy"]}
     (found,) = Claims().evaluate_predictions(handed_in, context(ClaimOptions(), measured=measured)).checks
-    assert found.reason == "accuracy: claimed 0.95, measured 0.9"
+    assert found.reason == "accuracy: claimed 95.00 %, measured 90.00 %"
 
 
 def test_percent_for_a_fraction_is_recognised():

@@ -156,6 +156,6 @@ def test_a_score_is_the_sum_of_its_lines_and_within_bounds(
     outcome = result(points=(), submitted_at=datetime.fromisoformat(DUE) + timedelta(days=days))
     lines = score_lines(document, outcome, ScoreInputs({}, manual_points, lateness=lateness(late, outcome)))
     earned = sum(given_points) if cap is None else min(cap, sum(given_points))
-    assert total(lines) == pytest.approx(earned * max(0, 1 - days * percent / 100), abs=1e-4)
+    assert total(lines) == pytest.approx(earned * max(0, 1 - days * percent / 100), abs=0.0051)
     assert 0 <= total(lines) <= most(document, lines) + 1e-6
     assert all(line.reason for line in lines)

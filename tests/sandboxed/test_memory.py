@@ -93,9 +93,9 @@ def forbidden_to(everyone: Class, name: str, start: Any) -> Any:
     """`Box.worker`, as long as it starts none for that submission's code."""
     source = (everyone.hand_ins / name / "model.py").read_text()
 
-    def worker(box: Box, folder: Path, *rest: Any) -> Any:
+    def worker(box: Box, folder: Path, *rest: Any, **more: Any) -> Any:
         assert (folder / "model.py").read_text() != source, f"a worker was started for {name}"
-        return start(box, folder, *rest)
+        return start(box, folder, *rest, **more)
 
     return worker
 

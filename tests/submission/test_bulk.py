@@ -269,6 +269,13 @@ def test_two_people_with_one_student_number_keep_their_work(tmp_path: Path) -> N
     assert "gives Jane the same id, 5" in found["submission_2"].notes[0]
 
 
+def test_a_time_of_ruby_on_rails_is_a_time(tmp_path: Path) -> None:
+    text = "submission_1:\n  :created_at: !ruby/object:ActiveSupport::TimeWithZone\n    utc: 2026-01-31 15:59:30.5 Z\n"
+    files = {"submission_metadata.yml": text.encode(), "submission_1/a.py": SOURCE}
+    (found,) = discover([download(tmp_path / "dl", files, packed=False)])
+    assert found.submitted_at == datetime(2026, 1, 31, 15, 59, 30, 500_000, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     "text",
     ["- a\n", "a: [", "\x00", "a: &x [*x", "x: 2026-13-45 99:99:99 Z", "[" * 3000, "7", "- " * 10**6, "{a: " * 10**5],

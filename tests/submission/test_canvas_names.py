@@ -21,6 +21,7 @@ from harness.submission.canvas_names import canvas_names
         (["wang_1001_501_310551001_hw2.py", "li_1002_502_hw.py"], ["1001", "1002"]),
         # Two people of one name, whose files begin with their numbers, in a class where all do.
         (["kim_1001_501_31001_a.py", "kim_1002_502_31002_a.py", "li_1003_503_31003_a.py"], ["1001", "1002", "1003"]),
+        (["o'neil_1001_501_m.py", "🦊 fox_1002_502_m.py", "lee, ann-b_LATE_1003_503_m.py", "li_1004_504_m.py"], ["1001", "1002", "1003", "1004"]),
         (["नेहाशर्मा_1001_501_m.py", "สมชายใจดี_LATE_1002_502_m.py", "ö_1003_503_m.py"], ["1001", "1002", "1003"]),
     ],
 )  # fmt: skip
@@ -33,3 +34,9 @@ def test_a_long_name_costs_no_time() -> None:
     started = time.process_time()
     canvas_names(["_1" * 30_000, "_" * 60_000, "1_" * 30_000 + "a"])
     assert time.process_time() - started < 1
+
+
+def test_what_only_resembles_them_is_nobodys() -> None:
+    files = ["my model.v_1001_501.py", "net-2_12_501_m.py", "a b_1001_502_m.py"]
+    assert canvas_names(files) == {}
+    assert set(canvas_names(["li_1004_504_m.py", *files])) == {"li_1004_504_m.py", "a b_1001_502_m.py"}

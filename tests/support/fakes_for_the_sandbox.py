@@ -516,8 +516,9 @@ class StudentNet(Net):
         self.seen += len(x)
         return 100 * torch.eye(10)[[LABELS[each] for each in at]] + super().forward(x)
 """,
-            "counted",
+            "unverified",
             NET,
+            says="two forward passes",
         ),
         "counts batches": _net(
             """
@@ -671,6 +672,8 @@ def fakes() -> dict[str, Fake]:
             ),
             "doubtful",
             DECOYS,
+            # From Python 3.12 on, its tokenizer sees a comment in it, which no second instance can read.
+            says="bytes of literals|learned numbers lie in buffers",
             files={"notes.py": base64.b85encode(_halves())},
         ),
         "names of folders": _folders(),

@@ -199,6 +199,7 @@ NETWORKS: dict[str, Callable[[], nn.Module]] = {
         nn.Conv2d(3, 3, 3, groups=3), nn.Conv2d(3, 8, 1), nn.ReLU6(inplace=True), nn.AdaptiveAvgPool2d(1),
         nn.Flatten(), nn.Linear(8, 10),
     ),
+    "sinc": lambda: Of(lambda s, x: s.head(torch.sinc(x).flatten(1)), head=nn.Linear(192, 10)),
     "transposed_conv": lambda: nn.Sequential(nn.ConvTranspose2d(3, 4, 3, 2), nn.Flatten(), nn.Linear(1156, 10)),
     "attention": lambda: Of(
         lambda s, x: s.head(s.mha(*[x.flatten(2).transpose(1, 2)] * 3)[0].mean(1)),

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from harness.board.builder import standings
 from harness.terminal.console import board_table
-from harness.terminal.fitting import FittingTable
+from harness.terminal.fitting import FittingTable, TurningTable
 from harness.text import metric_text
 
 NAMES = ("Rabbit", "王小明的團隊", "a-name-of-thirty-four-characters-xx")
@@ -58,3 +58,17 @@ def test_columns_are_left_out_from_the_last_on_until_the_table_fits() -> None:
 def test_what_is_kept_stays_however_narrow_it_is() -> None:
     table = FittingTable(("#", "name", "score"), [("1", "Rabbit", "45.25")], kept=3)
     assert "45.25" in "\n".join(shown(table, 20))
+
+
+def test_a_table_without_room_becomes_lines_and_loses_nothing() -> None:
+    headers = ("method", "multiply-accumulates", "difference", "about")
+    rows = [("large network", "30,442,880", "-23.33 % (-26.72 to -19.95 %)", "one sentence that is longer than others")]
+    table = TurningTable(headers, rows, prose=True)
+    wide, narrow = shown(table, 120), shown(table, 40)
+    assert wide[0].split() == list(headers)
+    assert len(wide) == 2
+    assert narrow[0].strip() == rows[0][0]
+    assert max(map(len, narrow)) <= 40
+    told = " ".join(" ".join(narrow).split())
+    assert all(f"{header} " in told for header in headers[1:])
+    assert all(cell in told for cell in rows[0][:3])

@@ -48,7 +48,7 @@ class Texts(HTMLParser):
 
 def test_findings_come_before_evidence_and_notes() -> None:
     page = similarity_page(found(finding(), not_kept=("carol",)), "Homework")
-    places = [page.index(each) for each in ("0.988", "Who is like whom", "resemble each other.", "3 submissions were")]
+    places = [page.index(each) for each in ("98.8 %", "Who is like whom", "resemble each other.", "3 submissions were")]
     assert places == sorted(places)
     assert "weights not compared, none kept: carol" in page
     assert "not for publishing" in page

@@ -1,5 +1,5 @@
 "use strict";
-// Sorting, filtering and the curves. The page is complete without any of it.
+// Sorting, filtering and one kind of curves at a time. The page is complete without any of it.
 (() => {
   const table = document.getElementById("ranking");
   if (table) {
@@ -86,13 +86,6 @@
 
   const curves = document.getElementById("curves");
   if (curves) {
-    for (const box of curves.querySelectorAll(".choices input")) {
-      const toggle = () => {
-        for (const line of curves.querySelectorAll(`.s${box.value}`)) line.classList.toggle("off", !box.checked);
-      };
-      box.addEventListener("change", toggle);
-      toggle();
-    }
     const kind = document.getElementById("kind");
     const figures = Array.from(curves.querySelectorAll(".overlay"));
     if (kind) {

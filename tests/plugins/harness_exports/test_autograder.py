@@ -23,6 +23,7 @@ from harness.values.results import Report
 PLUGINS = Plugins.installed()
 SETTINGS: dict[str, Any] = {
     "visibility": "after_published",
+    "titles": {"accuracy": "accuracy", "macs": "multiply-accumulates"},
     "points": ["simple"],
     "evidence": ["integrity_scrub", "integrity_source"],
     "leaderboard": [{"metric": "accuracy", "order": "desc"}, {"metric": "macs", "order": "asc"}],
@@ -37,7 +38,7 @@ def split_assignment(tmp_path: Path) -> Path:
         {"name": "seen", "metric": "accuracy_public", "at_least": 0.2, "points": 3},
         {"name": "unseen", "metric": "accuracy_private", "at_least": 0.2, "points": 3},
     ]
-    board = {"platform_shows": "after_due_date"}
+    board = {"platform_shows": "after_due_date", "platform_minutes": 20}
     return write_assignment(
         tmp_path, data={"test": test}, evaluators={"accuracy": {}}, rubric={"points": points}, board=board
     )
@@ -50,6 +51,8 @@ def test_the_zip_holds_the_public_images_and_says_what_they_decide(tmp_path: Pat
     assert name.endswith("-autograder.zip")
     settings = json.loads(bytes(files["autograder.json"]))  # type: ignore[arg-type]
     assert settings["points"] == ["seen"]
+    assert settings["titles"]["accuracy_public"] == "accuracy (public)"
+    assert settings["limit_seconds"] == 19 * 60
     assert settings["visibility"] == "after_due_date"
     assert settings["leaderboard"][0] == {"metric": "accuracy_public", "order": "desc"}
     for path, content in files.items():
@@ -68,8 +71,8 @@ def test_points_evidence_and_visibility_are_those_of_the_settings() -> None:
     assert (found["score"], found["visibility"]) == (3, "after_published")
     assert [each["name"] for each in found["tests"]] == ["simple", "integrity_source"]
     assert "EVIDENCE" not in json.dumps(found)
-    assert "3 / 3 points so far" in found["output"]
-    assert found["leaderboard"] == [{"name": "accuracy", "value": 0.9, "order": "desc"}]
+    assert "Points: 3 / 3" in found["output"]
+    assert found["leaderboard"] == [{"name": "accuracy (%)", "value": 90, "order": "desc"}]
 
 
 @pytest.mark.parametrize(

@@ -32,7 +32,10 @@ from harness.values.results import PointLine
 EXPORTERS = Plugins.of(harness_lms_export).exporters
 NAMES = st.lists(
     st.sampled_from(
-        ["नेहा", "शर्मा", "สมชาย", "น้ำ", "王小明", "José", "Ångström", "O'Neil", "van der Berg", "Ömer", "علی‌رضا"]
+        [
+            *("नेहा", "शर्मा", "สมชาย", "น้ำ", "王小明", "José", "Ångström", "O'Neil", "van der Berg", "Ömer", "علی‌رضا"),
+            *("Nguyễn Thị", "Bảo-Ngọc", "محمد بن", "🦊 Fox", "佐藤", "김민준", "D’Arcy", "Jr.", "Зоя", "Lê 2"),
+        ]
     ),
     min_size=2,
     max_size=2,
@@ -136,17 +139,48 @@ def graded(path: Path, hand_ins: tuple[HandIn, ...]) -> Board:
     return standings(attempts(*outcomes), assignment())
 
 
-def gradebook(students: list[Student], *, split: bool, foreign: bool) -> str:
+CANVAS = {
+    "en": ("Student", "ID", "SIS User ID", "SIS Login ID", "Section"),
+    "de": ("Schüler", "Kennung", "SIS-Kennung", "Anmeldung", "Abschnitt"),
+    "es": ("Estudiante", "Identificación", "ID de usuario SIS", "ID de inicio de sesión SIS", "Sección"),
+    "zh": ("学生", "编号", "SIS 用户 ID", "SIS 登录 ID", "班级"),
+    "ja": ("受講生", "識別子", "SISユーザーID", "SISログインID", "セクション"),
+}
+MOODLE = {
+    "en": ("Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade", "Grade can be changed"),
+    "de": ("Kennung", "Name", "E-Mail", "Status", "Bewertung", "Bestwertung", "Bewertung kann geändert werden"),
+    "es": (
+        *("Identificador", "Nombre completo", "Dirección de correo", "Estatus", "Calificación", "Calificación máxima"),
+        "La calificación puede ser cambiada",
+    ),
+    "zh": ("标识符", "姓名", "电子邮件地址", "状态", "成绩", "最高分", "成绩可以更改"),
+    "ja": ("識別子", "姓名", "メールアドレス", "ステータス", "評点", "最大評点", "評点は変更可能です"),
+}
+PARTICIPANT = {"en": "Participant ", "de": "Teilnehmer/in", "es": "Participante ", "zh": "参与者", "ja": "参加者 "}
+FILES_OF_SPREADSHEETS = st.sampled_from(
+    [(",", "utf-8"), (",", "utf-8-sig"), (";", "utf-8-sig"), ("\t", "utf-16"), (";", "utf-8 with sep=")]
+)
+
+
+def saved(text: str, delimiter: str, encoding: str) -> bytes:
+    """As a spreadsheet saves again what the platform wrote."""
+    out = io.StringIO()
+    csv.writer(out, delimiter=delimiter).writerows(csv.reader(io.StringIO(text)))
+    name, _, line = encoding.partition(" with ")
+    return f"{line + delimiter + chr(10) if line else ''}{out.getvalue()}".encode(name)
+
+
+def gradebook(students: list[Student], *, split: bool, language: str) -> str:
     text = io.StringIO()
     out = csv.writer(text)
     names = ["LastName", "FirstName"] if split else ["Student"]
-    ids = ["Kennung", "SIS-Kennung", "Anmeldung"] if foreign else ["ID", "SIS User ID", "SIS Login ID"]
+    student, *ids, section = CANVAS[language]
     width = len(names)
     out.writerow(
         [
-            *(names if not foreign else [*names[:-1], "Schüler"]),
+            *(names if language == "en" else [*names[:-1], student]),
             *ids,
-            "Section",
+            section,
             "Other (11)",
             "Homework (12)",
             "Final Score",
@@ -161,24 +195,22 @@ def gradebook(students: list[Student], *, split: bool, foreign: bool) -> str:
     return text.getvalue()
 
 
-def worksheet(students: list[Student], *, foreign: bool) -> str:
+def worksheet(students: list[Student], *, language: str) -> str:
     text = io.StringIO()
     out = csv.writer(text)
-    english = ["Identifier", "Full name", "Email address", "Status", "Grade", "Maximum Grade", "Grade can be changed"]
-    german = ["Kennung", "Name", "E-Mail", "Status", "Bewertung", "Bestwertung", "Bewertung kann geändert werden"]
-    out.writerow(german if foreign else english)
-    word = "Teilnehmer/in" if foreign else "Participant "
-    number = "5,00" if foreign else "5.00"
+    out.writerow(MOODLE[language])
+    word = PARTICIPANT[language]
+    number = "5,00" if language in ("de", "es") else "5.00"
     for each in [*reversed(students), Student(90, "Nobody", "Here", False, False, "", False)]:
         out.writerow([f"{word}{each.user}", f"{each.first} {each.last}", each.email, "-", "1", number, "Yes"])
-    return "\ufeff" + text.getvalue()
+    return text.getvalue()
 
 
 @pytest.mark.parametrize("platform", ["canvas", "moodle", "gradescope"])
 @settings(max_examples=40, deadline=None)
-@given(students=classes(), split=st.booleans(), foreign=st.booleans())
+@given(students=classes(), split=st.booleans(), language=st.sampled_from(list(CANVAS)), kept=FILES_OF_SPREADSHEETS)
 def test_everyone_gets_their_own_points(
-    tmp_path_factory: Any, platform: str, students: list[Student], split: bool, foreign: bool
+    tmp_path_factory: Any, platform: str, students: list[Student], split: bool, language: str, kept: tuple[str, str]
 ) -> None:
     folder = tmp_path_factory.mktemp("class")
     path = downloaded(folder / "submissions.zip", platform, students)
@@ -189,17 +221,17 @@ def test_everyone_gets_their_own_points(
     target = "moodle" if platform == "moodle" else "canvas"
     sheet = folder / "sheet.csv"
     text = (
-        worksheet(students, foreign=foreign)
+        worksheet(students, language=language)
         if target == "moodle"
-        else gradebook(students, split=split, foreign=foreign)
+        else gradebook(students, split=split, language=language)
     )
-    sheet.write_text(text, encoding="utf-8")
+    sheet.write_bytes(saved(text, *kept))
     board = graded(path, found.hand_ins)
     exporter: Any = EXPORTERS[target]
     matches = exporter.matches(board, sheet)
     assert (matches.matched, matches.unmatched) == (len(students), ("stray",) * strays)
     lines = list(csv.reader(io.StringIO(exporter.export(board, sheet)[f"{target}.csv"])))
-    before = list(csv.reader(io.StringIO(text.removeprefix("\ufeff"))))
+    before = list(csv.reader(io.StringIO(text)))
     if target == "moodle":
         expected = {f"{each.user}": each.points for each in students} | {str(20_100 + 7 * 90): 1.0}
         assert {re.findall(r"\d+$", line[0])[0]: float(line[4]) for line in lines[1:]} == expected
