@@ -38,6 +38,16 @@ def import_torchvision() -> ModuleType:
     raise RuntimeError("torchvision still cannot be imported after its operator schemas were declared")
 
 
+def make_importable(module: str) -> None:
+    """Import torchvision if that is where `module` belongs; its modules cannot come first.
+
+    Raises:
+        ImportError, RuntimeError: as `import_torchvision` does.
+    """
+    if module.partition(".")[0] == "torchvision":
+        import_torchvision()
+
+
 def _declare(operator: str) -> None:
     import torch
 

@@ -48,7 +48,11 @@ if TYPE_CHECKING:
 @click.command()
 @assignment_argument
 @click.argument("paths", metavar="SUBMISSION_OR_FOLDER...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--jobs", type=click.IntRange(min=1), help="Submissions graded at once.  [default: usable CPUs]")
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Submissions graded at once, on as many processors.  [default: usable CPUs]",
+)
 @store_option
 @click.option(
     "--executor",

@@ -106,11 +106,12 @@ def _unfit_data(assignment: Assignment, plugins: Plugins) -> list[Problem]:
 
 def _graded(reference: Path, assignment: Assignment, plugins: Plugins, sandbox_name: str) -> Result:
     from harness.grading.grader import grade_all
+    from harness.parallel import usable_cpus
     from harness.sandbox import choose
     from harness.submission.discovery import discover
 
     hand_ins = discover([reference], mode="single")
-    (result,) = grade_all(assignment, hand_ins, plugins=plugins, sandbox=choose(sandbox_name), jobs=1)
+    (result,) = grade_all(assignment, hand_ins, plugins=plugins, sandbox=choose(sandbox_name), jobs=usable_cpus())
     return result
 
 

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import InitVar, dataclass, field
+from functools import partial
 
 from harness.assignment.loading import Assignment
 from harness.board.judged import judge_of
@@ -193,8 +194,7 @@ class Grader:
             else:
                 self._judge_network(submission, name, box, found)
         except SubmissionError as error:
-            readable = self.assignment.rules.submission.readable_files
-            found.end(error.status, error.said, hint_for(error, submission, readable))
+            found.end(error.status, error.said, hint_for(error, submission))
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - our own failure is a result too, never a zero
@@ -225,14 +225,8 @@ class Grader:
             found.network, found.layers = said.verification, layers(said.facts)
             self._refuse_unverified(said.verification)
             self._keep_weights(opening, name, of_file, found)
-            subject = Subject(
-                opening.student,
-                said.verification,
-                size,
-                submission.settings.kd_function,
-                key,
-                lambda known: self._task(opening, submission, known),
-            )
+            task = partial(self._task, opening, submission)
+            subject = Subject(opening.student, said.verification, size, submission.settings.kd_function, key, task)
             self.evaluating.run(name, subject, found)
             # Evaluators go on without an answer that came too late; the submission does not.
             box.seconds_left(self.assignment.rules.limits.total_seconds)
@@ -309,6 +303,8 @@ def grade_all(
 ) -> Iterator[Result]:
     """Grade hand-ins, `jobs` at a time, yielding each result as soon as it is finished (in any order).
 
+    Where fewer are left, each has as many workers as keep `jobs` processors busy; no result depends on their number.
+
     Closing the iterator early starts nothing new and stops what is running.
 
     Args:
@@ -323,6 +319,7 @@ def grade_all(
     Raises:
         UsageError: the assignment's data cannot be read.
     """
+    sandbox.processors = jobs
     sandbox.warm()
     grader = Grader(
         assignment,

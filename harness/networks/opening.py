@@ -163,7 +163,11 @@ class Opening:
                 self._told.append(f"measured on the CPU: {self._device.torch} cannot run it: {error}")
         usage = Usage.within(rules.limits)
         measuring = Measuring(
-            lambda: self._box.measuring_worker(usage, self._stopping), self._shared.in_order, rules, self._shape
+            lambda: self._box.measuring_worker(usage, self._stopping),
+            self._shared.in_order,
+            rules,
+            self._shape,
+            self._box.free_workers,
         )
         self._stack.callback(measuring.close)
         return measuring.network(traced, weights)

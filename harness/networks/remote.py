@@ -54,19 +54,31 @@ class RemoteNetwork:
         output = space(count * classes * 4)
         try:
             with self.shared.opened(images) as (pixels, order):
-                self.asked().ask(
-                    Logits(images=batches_of(images, batch_size), classes=classes, variant=self.variant),
-                    self.weights if weights is None else weights,
-                    doing="running forward",
-                    seconds=self.rules.limits.forward_seconds,
-                    descriptors=(pixels, output),
-                )
+                request = Logits(images=batches_of(images, batch_size), classes=classes, variant=self.variant)
+                self.forward(request, self.weights if weights is None else weights, (pixels, output))
             logits = torch.empty(count, classes)
             logits[torch.from_numpy(order)] = mapped(output, np.float32, (count, classes))
         finally:
             os.close(output)
         refuse_undefined(logits)
         return logits
+
+    def forward(self, request: Logits, weights: Weights, descriptors: tuple[int, int]) -> None:
+        """Have logits written into shared memory.
+
+        Args:
+            descriptors: of the images and of the logits.
+
+        Raises:
+            SubmissionError: the network failed.
+        """
+        self.asked().ask(
+            request,
+            weights,
+            doing="running forward",
+            seconds=self.rules.limits.forward_seconds,
+            descriptors=descriptors,
+        )
 
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:
         """See `harness.api.Network.recalibrated`."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -26,13 +27,14 @@ from harness.graph.tensors import among
 from harness.graph.verification import probe_sizes, tolerated
 from harness.networks.remote import RemoteNetwork
 from harness.networks.session import SMALL_REPLY_BYTES, Weights, WorkerSession
+from harness.networks.sharing import at_once, shared_out
 from harness.sandbox import Worker
 from harness.sandbox.shared_images import SharedImages
 from harness.values.graph import TensorEntry
 from harness.values.images import Images
 from harness.values.networks import TracedNetwork, Verification
 from harness.values.rules import AssignmentFile
-from harness.worker.messages import AnswerProbes, Compare, LoadGraph, Trace
+from harness.worker.messages import AnswerProbes, Compare, LoadGraph, Logits, Trace
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -65,6 +67,8 @@ class ReplayedNetwork(RemoteNetwork):
         super().__init__(measuring.session, measuring.shared, measuring.rules)
         self.traced, self.weights = traced, weights
         self.most_images = _MOST_IMAGES
+        self._measuring = measuring
+        self._beside: list[ReplayedNetwork] = []
         self.asked()
 
     def make(self) -> None:
@@ -90,6 +94,31 @@ class ReplayedNetwork(RemoteNetwork):
     def logits(self, images: Images, weights: Weights | None = None, *, batch_size: int = _MOST_IMAGES) -> Tensor:
         """See `harness.api.Network.logits`; batches are smaller where activations would not fit into memory."""
         return super().logits(images, weights, batch_size=min(batch_size, self.most_images))
+
+    def forward(self, request: Logits, weights: Weights, descriptors: tuple[int, int]) -> None:
+        """As that of every network; as many workers as are free share the images.
+
+        Each gets its part of the time as well, so that the limit does not depend on their number.
+        """
+        images = request.images
+        count = images.pixels[0]
+        rows = shared_out(count, images.batch_size, self._measuring.free_workers())
+        if len(rows) == 1:
+            super().forward(request, weights, descriptors)
+            return
+        for helper in self._measuring.helpers(len(rows) - 1)[len(self._beside) :]:
+            self._beside.append(ReplayedNetwork(helper, self.traced, self.weights))
+
+        def part(network: ReplayedNetwork, first: int, end: int) -> None:
+            network.asked().ask(
+                request.model_copy(update={"rows": (first, end)}),
+                weights,
+                doing=f"running forward on {end - first:,} of {count:,} images",
+                seconds=self.rules.limits.forward_seconds * (end - first) / count,
+                descriptors=descriptors,
+            )
+
+        at_once([partial(part, network, *its) for network, its in zip((self, *self._beside), rows, strict=False)])
 
     def macs(self) -> int:
         """Multiply-accumulates of one image, from the operators' formulas."""
@@ -130,14 +159,27 @@ class Measuring:
         start: forks one.
         shared: images in their own order: nothing here must be kept from knowing it.
         input_shape: [channels, height, width].
+        free_workers: how many may compute just now.
     """
 
     def __init__(
-        self, start: Callable[[], Worker], shared: SharedImages, rules: AssignmentFile, input_shape: tuple[int, ...]
+        self,
+        start: Callable[[], Worker],
+        shared: SharedImages,
+        rules: AssignmentFile,
+        input_shape: tuple[int, ...],
+        free_workers: Callable[[], int] = lambda: 1,
     ) -> None:
         self.session = WorkerSession(start, lambda _: None)
-        self.shared, self.rules = shared, rules
-        self._input_shape = input_shape
+        self.shared, self.rules, self.free_workers = shared, rules, free_workers
+        self._start, self._input_shape = start, input_shape
+        self._helpers: list[Measuring] = []
+
+    def helpers(self, count: int) -> list[Measuring]:
+        """So many others like it, each with a worker of its own."""
+        while len(self._helpers) < count:
+            self._helpers.append(Measuring(self._start, self.shared, self.rules, self._input_shape))
+        return self._helpers[:count]
 
     def verified(self, module: RemoteNetwork) -> ReplayedNetwork:
         """The network of a module, as a graph that was seen to answer like it.
@@ -164,8 +206,10 @@ class Measuring:
         return ReplayedNetwork(self, traced, weights)
 
     def close(self) -> None:
-        """Kill the worker, if any."""
+        """Kill its workers, if any."""
         self.session.close()
+        for each in self._helpers:
+            each.close()
 
     def _traced(self, module: RemoteNetwork) -> TracedNetwork:
         classes, limits = self.rules.images.classes, self.rules.limits

@@ -87,7 +87,9 @@ class SandboxedStudent(GradedNetwork):
         self._facts: ModelFacts | None = None
         self._printed = ""
         self._alone = ExitStack()
-        self._measuring = Measuring(self._workers.measuring, shared.in_order, self.rules, self._workers.input_shape)
+        self._measuring = Measuring(
+            self._workers.measuring, shared.in_order, self.rules, self._workers.input_shape, box.free_workers
+        )
 
     def __enter__(self) -> Self:
         return self

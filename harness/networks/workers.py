@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from harness.submission.reading import Submission
     from harness.values.rules import AssignmentFile
 
-_IMPORTED = re.compile(rb"\b(?:import|from)[ \t]+([A-Za-z_]\w*)")
-_COMPILING = re.compile(rb"\btorch\.(?:compile|compiler|export|library|_dynamo|_inductor)\b")
+# At the beginning of a line of Python, or of a cell's lines in a notebook's JSON.
+_IMPORTED = re.compile(rb"""(?m)^[ \t"]*(?:import[ \t]+(?=\w)|from[ \t]+(?=[\w.]+[ \t]+import\b))([A-Za-z_]\w*)""")
+_COMPILING = re.compile(rb"\btorch\.(?:compile|compiler|export|library|_dynamo|_inductor|utils\.checkpoint)\b")
 _USUAL = {each.encode() for each in ("torch", "torchinfo", "numpy", *sys.stdlib_module_names)}
 
 

@@ -20,9 +20,10 @@ from harness.contracts.publishing import Exporter, Writer
 from harness.contracts.sources import WorkerHalf
 from harness.errors import PluginError, UsageError
 from harness.plugins.kinds import KINDS
-from harness.plugins.loading import Found, contributed, imported, package_named_by
+from harness.plugins.loading import Found, contributed, imported
 from harness.text import suggestion
 from harness.values.measures import Measures
+from harness.version import plugin_packages
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +157,6 @@ def worker_half_name(half: WorkerHalf) -> str:
     if getattr(sys.modules.get(module), name, None) is not half:
         raise PluginError(f"{name} is not what {module!r} defines at its top level by that name")
     return f"{module}:{name}"
-
-
-def plugin_packages() -> frozenset[str]:
-    """Top-level modules and packages that entry points of the group `harness` name: what a sandbox shows of plugins."""
-    return frozenset(filter(None, map(package_named_by, entry_points(group="harness"))))
 
 
 def _doubled(first: str, second: str, what: str) -> str:

@@ -21,6 +21,7 @@ from harness.plugins.faults import line_of, said_at
 from harness.plugins.kinds import KINDS, Kind
 from harness.plugins.objects import problem_of
 from harness.text import suggestion
+from harness.version import package_named_by
 
 HOOKS = tuple(kind.hook for kind in KINDS)
 Found = dict[str, list[Any]]
@@ -45,13 +46,6 @@ def imported(entry_point: EntryPoint) -> Any:
     # A module may raise anything while it is imported, and `sys.exit` in one must not end the harness either.
     except BaseException as error:
         raise PluginError(f"cannot be imported: {said_at(error, package)}; mend it or uninstall it") from error
-
-
-def package_named_by(entry_point: EntryPoint) -> str:
-    """The top-level package or module of an entry point; empty where it names none."""
-    # A value that is none has no `.module`, in a way that depends on Python's version.
-    named = EntryPoint.pattern.match(entry_point.value)
-    return named["module"].partition(".")[0] if named else ""
 
 
 def contributed(plugin: Any) -> Found:

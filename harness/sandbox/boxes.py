@@ -27,7 +27,6 @@ from harness.sandbox.reader import Reader
 from harness.sandbox.rooms import Room
 from harness.sandbox.walls import ORDINARY_USER, Wall
 from harness.sandbox.zygote import CannotEnter, Zygote
-from harness.submission.reading import ReadLimits
 
 if TYPE_CHECKING:
     from harness.submission.hand_in import HandIn
@@ -38,13 +37,14 @@ if TYPE_CHECKING:
 class Box:
     """One worker slot. Not for use by two threads at once."""
 
-    def __init__(self, wall: Wall, zygote: Callable[[Path], Zygote]) -> None:
-        self._wall, self._new = wall, zygote
+    def __init__(self, wall: Wall, zygote: Callable[[Path], Zygote], share: Callable[[], int] = lambda: 1) -> None:
+        self._wall, self._new, self._share = wall, zygote, share
         self._room = Room()
         self.path = self._room.path
         self._zygote: Zygote | None = None
         self._reader: Reader | None = None
         self._since = time.monotonic()
+        self._served_before = False
 
     def read(
         self,
@@ -62,6 +62,8 @@ class Box:
             limits: what the assignment allows.
             texts, readable: see `harness.worker.reading.ToRead`.
         """
+        from harness.submission.reading import ReadLimits
+
         return self._begun().read(
             hand_in,
             self.path,
@@ -82,6 +84,10 @@ class Box:
             self._reader = Reader()
         return self._reader
 
+    def free_workers(self) -> int:
+        """How many of its workers may compute at once just now."""
+        return self._share() if self._wall.reusable else 1  # there, every new one ends the others
+
     def begin(self) -> None:
         """The time of its next submission counts from now."""
         self._since = time.monotonic()
@@ -101,14 +107,15 @@ class Box:
         """A worker for the submission in `folder`, which lies in this box.
 
         Args:
-            torchvision: whether the submission is likely to import it.
+            torchvision: whether the submission is likely to import it. From a box's second submission on, that is done
+                once for all; the first, a student's only one, may well do without.
 
         Raises:
             HarnessError: it cannot be started, which is never a student's fault.
         """
         _let_in(self.path, self._wall.user)
         zygote = self.start()
-        if torchvision:
+        if torchvision and self._served_before:
             zygote.import_torchvision()
         return Worker(zygote, folder, usage, stopping, until=self._since + usage.total_seconds)
 
@@ -137,6 +144,7 @@ class Box:
 
     def clear(self) -> None:
         """Delete what the last submission was, and the zygote too if that submission could have touched it."""
+        self._served_before = self._zygote is not None
         for each in self.path.iterdir():
             if each.is_dir() and not each.is_symlink():
                 shutil.rmtree(each, ignore_errors=True)
@@ -158,10 +166,16 @@ class Box:
 
 
 class Sandbox:
-    """Boxes behind one kind of wall; every kind passes the same hostile tests."""
+    """Boxes behind one kind of wall; every kind passes the same hostile tests.
+
+    Attributes:
+        processors: that all boxes together may keep busy; while fewer boxes are in use, each has several.
+    """
 
     def __init__(self, wall: Wall) -> None:
         self.wall = wall
+        self.processors = 1
+        self._in_use = 0
         self._idle: list[Box] = []
         self._lock = threading.Lock()
         self._mother: Mother | None = None
@@ -181,13 +195,17 @@ class Sandbox:
         require_forks()
         with self._lock:
             box = self._idle.pop() if self._idle else None
-        box = box or Box(self.wall, self._zygote)
+            self._in_use += 1
+        box = box or Box(self.wall, self._zygote, lambda: self.processors // self._in_use)
         box.begin()
         try:
             yield box
         except BaseException:
             box.close()
             raise
+        finally:
+            with self._lock:
+                self._in_use -= 1
         box.clear()
         with self._lock:
             self._idle.append(box)

@@ -20,8 +20,7 @@ import psutil
 
 from harness.errors import Cancelled, HarnessError, SubmissionError
 from harness.sandbox.zygote import Forked, Zygote
-from harness.values.networks import Reply
-from harness.worker.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, receive, send
+from harness.worker.protocol import BrokenFrame, ChannelClosed, ChannelTimeout, Frame, receive, send
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -129,7 +128,7 @@ class Worker:
         max_reply_bytes: int,
         doing: str,
         descriptors: Sequence[int] = (),
-    ) -> Reply:
+    ) -> Frame:
         """Send a request and wait for its answer; on any failure the worker is killed.
 
         Args:
@@ -165,7 +164,7 @@ class Worker:
             raise
         if frame.kind == "failed":
             raise _refusal(frame.facts)
-        return Reply(frame.facts, frame.tensors)
+        return frame
 
     def close(self) -> None:
         """Kill the worker and whatever it started, and wait for it."""

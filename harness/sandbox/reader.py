@@ -17,12 +17,14 @@ import weakref
 from dataclasses import replace
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import Cancelled, HarnessError, MachineError, PluginError, SubmissionError, UsageError
 from harness.sandbox.mother import ENVIRONMENT
-from harness.submission.hand_in import HandIn
-from harness.submission.reading import ReadLimits, Submission
-from harness.worker.reading import MAX_REPLY_BYTES, MEMORY_BYTES, SUBMISSION, ToRead
+
+if TYPE_CHECKING:
+    from harness.submission.hand_in import HandIn
+    from harness.submission.reading import ReadLimits, Submission
 
 _BOOT = "from harness.worker.reading import main; main()"
 _TICK_SECONDS = 0.05
@@ -78,6 +80,8 @@ class Reader:
             HarnessError: the reading process failed, which is never a student's fault.
             Cancelled: `stopping` was set.
         """
+        from harness.worker.reading import MAX_REPLY_BYTES, ToRead
+
         try:
             # It works in another folder, where a relative path would lead nowhere.
             hand_in = replace(hand_in, path=hand_in.path.absolute())
@@ -101,6 +105,8 @@ class Reader:
 
 
 def _submission(document: bytes) -> Submission:
+    from harness.worker.reading import MEMORY_BYTES, SUBMISSION
+
     if document.startswith(b'{"id"'):
         return SUBMISSION.validate_json(document)
     match json.loads(document):

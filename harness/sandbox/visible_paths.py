@@ -10,7 +10,7 @@ import sysconfig
 from collections.abc import Iterable
 from pathlib import Path
 
-from harness.plugins import plugin_packages
+from harness.version import plugin_packages
 
 _SYSTEM = (
     "/lib",

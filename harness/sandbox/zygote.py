@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import weakref
 from collections.abc import Sequence
@@ -66,6 +67,7 @@ class Zygote:
 
     def __init__(self, mother: Mother, wall: Wall, box: Path, *, inside: bool = False) -> None:
         self._wall, self._room = wall, box
+        self._lock = threading.Lock()  # workers of one submission may be asked from several threads
         self._has_torchvision = False
         self._control, theirs = socket.socketpair()
         started = _Started(self._control, mother if inside else None)
@@ -111,10 +113,11 @@ class Zygote:
         Raises:
             HarnessError: the zygote is gone.
         """
-        if not self._has_torchvision:
-            self._ask("torchvision", {})
-            self._answer("imported")
-            self._has_torchvision = True
+        with self._lock:
+            if not self._has_torchvision:
+                self._ask("torchvision", {})
+                self._answer("imported")
+                self._has_torchvision = True
 
     def fork(self, folder: Path, *, memory_bytes: int, cpu_seconds: int, channel: int, output: int) -> Forked:
         """A new worker for the submission in `folder`, locked before it looks at it.
@@ -127,8 +130,9 @@ class Zygote:
             "memory_bytes": memory_bytes,
             "cpu_seconds": cpu_seconds,
         }
-        self._ask("fork", facts, (channel, output))
-        reply = self._answer("forked")
+        with self._lock:
+            self._ask("fork", facts, (channel, output))
+            reply = self._answer("forked")
         pid = inner = int(reply.facts["pid"])
         for each in reply.descriptors:
             pid = _number_here(each, inner)
@@ -141,8 +145,9 @@ class Zygote:
         Raises:
             HarnessError: the zygote is gone.
         """
-        self._ask("reap", {"pid": worker.inner, "patience_seconds": patience_seconds})
-        return int(self._answer("reaped", patience_seconds + _REPLY_SECONDS).facts["code"])
+        with self._lock:
+            self._ask("reap", {"pid": worker.inner, "patience_seconds": patience_seconds})
+            return int(self._answer("reaped", patience_seconds + _REPLY_SECONDS).facts["code"])
 
     def _ask(self, request: str, facts: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -82,18 +82,22 @@ def _title(checked: Checked) -> Text:
     return Text(" · ").join(words)
 
 
-def _checks(checks: Iterable[Check]) -> Table:
-    """What passed takes a line each, whatever it says; what did not is said in full."""
-    grid = plain_grid()
-    for check in checks:
-        passed, colour = check.verdict == "passed", COLOURS[check.verdict]
+def _checks(checks: Sequence[Check]) -> Table:
+    """What passed takes a line each, whatever it says; what did not is said in full, and folds below its name."""
+    grid = Table.grid(padding=(0, 1))
+    names = [safe(check.name, COLOURS[check.verdict]) for check in checks]
+    longest = max(each.cell_len for each in names)
+    for check, name in zip(checks, names, strict=True):
+        passed = check.verdict == "passed"
+        name.pad_right(longest + 1 - name.cell_len)
         reason = safe(check.reason, limit_characters=_REASON_CHARACTERS)
-        hint = Text.assemble(("→ ", "cyan"), safe(check.hint)) if check.hint else None
-        for each in filter(None, (reason, hint)):
-            each.no_wrap, each.overflow = passed, "ellipsis"
-        grid.add_row(Text(VERDICT_SYMBOLS[check.verdict], colour), safe(check.name, colour), reason)
-        if hint is not None:
-            grid.add_row("", "", hint)
+        lines = [Text.assemble(name, reason)]
+        if check.hint:
+            begins = " " * (longest + 1) if passed else ""
+            lines.append(Text.assemble(begins, ("→ ", "cyan"), safe(check.hint)))
+        for each in lines:
+            each.no_wrap, each.overflow = passed, "ellipsis" if passed else "fold"
+        grid.add_row(Text(VERDICT_SYMBOLS[check.verdict], COLOURS[check.verdict]), Group(*lines))
     return grid
 
 

@@ -27,7 +27,7 @@ from typing import Any, ClassVar, Self, cast
 import numpy as np
 
 from harness.errors import SubmissionError
-from harness.torchvision_import import import_torchvision
+from harness.torchvision_import import make_importable
 from harness.values.networks import RawWeights
 from harness.worker.pickles import numpy_core
 
@@ -189,8 +189,7 @@ class _Lenient(pickle.Unpickler):
         import torch
 
         try:
-            if module.partition(".")[0] == "torchvision":
-                import_torchvision()
+            make_importable(module)
             inner = module.removeprefix("numpy.core.").removeprefix("numpy._core.")
             found: Any = numpy_core(inner) if inner != module else importlib.import_module(module)
             for part in name.split("."):

@@ -154,6 +154,8 @@ class Logits(Request[Ran]):
     images: Batches
     classes: int
     variant: str | None = None
+    rows: tuple[int, int] | None = None
+    """Those from the first to before the second, and no others; absent: all images."""
 
 
 class Recalibrate(Request[Done]):

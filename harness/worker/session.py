@@ -221,7 +221,8 @@ class Session:
         pixels = mapped(pixels_descriptor, np.uint8, request.images.pixels)
         logits = mapped(logits_descriptor, np.float32, (len(pixels), request.classes))
         model = self._asked(request.variant, frame.tensors)
-        model.forward(pixels, logits, request.images)
+        rows = slice(*request.rows or (None,))
+        model.forward(pixels[rows], logits[rows], request.images)
         return Ran(notes=tuple(sorted(model.notes)))
 
     def _recalibrate(self, request: Recalibrate, frame: Frame) -> Tensors:

@@ -42,16 +42,15 @@ def with_code_only(submission: Submission, readable: Sequence[str]) -> Submissio
     return replace(submission, hidden=tuple(each.as_posix() for each in hidden))
 
 
-def hint_for(error: SubmissionError, submission: Submission | None, readable: Sequence[str]) -> str | None:
+def hint_for(error: SubmissionError, submission: Submission) -> str | None:
     """What to do about a failure: where it names a file that was hidden, that it was; else what it says itself."""
-    for hidden in submission.hidden if submission is not None else ():
+    for hidden in submission.hidden:
         name = Path(hidden).name
         # A compiled module is missed by what stands before its first dot.
         if re.search(rf"(?<![\w.]){re.escape(name)}(?![\w.])|named '{re.escape(name.split('.')[0])}'", error.reason):
-            others = f" and files called {', '.join(readable)}" if readable else ""
             return (
-                f"{hidden!r} was handed in, but code sees sources (.py, .ipynb), weights files{others} alone: "
-                "write what it takes from there into the source"
+                f"{hidden!r} was handed in, but code sees sources (.py, .ipynb), weights files and the settings that "
+                "'harness show' names, nothing else: write what it takes from there into the source"
             )
     return error.hint
 

@@ -69,7 +69,7 @@ class IntegrityOptions(Options):
     """How far the logits of one image may differ between batches, relative to the largest logit."""
     lookups: bool = False
     """Whether verified networks, too, are tried on images with noise, four times as many as `images`: where everybody
-    knows the test images, a graph may look some of them up."""
+    knows the test images, a graph may look some of them up. A student's own check leaves this out."""
 
 
 class Integrity:
@@ -89,7 +89,9 @@ class Integrity:
     def evaluate(self, student: Student, context: Context[IntegrityOptions]) -> Evaluation:
         if student.traced is not None:
             of_graph = verified_check(student, student.traced, context.examples.images)
-            looked_up = _of_verified(student, context) if context.options.lookups else ()
+            # Evidence for the instructor, who has it measured: in a student's own check it would be half of the time.
+            asked = context.options.lookups and context.audience == "instructor"
+            looked_up = _of_verified(student, context) if asked else ()
             return Evaluation(checks=(of_graph, *looked_up))
         options = context.options
         beside = student.facts.beside

@@ -27,9 +27,7 @@ Measure = Literal["stored", "canonical", "zstd"]
 SIZES: Mapping[Measure, MetricSpec] = {
     "stored": MetricSpec("stored_bytes", unit="bytes", higher_is_better=False, about="weights", on_board="always"),
     "canonical": MetricSpec("canonical_bytes", unit="bytes", higher_is_better=False, about="weights", on_board="wide"),
-    "zstd": MetricSpec(
-        "zstd_bytes", unit="bytes", higher_is_better=False, about="weights", title="bytes compressed by zstd"
-    ),
+    "zstd": MetricSpec("zstd_bytes", unit="bytes", higher_is_better=False, about="weights", title="compressed bytes"),
 }
 MICRONET = MetricSpec(
     "micronet_storage", unit="", higher_is_better=False, about="weights", title="MicroNet score, storage"

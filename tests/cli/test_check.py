@@ -106,6 +106,20 @@ def test_a_good_hand_in_fits_one_screen_without_evidence_and_repeated_counts(
     assert max(map(len, run.stdout.splitlines())) <= 80
 
 
+def test_a_long_failure_leaves_room_for_the_prompt_and_units_are_said_once(
+    harness: Harness, fake: FakeGrading, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    failed = Check.failed("kd_loss", "wrong " * 50, "right " * 45)
+    sizes = {"stored_bytes": metric(1_234, unit="bytes"), "zstd_bytes": metric(1_000, unit="bytes")}
+    fake.outcomes["alice"] = result("alice", checks=(*FINE, failed), metrics=sizes, curves=())
+    lines = harness("check", HW, "class/alice").stdout.splitlines()
+    assert len(lines) <= 20
+    # From the second line on, the failure has 78 of the 80 columns.
+    assert lines.count("  " + "wrong " * 13) == 3
+    assert "also: stored bytes 1,234, compressed bytes 1,000" in lines
+
+
 def test_what_was_printed_stays_hidden_where_images_are_private(harness: Harness, fake: FakeGrading) -> None:
     fake.outcomes["alice"] = result("alice", checks=FINE, printed="an image\n")
     run = harness("check", "ntu-ml2023-hw13", "class/alice", "--data", "test=class", "--html", "page.html")

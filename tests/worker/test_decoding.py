@@ -27,6 +27,7 @@ from torch import nn
 
 from harness.errors import SubmissionError
 from harness.plugins import Plugins
+from harness.worker.checkpoints import load_pickle
 from harness.worker.decoding import Decoded, decode_weights
 from harness.worker.protocol import receive, send
 
@@ -138,6 +139,14 @@ def test_whole_pickled_modules(known: bool, legacy: bool, students_module: Any, 
     assert same(decoded, module)
     assert asked == ([("model", "Net")] if known else [])
     assert any("whole pickled module" in note for note in decoded.notes)
+
+
+def test_classes_of_torchvision_are_known_beside_any_build_of_torch(tmp_path: Path) -> None:
+    """No worker imports torchvision before something asks for it, and it may not fit the torch that is here."""
+    (tmp_path / "w").write_bytes(b"ctorchvision.transforms.functional\nInterpolationMode\n.")
+    found = load_pickle(tmp_path / "w")
+    assert found.content.BILINEAR.value == "bilinear"
+    assert not found.notes
 
 
 def test_objects_of_absent_packages_do_not_matter(students_module: Any, tmp_path: Path) -> None:

@@ -245,10 +245,9 @@ class Code:
                 raise ImportError(
                     f"there is no file for 'from {'.' * level}{name} import …' in the submission", name=name
                 )
-            if name.partition(".")[0] == "torchvision":
-                from harness.torchvision_import import import_torchvision
+            from harness.torchvision_import import make_importable
 
-                import_torchvision()
+            make_importable(name)
             return __import__(name, _globals, _locals, fromlist or (), 0)
         module = self.project.module(target)
         if fromlist:

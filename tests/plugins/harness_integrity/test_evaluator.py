@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import graph_networks
 import numpy as np
 import pytest
 import student_fakes
@@ -19,12 +20,12 @@ from harness_integrity.probes import take_sample
 from harness_sizes.parameter_limit import LimitOptions, ParameterLimit
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from integrity_fakes import FAKES, IMAGE, Net, RunningStudent, fashion, loaded, running, trained
+from integrity_fakes import FAKES, IMAGE, Net, RunningStudent, fashion, knowledge, loaded, running, trained
 from student_fakes import context, examples
 from torch import nn
 from torch.nn.utils import prune
 
-from harness.api import Beside
+from harness.api import Beside, TracedNetwork
 from harness.errors import SubmissionError
 
 CHECKS = {spec.name for spec in Integrity.checks} - {"integrity_verified", "integrity_source"}
@@ -326,6 +327,25 @@ def test_answering_all_images_and_failing_when_asked_again_is_a_finding(status, 
     assert found.keys() == CHECKS
     assert found["integrity_sample"].verdict == verdict
     assert found["integrity_scrub"].verdict == "could_not_check"
+
+
+def test_only_the_instructor_s_run_tries_verified_networks_on_noise(tmp_path):
+    """A student's own check would wait for what it does not show."""
+    net = Net()
+    net.load_state_dict(knowledge())
+    done = graph_networks.traced(net, IMAGE)
+    student = replace(running(net, tmp_path), traced=TracedNetwork(done.graph, "", {}))
+    found = {}
+    for audience in ("student", "instructor"):
+        data = fashion()
+        classes = student.logits(data.images).argmax(dim=1).numpy()
+        student.images.clear()
+        options = IntegrityOptions(images=64, lookups=True)
+        asked = context(options, audience=audience, examples=data, measured={}, predictions=classes)
+        names = {check.name for check in Integrity().evaluate(student, asked).checks}
+        found[audience] = names, sum(student.images)
+    assert found["student"] == ({"integrity_verified"}, 0)
+    assert found["instructor"] == ({"integrity_verified", "integrity_image_noise"}, 4 * 64)
 
 
 def test_too_few_images_say_nothing(tmp_path):
