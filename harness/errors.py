@@ -94,6 +94,14 @@ _MACHINES = frozenset(
 )
 
 
+_SAID = {
+    "failed to map segment from shared object": "it has no memory left",
+    "cannot allocate memory": "it has no memory left",
+    "can't start new thread": "it starts no more threads",
+}
+"""What loaders of libraries and Python's own threads say instead of a number, and what it means."""
+
+
 def of_machine(error: BaseException) -> MachineError | None:
     """The error as the machine's, if it is; such an error never tells anything about what was handed in."""
     if isinstance(error, MachineError):
@@ -102,6 +110,8 @@ def of_machine(error: BaseException) -> MachineError | None:
         return MachineError("it has no memory left")
     if isinstance(error, OSError) and error.errno is not None and error.errno in _MACHINES:
         return MachineError(os.strerror(error.errno))
+    if isinstance(error, ImportError | RuntimeError):
+        return next((MachineError(means) for said, means in _SAID.items() if said in str(error)), None)
     return None
 
 

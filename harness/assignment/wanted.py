@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 
 from harness.assignment.loading import Assignment, metric_limits
 from harness.plugins import Plugins
+from harness.values.late_policy import LatePolicy
 from harness.values.measures import ACCURACY
 from harness.values.moments import moment_text
-from harness.values.rules import AssignmentFile, LatePolicy, PointRule
+from harness.values.rules import AssignmentFile, PointRule
 
 _PIXELS = 255
 
@@ -39,6 +40,8 @@ def _hand_in(rules: AssignmentFile) -> Iterator[str]:
         yield f"it is called with {', '.join(f'{name}={value!r}' for name, value in wanted.model_arguments.items())}"
     yield "its trained weights, as torch.save(model.state_dict(), 'weights.pt') writes them"
     yield f"a distillation loss, where one is checked: {' or '.join(wanted.kd_functions)}"
+    if wanted.readable_files:
+        yield f"settings that the code reads, in files called {', '.join(wanted.readable_files)}; it sees no others"
     if wanted.predictions:
         yield "or only a table of predicted classes"
     if wanted.unverified == "refuse":

@@ -11,9 +11,9 @@ from harness.csv_tables import read_table
 from harness.errors import Problem, UsageError
 from harness.text import suggestion
 from harness.values.decisions import Ruling
+from harness.values.late_policy import LatePolicy
 from harness.values.moments import moment_text, read_moment
 from harness.values.results import Attempt
-from harness.values.rules import LatePolicy
 
 _COLUMNS = {
     "id": "id",

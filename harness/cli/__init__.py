@@ -6,19 +6,16 @@ This is the only place where an error becomes an exit code (`harness.vocabulary.
 from __future__ import annotations
 
 import difflib
-import signal
-import threading
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib import import_module
 
 import click
 
 from harness.cli.characters import make_printable
 from harness.cli.disabling import disable_option
+from harness.cli.stopping import ending_politely
 from harness.cli.swapped import TYPED
-from harness.errors import HarnessError, SandboxUnavailable
+from harness.errors import HarnessError, SandboxUnavailable, of_machine
 from harness.version import __version__
 from harness.vocabulary import ExitCode, exit_codes
 
@@ -85,7 +82,7 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> object:
         try:
-            with _ending_politely():
+            with ending_politely():
                 return super().invoke(ctx)
         except SandboxUnavailable as error:
             _say(error)
@@ -99,27 +96,12 @@ class LazyGroup(click.Group):
         except (click.ClickException, click.exceptions.Exit, click.Abort, BrokenPipeError):
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the person at the terminal gets a sentence first
+            if machine := of_machine(error):
+                _say(HarnessError(f"this machine failed: {machine}; repair that, and run the command again"))
+                ctx.exit(ExitCode.USAGE)
             click.echo(f"Error: a mistake in the harness itself, please report it: {type(error).__name__}", err=True)
             click.echo(_printable("".join(traceback.format_exception(error))), err=True)
             ctx.exit(ExitCode.BUG)
-
-
-@contextmanager
-def _ending_politely() -> Iterator[None]:
-    """Take a wish to end, or a terminal that was closed, for Ctrl-C: nothing is lost and nothing left behind."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    names = [each for each in ("SIGTERM", "SIGHUP") if hasattr(signal, each)]
-    # One that is ignored, as under nohup, stays ignored.
-    ours = [number for name in names if signal.getsignal(number := getattr(signal, name)) == signal.SIG_DFL]
-    for number in ours:
-        signal.signal(number, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        for number in ours:
-            signal.signal(number, signal.SIG_DFL)
 
 
 @click.command(

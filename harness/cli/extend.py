@@ -13,7 +13,7 @@ from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.board.matching import RosterFile
-    from harness.values.rules import LatePolicy
+    from harness.values.late_policy import LatePolicy
 
 
 @click.command()

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import InitVar, dataclass, field
+from functools import partial
 
 from harness.assignment.loading import Assignment
 from harness.board.judged import judge_of
@@ -40,6 +41,7 @@ from harness.values.evaluation import Evaluation
 from harness.values.networks import Predictions, Verification
 from harness.values.results import Result
 from harness.worker.failures import failure
+from harness.worker.shown import hint_for
 
 _NOT_KEPT = "its network is too large to be kept: to be measured again, its code has to run again"
 
@@ -157,6 +159,7 @@ class Grader:
                 self.assignment.rules.limits,
                 stopping=self.stopping,
                 texts=bool(self.assignment.class_options),
+                readable=self.assignment.rules.submission.readable_files,
             )
         except Cancelled:
             raise
@@ -191,7 +194,7 @@ class Grader:
             else:
                 self._judge_network(submission, name, box, found)
         except SubmissionError as error:
-            found.end(error.status, error.said, error.hint)
+            found.end(error.status, error.said, hint_for(error, submission))
         except Cancelled:
             raise
         except Exception as error:  # noqa: BLE001 - our own failure is a result too, never a zero
@@ -222,14 +225,8 @@ class Grader:
             found.network, found.layers = said.verification, layers(said.facts)
             self._refuse_unverified(said.verification)
             self._keep_weights(opening, name, of_file, found)
-            subject = Subject(
-                opening.student,
-                said.verification,
-                size,
-                submission.settings.kd_function,
-                key,
-                lambda known: self._task(opening, submission, known),
-            )
+            task = partial(self._task, opening, submission)
+            subject = Subject(opening.student, said.verification, size, submission.settings.kd_function, key, task)
             self.evaluating.run(name, subject, found)
             # Evaluators go on without an answer that came too late; the submission does not.
             box.seconds_left(self.assignment.rules.limits.total_seconds)

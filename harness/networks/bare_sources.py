@@ -9,35 +9,42 @@ import io
 import json
 import re
 import tokenize
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
+from harness.worker.sources.notebooks import Unreadable, code_cells, lines_apart
 from harness.worker.sources.text import decoded
 
+MOST_CHARACTERS = 4 << 20
+"""Of a hand-in's code in which comments are looked for, which takes seconds for each million of the worst."""
 _MOST_BYTES = 64 << 20
-_MOST_CHARACTERS = 1 << 20
-"""Of code in one file; in larger ones looking for comments would take long."""
 _ENDS_OF_LINES = re.compile(r"(^|[ \t])#(?!\s*(?:%%|In\[)).*$", re.MULTILINE)
 
 _CELL_MAGIC = re.compile(r"\s*%%(\w+)")
 _OF_PYTHON = {"writefile", "time", "timeit", "capture", "prun", "python", "python3", "pypy"}
 
 
-def write_bare(source: Path, target: Path) -> None:
-    """Write the source's code to `target`; nothing where it is too large or no text."""
+def write_bare(source: Path, target: Path, most_characters: int = MOST_CHARACTERS) -> int:
+    """Write the source's code to `target`, and tell how long it was before; 0: nothing, it is too long or no text."""
     if source.stat().st_size > _MOST_BYTES:
-        return
+        return 0
     text = decoded(source.read_bytes())
-    bare = _notebook(text) if source.suffix.lower() == ".ipynb" else without_comments(text)
-    if bare is not None and "\0" not in bare:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(bare, encoding="utf-8", errors="replace")
+    try:
+        is_notebook = source.suffix.lower() == ".ipynb"
+        codes = [code for _, code in code_cells(source.name, text)] if is_notebook else [text]
+    except Unreadable:
+        return 0
+    length = sum(map(len, codes))
+    if length > most_characters or "\0" in text:
+        return 0
+    target.parent.mkdir(parents=True, exist_ok=True)
+    bare = _notebook(map(_cell, codes)) if is_notebook else without_comments(text)
+    target.write_text(bare, encoding="utf-8", errors="replace")
+    return length
 
 
-def without_comments(text: str) -> str | None:
+def without_comments(text: str) -> str:
     """The same lines without comments; where they are no Python, without all that looks like one."""
-    if len(text) > _MOST_CHARACTERS:
-        return None
     lines = text.splitlines(keepends=True)
     try:
         for token in tokenize.generate_tokens(io.StringIO(text).readline):
@@ -50,18 +57,10 @@ def without_comments(text: str) -> str | None:
     return "".join(lines)
 
 
-def _notebook(text: str) -> str | None:
-    try:
-        content = json.loads(text.removeprefix("\ufeff"))
-        cells = content.get("cells") or [each for sheet in content.get("worksheets", ()) for each in sheet["cells"]]
-        codes = [_code(each) for each in cells if each.get("cell_type") == "code"]
-    except (ValueError, RecursionError, AttributeError, TypeError, KeyError):
-        return None
-    return json.dumps({"cells": [{"cell_type": "code", "source": each or ""} for each in codes], "nbformat": 4})
+def _notebook(codes: Iterable[str]) -> str:
+    return json.dumps({"cells": [{"cell_type": "code", "source": lines_apart(each)} for each in codes], "nbformat": 4})
 
 
-def _code(cell: dict[str, Any]) -> str | None:
-    source = cell.get("source", cell.get("input", ""))
-    text = source if isinstance(source, str) else "".join(map(str, source))
-    magic = _CELL_MAGIC.match(text)
-    return "" if magic and magic[1] not in _OF_PYTHON else without_comments(text)
+def _cell(code: str) -> str:
+    magic = _CELL_MAGIC.match(code)
+    return "" if magic and magic[1] not in _OF_PYTHON else without_comments(code)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.errors import SubmissionError
-from harness.networks.bare_sources import write_bare
+from harness.networks.bare_sources import MOST_CHARACTERS, write_bare
 from harness.networks.session import Weights
 from harness.sandbox.rooms import room
 
@@ -32,7 +32,8 @@ _TOLERANCE = 1e-4
 def sources_alone(submission: Submission, *, and_file: Path | None = None) -> Iterator[Path]:
     """Put a folder of the same name in the submission's place that holds the code of its sources and nothing else.
 
-    What a class reads from a file, a comment or a folder's name was not constructed. Workers that live must be gone
+    What a class reads from a file, a comment or a folder's name was not constructed. Of very long sources, what goes
+    beyond `MOST_CHARACTERS` is left out. Workers that live must be gone
     before and after: what they see changes.
 
     Args:
@@ -47,8 +48,9 @@ def sources_alone(submission: Submission, *, and_file: Path | None = None) -> It
         shutil.move(folder, whole)
         try:
             folder.mkdir()
+            left = MOST_CHARACTERS
             for each in submission.sources:
-                write_bare(whole / each, folder / each)
+                left -= write_bare(whole / each, folder / each, left)
             if and_file is not None:
                 (folder / and_file).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(whole / and_file, folder / and_file)

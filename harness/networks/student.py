@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from harness.assignment.loading import Assignment
     from harness.submission.reading import Submission
 
+_COMPILED = (".pyc", ".pyo", ".so", ".pyd", ".dll", ".dylib")
 _BATCH = 64
 """Images at a time, as `Network.logits` gives them."""
 
@@ -260,23 +261,26 @@ class SandboxedStudent(GradedNetwork):
 
         Not where further weights files were handed in, which it may be asked to load.
         """
-        literals, further = self._workers.literal_bytes, self.submission.settings.further_files()
+        of_source: dict[str, Any] = {
+            "literal_bytes": self._workers.literal_bytes,
+            "longest_literal": self._workers.longest_literal,
+            "compiled": tuple(each for each in self.submission.hidden if each.lower().endswith(_COMPILED))[:3],
+        }
+        further = self.submission.settings.further_files()
         answered = self._try_out()
         pickled = Path(self._workers.construction.pickled_in) if self._workers.construction.pickled_in else None
         whole = self._alone.enter_context(sources_alone(self.submission, and_file=pickled))
         hidden = self._hidden(whole)
         alone = None if further else self._try_out()
         if alone is not None and same_answers(answered, alone):
-            return Beside(literal_bytes=literals)
+            return Beside(**of_source)
         self._alone.close()
         if isinstance(alone, SubmissionError) and not isinstance(answered, SubmissionError):
             because = alone.reason
         else:
             because = "it answers otherwise" if alone is not None else "further weights files were handed in"
         self.module.failure = _to_tell(answered)
-        return Beside(
-            literal_bytes=literals, hidden_bytes=sum(hidden.values()), files=tuple(hidden)[:3], because=because
-        )
+        return Beside(**of_source, hidden_bytes=sum(hidden.values()), files=tuple(hidden)[:3], because=because)
 
     def _try_out(self) -> Weights | SubmissionError:
         """Run it once on made-up images: what is wrong with its logits can be told to students, as long as its code has

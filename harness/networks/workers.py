@@ -38,7 +38,7 @@ class Workers:
         opened: what it said of the entry point.
         built: what it said of the network.
         chosen: what makes the network, where the weights decided that.
-        literal_bytes: see `Opened`.
+        literal_bytes, longest_literal: see `Opened`.
         printed: by workers that are gone.
     """
 
@@ -59,7 +59,7 @@ class Workers:
         self.opened: Opened | None = None
         self.built: Built | None = None
         self.chosen: Candidate | None = None
-        self.literal_bytes = 0
+        self.literal_bytes, self.longest_literal = 0, ""
         self.printed = ""
 
     @property
@@ -179,7 +179,8 @@ class Workers:
         self._import_and_build(session, other_random_numbers=True)
 
     def _greet_apart(self, session: WorkerSession) -> None:
-        self.literal_bytes = self._read(session, ()).literal_bytes
+        opened = self._read(session, ())
+        self.literal_bytes, self.longest_literal = opened.literal_bytes, opened.longest_literal
 
     def _import_and_build(self, session: WorkerSession, *, other_random_numbers: bool = False) -> tuple[Opened, Built]:
         opened = self._read(session, self._loaded, other_random_numbers=other_random_numbers)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from itertools import count
 
+from harness.values.late_policy import LatePolicy
 from harness.values.moments import latest_at, moment_text
 from harness.values.results import Result, TimeSource
-from harness.values.rules import LatePolicy
 
 _SOURCES: dict[TimeSource, str] = {
     "times": "",

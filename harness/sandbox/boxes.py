@@ -54,11 +54,13 @@ class Box:
         *,
         stopping: threading.Event | None = None,
         texts: bool = False,
+        readable: tuple[str, ...] | None = None,
     ) -> Submission:
         """The hand-in, copied into this box by a process that only reads; see `Reader.read` for what it raises.
 
         Args:
             limits: what the assignment allows.
+            texts, readable: see `harness.worker.reading.ToRead`.
         """
         from harness.submission.reading import ReadLimits
 
@@ -70,6 +72,7 @@ class Box:
             seconds=min(limits.reading_seconds, limits.total_seconds),
             stopping=stopping or threading.Event(),
             texts=texts,
+            readable=readable,
         )
 
     def warm(self) -> None:

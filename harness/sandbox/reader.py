@@ -65,18 +65,19 @@ class Reader:
         seconds: float,
         stopping: threading.Event,
         texts: bool = False,
+        readable: tuple[str, ...] | None = None,
     ) -> Submission:
         """As `read_submission`, with a time limit.
 
         Args:
             formats: the plugins' modules that know weights formats.
-            texts: whether the text of its sources is wanted.
+            texts, readable: see `ToRead`.
 
         Raises:
             SubmissionError: it cannot be used, or takes too long or too much memory to read.
             UsageError: there is nothing at its path.
             MachineError: this machine failed.
-        HarnessError: the reading process failed, which is never a student's fault.
+            HarnessError: the reading process failed, which is never a student's fault.
             Cancelled: `stopping` was set.
         """
         from harness.worker.reading import MAX_REPLY_BYTES, ToRead
@@ -84,7 +85,8 @@ class Reader:
         try:
             # It works in another folder, where a relative path would lead nowhere.
             hand_in = replace(hand_in, path=hand_in.path.absolute())
-            self._connection.send(ToRead(hand_in, scratch.absolute(), tuple(formats), limits, seconds, texts))
+            asked = ToRead(hand_in, scratch.absolute(), tuple(formats), limits, seconds, texts, readable)
+            self._connection.send(asked)
             deadline = time.monotonic() + seconds
             while not self._connection.poll(_TICK_SECONDS):
                 if stopping.is_set():

@@ -43,6 +43,9 @@ def _gradescope(path: Path, prefix: str, items: Mapping[str, bool]) -> Found | N
         before = found.get(hand_in.id)
         if before is None:
             found[hand_in.id] = hand_in
+        elif before.members != hand_in.members:
+            told = f"{_METADATA} gives {', '.join(before.members)} the same id, {hand_in.id}"
+            found[name] = replace(hand_in, id=escape(name), notes=(*hand_in.notes, told))
         else:
             newer, older = (before, hand_in) if _moment(before) > _moment(hand_in) else (hand_in, before)
             note = f"an older submission of the same person was left out: {_source(older)}"

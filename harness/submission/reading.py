@@ -61,6 +61,7 @@ class Submission:
         late_mark: whether the learning platform marks it as late; None where it marks nothing.
         notes: what was coped with to read it.
         texts: of its sources, by file or cell, where they are asked for.
+        hidden: files that its code does not see, relative to `folder`, where they were taken away.
     """
 
     id: str
@@ -78,6 +79,7 @@ class Submission:
     late_mark: bool | None
     notes: tuple[str, ...]
     texts: Mapping[str, str] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
 
 def read_submission(
@@ -106,7 +108,7 @@ def read_submission(
         digest=_digest(folder, files),
         sources=sources,
         weights=weights,
-        weights_bytes=sum((folder / each).stat().st_size for each in _whole(folder, weights)),
+        weights_bytes=sum((folder / each).stat().st_size for each in with_shards(folder, weights)),
         predictions=None if sources or weights else _predictions(folder, files),
         settings=settings,
         members=_members_of(hand_in, settings),
@@ -193,7 +195,7 @@ def _weights(
     others = {Path(_plain(each)) for each in settings.further_files().values()}
     others |= {each for each in files if is_source(each) or each == Path(SETTINGS_FILE)}
     for index in (each for each in files if each.suffix == ".json"):
-        others |= set(_whole(folder, index)[1:])
+        others |= set(with_shards(folder, index)[1:])
     known = {each: format_of(folder / each, formats) for each in files if each not in others}
     readable = [each for each, form in known.items() if form is not None and not only_refused(form)]
     found = readable or [each for each, form in known.items() if form is not None]
@@ -215,8 +217,8 @@ def _weights(
     return found[0] if found else None
 
 
-def _whole(folder: Path, weights: Path | None) -> list[Path]:
-    """The weights file, and after an index those of its shards that are there."""
+def with_shards(folder: Path, weights: Path | None) -> list[Path]:
+    """A weights file, and after an index those of its shards that are there; relative to `folder`, as `weights` is."""
     if weights is None:
         return []
     with (folder / weights).open("rb") as file:

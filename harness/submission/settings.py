@@ -95,7 +95,9 @@ def parse_settings(data: bytes) -> Settings:
     except UnicodeDecodeError as error:
         seems = f": it seems to be {name}" if (name := encoding_of(data)) else ""
         raise SubmissionError.rejected(f"{SETTINGS_FILE} is not UTF-8 text{seems}", "save it as UTF-8") from error
-    except (ValueError, RecursionError) as error:
+    except RecursionError as error:
+        raise SubmissionError.rejected(f"{SETTINGS_FILE} is not valid TOML: it is nested too deeply") from error
+    except ValueError as error:
         raise SubmissionError.rejected(f"{SETTINGS_FILE} is not valid TOML: {error}") from error
     mistakes = [f"{where}: {what}" for where, what in _no_json({**table, "submitted_at": None})]
     if mistakes:

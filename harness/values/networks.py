@@ -114,6 +114,10 @@ class Beside(Value):
 
     literal_bytes: int = 0
     """Compressed size of the numbers and texts that stand in its sources."""
+    longest_literal: str = ""
+    """The longest of them and its place, in words of the process that runs it."""
+    compiled: tuple[str, ...] = ()
+    """Compiled modules that were handed in, which it does not see."""
     hidden_bytes: int = 0
     """Compressed size of other files, comments and outputs of notebooks; 0 where it runs without them."""
     files: tuple[str, ...] = ()

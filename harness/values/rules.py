@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, FiniteFloat, JsonValue, ValidationInfo, field_validator, model_validator
+from pydantic import Field, FiniteFloat, JsonValue, model_validator
 
 from harness.values.base import Fraction, MistakeAt, PositiveInt, Value
+from harness.values.late_policy import LatePolicy
 from harness.values.measures import ACCURACY
-from harness.values.moments import read_moment, zone_named
 
 Points = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")]
@@ -26,6 +26,9 @@ class SubmissionRules(Value):
     """Keyword arguments for the entry point."""
     input_sizes: Annotated[tuple[PositiveInt, ...], Field(min_length=1)]
     """Allowed image sizes in pixels; the first is the default."""
+    readable_files: tuple[str, ...] = ("*.json", "*.toml", "*.yaml", "*.yml", "*.ini", "*.cfg", "*.txt", "*.csv")
+    """Files beside sources and weights that code may read while the network is built, by patterns of their names: by
+    default those that hold settings. It sees no others. What a network learned from them counts like its weights."""
     predictions: bool = False
     """Whether a table of predicted classes may be handed in without the network, as on Kaggle."""
     unverified: Literal["accept", "flag", "refuse"] = "flag"
@@ -191,58 +194,6 @@ class ManualPoints(Value):
     """What the points are for."""
     points: Points
     """The most that can be given."""
-
-
-class LatePolicy(Value):
-    """`[rubric.late]`: what a day of delay costs."""
-
-    timezone: str | None = None
-    """By whose clocks days count, such as `Asia/Taipei`; absent: those of `due`'s offset, else UTC."""
-    due: str | None = None
-    """ISO 8601; without an offset it is the time in `timezone`."""
-    grace_minutes: Annotated[float, Field(ge=0)] = 0
-    """Lateness up to this costs nothing."""
-    percent_per_day: Annotated[float, Field(ge=0, le=100)] = 0
-    """Share of the score lost per day that has begun: up to the same time on the next day of the calendar."""
-    most_percent: Annotated[float, Field(ge=0, le=100)] = 100
-    """The most that lateness costs, however long it is."""
-    late_unknown: Literal["ask", "none"] | PositiveInt = "ask"
-    """What becomes of a hand-in that the learning platform marks as late without saying when it came: `ask` takes
-    nothing off until `--times` has the time, and says so; `none` costs nothing; a number of days costs as many."""
-
-    @field_validator("timezone")
-    @classmethod
-    def _zone(cls, timezone: str | None) -> str | None:
-        return None if timezone is None else zone_named(timezone).key
-
-    @field_validator("due")
-    @classmethod
-    def _moment(cls, due: str | None, info: ValidationInfo) -> str | None:
-        # Where the zone is a mistake of its own, that is told, and not what follows from it.
-        name = info.data.get("timezone", "UTC")
-        if due is not None:
-            read_moment(due, None if name is None else zone_named(name))
-        return due
-
-    @field_validator("late_unknown", mode="before")
-    @classmethod
-    def _days(cls, late_unknown: object) -> object:
-        days = isinstance(late_unknown, int) and not isinstance(late_unknown, bool) and late_unknown > 0
-        if not days and late_unknown not in ("ask", "none"):
-            raise ValueError("needs 'ask', 'none', or a number of days from 1")
-        return late_unknown
-
-    @property
-    def zone(self) -> tzinfo | None:
-        """By whose clocks days count; None where the file does not say."""
-        if self.timezone is not None:
-            return zone_named(self.timezone)
-        return None if self.due is None else datetime.fromisoformat(self.due).tzinfo
-
-    @property
-    def due_at(self) -> datetime | None:
-        """`due` as a moment."""
-        return None if self.due is None else read_moment(self.due, self.zone)
 
 
 class Rubric(Value):

@@ -43,7 +43,7 @@ def _advice(error: BaseException, input_shape: tuple[int, ...] | None) -> str | 
     """What to change about the commonest mistakes."""
     text = _text(error)
     if isinstance(error, FileNotFoundError):
-        return "the harness loads the weights itself; other files can be read by their name alone if they are handed in"
+        return "the harness loads the weights itself; code sees what was handed in beside them as 'harness show' says"
     if isinstance(error, PermissionError):
         return "while it is graded, code may read its own files only: no writing, no network, no other programs"
     if found := _CHANNELS.search(text):

@@ -174,7 +174,7 @@ def _parsed(header: bytes, payload: bytes, descriptors: tuple[int, ...]) -> Fram
 
 
 def can_be_matched(names: Collection[str], times: int = 1) -> bool:
-    """Whether these can be the names of a network's tensors: so many, so long, of so many parts.
+    """Whether these can be the names of a network's tensors: so many, so long, of so many parts, and Unicode.
 
     Args:
         times: as many as so many networks may have; a frame may hold masks and answers beside the weights.
@@ -183,12 +183,17 @@ def can_be_matched(names: Collection[str], times: int = 1) -> bool:
         return False
     longest, whole = max(map(len, names), default=0), sum(map(len, names))
     parts = max((each.count(".") for each in names), default=0)
-    return longest <= MAX_NAME_CHARACTERS and whole <= times * MAX_NAMES_CHARACTERS and parts < MAX_NAME_PARTS
+    if longest > MAX_NAME_CHARACTERS or whole > times * MAX_NAMES_CHARACTERS or parts >= MAX_NAME_PARTS:
+        return False
+    with contextlib.suppress(UnicodeEncodeError):  # half a character, which nothing can write
+        "".join(names).encode()
+        return True
+    return False
 
 
 TOO_MANY_NAMES = (
     f"more than {MAX_TENSORS:,} tensors, or names of more than {MAX_NAME_CHARACTERS} characters or {MAX_NAME_PARTS} "
-    f"parts, or of more than {MAX_NAMES_CHARACTERS:,} characters in all"
+    f"parts, or of more than {MAX_NAMES_CHARACTERS:,} characters in all, or that are no Unicode"
 )
 
 

@@ -22,6 +22,7 @@ from harness.errors import PluginError, SubmissionError, UsageError, of_machine
 from harness.plugins import Plugins
 from harness.submission.hand_in import HandIn
 from harness.submission.reading import ReadLimits, Submission, read_submission
+from harness.worker.shown import with_code_only
 from harness.worker.sources.kept import source_texts
 
 MEMORY_BYTES = 1 << 30
@@ -40,6 +41,7 @@ class ToRead:
         formats: plugin modules that know weights formats.
         seconds: how long it may take; the grader watches, this is for the case that it is gone.
         texts: whether the text of its sources is wanted.
+        readable: leave sources, weights and files of these patterns alone; None: all that was handed in.
     """
 
     hand_in: HandIn
@@ -48,6 +50,7 @@ class ToRead:
     limits: ReadLimits
     seconds: float
     texts: bool = False
+    readable: tuple[str, ...] | None = None
 
 
 def main() -> None:
@@ -85,6 +88,8 @@ def _document(asked: ToRead) -> bytes:
     submission = read_submission(asked.hand_in, asked.scratch, formats, asked.limits)
     if asked.texts:
         submission = replace(submission, texts=source_texts(submission.folder, submission.sources))
+    if asked.readable is not None:
+        submission = with_code_only(submission, asked.readable)
     document = SUBMISSION.dump_json(submission)
     if len(document) > MAX_REPLY_BYTES:
         raise SubmissionError.rejected("its file names are too many and too long", "hand in fewer files")

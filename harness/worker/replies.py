@@ -57,6 +57,8 @@ class Opened(Value):
     """File and line; empty where none was asked for."""
     literal_bytes: Count = 0
     """Compressed size of all numbers and texts that stand in the sources; what a class can make without its weights."""
+    longest_literal: str = ""
+    """The longest of them and its place, in words."""
     notes: Notes = ()
 
 

@@ -168,7 +168,8 @@ class Session:
         self._seed()
         self._sources = Sources(self._folder, request.sources)
         if not request.entry_points:
-            return Opened(source="", literal_bytes=self._sources.literal_bytes())
+            sources = self._sources
+            return Opened(source="", literal_bytes=sources.literal_bytes(), longest_literal=sources.longest_literal())
         self._entry = find_entry_point(self._sources, request.entry_points)
         return Opened(source=f"{self._entry.file} line {self._entry.line}", notes=tuple(self._entry.notes))
 

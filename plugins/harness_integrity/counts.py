@@ -85,7 +85,10 @@ def _wide_integers(student: Student) -> Iterator[str]:
 def source_check(beside: Beside) -> Check:
     """Whether code that runs on every image has anything to know but the counted weights."""
     name = "integrity_source"
-    holds = f"{beside.literal_bytes:,} bytes of numbers and texts (compressed)"
+    longest = f", the longest of {beside.longest_literal[:120]}" if beside.longest_literal else ""
+    holds = f"{beside.literal_bytes:,} bytes of numbers and texts (compressed{longest})"
+    if beside.compiled:
+        holds += f", came with compiled modules that it does not see ({', '.join(map(_short, beside.compiled))})"
     if beside.because is not None and beside.hidden_bytes > harness_parameter_limit.MAX_LITERAL_BYTES:
         return Check.could_not_check(
             name,

@@ -104,12 +104,7 @@ class Integrity:
         try:
             reference = Reference.of(student, sample)
         except SubmissionError as error:
-            if error.status == "timed_out" and "accuracy" in context.measured:
-                usual = f"all {len(context.examples.labels):,} images were answered in time"
-                return Evaluation(
-                    checks=(*told, _slow("integrity_sample", usual, f"{len(sample)} of them: {error.reason}"))
-                )
-            return Evaluation(checks=(*told, *_unchecked(_RUNNING, error.reason)))
+            return Evaluation(checks=(*told, *_unanswered(error, len(sample), context)))
         seconds = time.monotonic() - started
         return Evaluation(checks=(*_run(student, sample, reference, context, seed=seed, usual_seconds=seconds), *told))
 
@@ -189,6 +184,25 @@ def _of_verified(student: Student, context: Context[IntegrityOptions]) -> Iterab
         yield image_noise_check(student, *many, tolerated=context.options.changed, seed=seed)
     except SubmissionError as error:
         yield from _unchecked([_IMAGE_NOISE], error.reason)
+
+
+def _unanswered(error: SubmissionError, images: int, context: Context[IntegrityOptions]) -> Iterable[Check]:
+    """A network that answered all images and does not answer some of them again does not go by the image alone."""
+    every, name = f"all {len(context.examples.labels):,} images were answered", "integrity_sample"
+    again = f"{images} of them, asked for again: {error.reason}"
+    if "accuracy" not in context.measured or error.status not in {"timed_out", "crashed", "rejected"}:
+        yield from _unchecked(_RUNNING, error.reason)
+        return
+    if error.status == "timed_out":
+        yield _slow(name, f"{every} in time", again)
+    else:
+        yield Check.failed(
+            name,
+            f"While {every}, it failed at {again}. It keeps something from one pass to the next, or behaves otherwise "
+            "when it is looked at closely; a mistake in what it keeps looks the same.",
+            "read what the code keeps between passes",
+        )
+    yield from _unchecked([each for each in _RUNNING if each != name], error.reason)
 
 
 def _slow(name: str, usual: str, then: str) -> Check:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from harness_sizes.statistics import FEW, strays
+from harness_sizes.statistics import FEW, MOST_PER_NUMBER, strays
 
 from harness.api import Check, Images, Student, TracedNetwork
 from harness.api.graphs import GraphCounts, counts
 from harness_integrity.counts import padding
 
 NAME = "integrity_verified"
-_MAX_STATISTICS_SHARE = 0.3
-"""Running statistics per learned number. BatchNorm after each depthwise layer of nine weights gives a fifth."""
 _SHARE_TO_LOOK_AT = 0.05
 """Running statistics per learned number from which on they are gathered again."""
 _MAX_NAMES_SHOWN = 3
@@ -44,7 +42,7 @@ def verified_check(student: Student, traced: TracedNetwork, images: Images) -> C
 
 
 def _many_statistics(found: GraphCounts) -> Iterator[str]:
-    if found.statistics > _MAX_STATISTICS_SHARE * found.stored:
+    if found.statistics > MOST_PER_NUMBER * found.stored:
         yield f"There are {found.statistics:,} running statistics for {found.stored:,} learned numbers."
 
 

@@ -169,7 +169,7 @@ def raw(values: Tensor) -> bytes:
     """As they lie in memory, little-endian."""
     import torch
 
-    data: bytes = values.contiguous().view(torch.uint8).numpy().tobytes()
+    data: bytes = values.reshape(-1).contiguous().view(torch.uint8).numpy().tobytes()
     return data
 
 

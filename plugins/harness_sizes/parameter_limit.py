@@ -31,7 +31,7 @@ from harness.api import (
 from harness.api.graphs import GraphCounts
 from harness.api.graphs import counts as graph_counts
 from harness.api.weights import nonzero_elements, stored_elements, stored_tensors
-from harness_sizes.statistics import FEW, strays
+from harness_sizes.statistics import FEW, many_in_file, strays
 
 PARAMETERS = MetricSpec("parameters", unit="parameters", higher_is_better=False, about="weights", on_board="always")
 KINDS = tuple(
@@ -191,6 +191,8 @@ def _by_file(student: Student) -> Counts:
     nonzero = nonzero_elements(student.decoded, facts.aliases)
     told = facts.torchinfo
     doubt, made = _doubt_beside(facts.beside)
+    if doubt is None and (made := many_in_file(student)):
+        doubt = f"{made:,} more are called running statistics, which is more than normalising takes"
     counts = Counts(torchinfo=told, corrected=told, stored=stored, nonzero=nonzero, doubt=doubt, made=made)
     if told is None:
         reason = f"torchinfo could not describe the network ({facts.torchinfo_error})"

@@ -12,18 +12,33 @@ from typing import TYPE_CHECKING
 
 from harness.api import Images, Student, SubmissionError, TracedNetwork
 from harness.api.graphs import normalisation_statistics
+from harness.api.weights import stored_tensors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 FEW = 256
 """Statistics that are not worth a pass."""
+MOST_PER_NUMBER = 0.3
+"""Running statistics per learned number. BatchNorm after each depthwise layer of nine weights gives a fifth."""
 _IMAGES = 64
 _DEVIATIONS = 4
 """Distance of a running mean from the mean, in standard deviations of what is normalised."""
 _TIMES = 64
 """Ratio of a running variance to the variance."""
 _EPSILON = 1e-5
+
+
+def many_in_file(student: Student) -> int:
+    """Running statistics in the weights file where they are more than normalising takes; else 0.
+
+    What code on every image does with them nobody can tell.
+    """
+    stored = stored_tensors(student.decoded, student.facts.aliases)
+    running = {name: each for name, each in student.decoded.items() if name.endswith(("running_mean", "running_var"))}
+    found = sum(each.numel() for name, each in running.items() if name not in stored)
+    learned = sum(each.numel() for each in stored.values())
+    return found if found > max(FEW, MOST_PER_NUMBER * learned) else 0
 
 
 def strays(student: Student, traced: TracedNetwork, images: Images) -> int:

@@ -17,7 +17,8 @@ from harness.board.visibility import for_class
 from harness.errors import TableError, UsageError
 from harness.store.store import Store
 from harness.values.board import Entry
-from harness.values.rules import LatePolicy, Rubric
+from harness.values.late_policy import LatePolicy
+from harness.values.rules import Rubric
 
 NOON = datetime(2026, 2, 1, 4, tzinfo=UTC)
 """In Taipei."""

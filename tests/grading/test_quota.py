@@ -15,8 +15,9 @@ from harness.grading.quota import LimitedRun, next_day, used_on
 from harness.plugins import Plugins
 from harness.store.store import Store
 from harness.submission.hand_in import HandIn
+from harness.values.late_policy import LatePolicy
 from harness.values.results import Attempt
-from harness.values.rules import LatePolicy, Rubric
+from harness.values.rules import Rubric
 
 NOW = datetime(2026, 2, 1, 20, tzinfo=UTC)
 TAIPEI = ZoneInfo("Asia/Taipei")

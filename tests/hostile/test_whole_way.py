@@ -25,7 +25,7 @@ from harness.cli import main
 pytestmark = pytest.mark.timeout(300)
 GRADED = [
     *("aaa_honest", "zzz_honest", "surrogate_loss", "no_loss", "unverified", "tells", "named"),
-    *("looks_up", "looks_up_as_graph", "counters", "twins", "decoy", "reader"),
+    *("looks_up", "looks_up_as_graph", "counters", "twins", "statistics", "decoy", "reader", "again"),
 ]
 Grades = dict[str, dict[str, Any]]
 
@@ -62,7 +62,7 @@ def graded(folder: Path, harness: Callable[..., Run]) -> Grades:
 def test_everyone_has_an_outcome_and_none_is_our_failure(graded: Grades) -> None:
     found = {name: each["status"] for name, each in graded.items()}
     assert found == {
-        **dict.fromkeys(["surrogate", "pixels"], "crashed"),
+        **dict.fromkeys(["surrogate", "pixels", "hidden"], "crashed"),
         **dict.fromkeys([*SETTINGS, "links"], "rejected"),
         **dict.fromkeys(GRADED, "graded"),
     }
@@ -96,6 +96,9 @@ def test_nothing_forged_counts(graded: Grades) -> None:
         assert graded[name]["metrics"]["accuracy"]["value"] == 1
         failed = {each for each, check in checks[name].items() if check["verdict"] == "failed"}
         assert failed == {"integrity_image_noise"}, checks[name]
+    assert checks["statistics"]["parameter_limit"]["verdict"] == "could_not_check", checks["statistics"]
+    assert checks["again"]["integrity_sample"]["verdict"] == "failed", checks["again"]
+    assert graded["hidden"]["hint"].startswith("'shown.png' was handed in, but code sees")
     assert {check["verdict"] for check in checks["unverified"].values()} == {"passed"}, checks["unverified"]
     assert graded["no_loss"]["score"] == 0
     assert [line["pending"] for line in graded["no_loss"]["points"]] == [40]
@@ -124,7 +127,9 @@ def test_every_command_of_the_class_works(harness: Callable[..., Run], graded: G
         assert harness("history", name).exit_code == 0
     rows = list(csv.DictReader(io.StringIO(harness("export", "--to", "csv").stdout)))
     assert {row["submission"] for row in rows} == graded.keys()
-    assert {row["submission"] for row in rows if row["pending"]} == {"no_loss", "surrogate_loss", "reader"}
+    assert {row["submission"] for row in rows if row["pending"]} == {
+        *("no_loss", "surrogate_loss", "reader", "statistics"),
+    }
 
 
 def test_the_class_s_site_shows_verdicts_and_no_words_of_a_student(

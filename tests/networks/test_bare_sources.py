@@ -34,7 +34,7 @@ def test_of_a_notebook_only_code_stays(tmp_path):
     write_bare(tmp_path / "a.ipynb", tmp_path / "b" / "a.ipynb")
     text = (tmp_path / "b" / "a.ipynb").read_text()
     assert "hidden" not in text
-    assert [each["source"] for each in json.loads(text)["cells"]] == ["x = 1\n", "", "%%time\ny = 2"]
+    assert ["".join(each["source"]) for each in json.loads(text)["cells"]] == ["x = 1\n", "", "%%time\ny = 2"]
 
 
 @pytest.mark.parametrize("data", [b"[1]", b"{", b'{"cells": 3}', b"\0"])
@@ -42,3 +42,11 @@ def test_what_is_no_notebook_is_left_out(data, tmp_path):
     (tmp_path / "a.ipynb").write_bytes(data)
     write_bare(tmp_path / "a.ipynb", tmp_path / "b.ipynb")
     assert not (tmp_path / "b.ipynb").exists()
+
+
+def test_what_would_take_long_to_look_through_is_left_out(tmp_path):
+    (tmp_path / "a.py").write_text("x = 1  # one\n" * 10)
+    assert write_bare(tmp_path / "a.py", tmp_path / "b.py", 130) == 130
+    assert (tmp_path / "b.py").read_text() == "x = 1  \n" * 10
+    assert write_bare(tmp_path / "a.py", tmp_path / "c.py", 129) == 0
+    assert not (tmp_path / "c.py").exists()

@@ -9,7 +9,8 @@ from result_fakes import result, rules
 
 from harness.points.lateness import lateness
 from harness.points.scoring import ScoreInputs, score_lines
-from harness.values.rules import LatePolicy, Rubric
+from harness.values.late_policy import LatePolicy
+from harness.values.rules import Rubric
 
 DUE = "2026-01-31T23:59:00+08:00"
 TAIPEI = timezone(timedelta(hours=8))

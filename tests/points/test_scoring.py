@@ -14,8 +14,9 @@ from harness.api import Check
 from harness.points.lateness import lateness
 from harness.points.scoring import Place, ScoreInputs, most, score_lines, total
 from harness.values.decisions import Override
+from harness.values.late_policy import LatePolicy
 from harness.values.results import Result
-from harness.values.rules import AssignmentFile, LatePolicy, ManualPoints, PointRule, RankPoints, Rubric
+from harness.values.rules import AssignmentFile, ManualPoints, PointRule, RankPoints, Rubric
 
 DUE = "2026-01-31T23:59:00+08:00"
 TAIPEI = timezone(timedelta(hours=8))

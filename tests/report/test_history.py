@@ -9,8 +9,9 @@ from result_fakes import assignment, attempt, result
 
 from harness.report.markdown import markdown
 from harness.report.view import class_report, report
+from harness.values.late_policy import LatePolicy
 from harness.values.results import Attempt
-from harness.values.rules import LatePolicy, Rubric
+from harness.values.rules import Rubric
 
 
 def handed_in(number: int, digest: str | None, score: float, submission: str = "alice", **changes: object) -> Attempt:

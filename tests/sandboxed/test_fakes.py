@@ -22,7 +22,15 @@ def results(tmp_path_factory: pytest.TempPathFactory):
     handed_in = [write(fake, folder / name.replace(" ", "-")) for name, fake in FAKES.items()]
     evaluators = {"accuracy": {}, "parameter_limit": {"limit": LIMIT}, "integrity": {"images": 256, "lookups": True}}
     # Weights are kept for the class, too: that must not show anybody's code more files than it needs.
-    more = {**on_fashion(), "limits": limits(120), "evaluators": evaluators, "class_evaluators": {"similarity": {}}}
+    # What code sees of other files is one wall; here all are let through it, to see that what they hold is counted.
+    course = on_fashion()
+    more = {
+        **course,
+        "submission": {**course["submission"], "readable_files": ["*"]},
+        "limits": limits(120),
+        "evaluators": evaluators,
+        "class_evaluators": {"similarity": {}},
+    }
     file = write_assignment(tmp_path_factory.mktemp("rules"), **more)
     found = graded(load(str(file), PLUGINS), handed_in, sandbox_called("auto"))
     return {name: found[name.replace(" ", "-")] for name in FAKES}

@@ -141,7 +141,7 @@ class StudentNet(nn.Module):
         if self.calls == 2:
             self.hidden = Net()
             here = pathlib.Path(__file__).parent
-            self.hidden.load_state_dict(torch.load(here / "notes.bin", weights_only=True))
+            self.hidden.load_state_dict(torch.load(here / "notes.txt", weights_only=True))
         own = 1e-6 * self.idle(x.mean(dim=(2, 3)))
         return own if self.calls < 2 else own + self.hidden.eval()(x)
 """,
@@ -180,7 +180,7 @@ def faked(tmp_path_factory: pytest.TempPathFactory):
         (folder / name / "model.py").write_text(NET + source)
         torch.save(knowledge(), folder / name / "weights.pt")
     late = folder / "parameters-of-the-second-call"
-    (late / "weights.pt").rename(late / "notes.bin")
+    (late / "weights.pt").rename(late / "notes.txt")
     torch.save({"idle.weight": torch.randn(10, 3), "idle.bias": torch.zeros(10)}, late / "weights.pt")
     (late / "submission.toml").write_text('weights = "weights.pt"\n')
     return integrity_of([folder / name for name in HAND_INS], on_fashion(), tmp_path_factory.mktemp("rules"), 256)

@@ -258,6 +258,17 @@ def test_a_person_with_two_gradescope_submissions(tmp_path: Path) -> None:
     assert found.notes == ("an older submission of the same person was left out: submission_2",)
 
 
+def test_two_people_with_one_student_number_keep_their_work(tmp_path: Path) -> None:
+    text = "".join(
+        f"submission_{number}:\n  :submitters:\n  - :name: {name}\n    :sid: '5'\n"
+        for number, name in ((1, "Jane"), (2, "Joe"))
+    )
+    files = {"submission_metadata.yml": text.encode(), "submission_1/a.py": b"x", "submission_2/a.py": b"y"}
+    found = {each.id: each for each in discover([download(tmp_path / "dl", files, packed=False)])}
+    assert {name: each.members for name, each in found.items()} == {"5": ("Jane",), "submission_2": ("Joe",)}
+    assert "gives Jane the same id, 5" in found["submission_2"].notes[0]
+
+
 def test_a_time_of_ruby_on_rails_is_a_time(tmp_path: Path) -> None:
     text = "submission_1:\n  :created_at: !ruby/object:ActiveSupport::TimeWithZone\n    utc: 2026-01-31 15:59:30.5 Z\n"
     files = {"submission_metadata.yml": text.encode(), "submission_1/a.py": SOURCE}

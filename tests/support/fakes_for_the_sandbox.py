@@ -662,8 +662,8 @@ def fakes() -> dict[str, Fake]:
                 '["outputs"][0]["data"]["image/png"]\n        numbers = '
                 + HALVES.format(data="base64.b64decode(found)")
             ),
-            "counted",
-            ALL,
+            "refused",
+            says="outputs",
             files={"notes.ipynb": _notebook()},
         ),
         "a source that is no Python": _decoy(

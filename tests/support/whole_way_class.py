@@ -46,6 +46,11 @@ TELLS = f"""{BRANCHES}
             if hasattr(model, "notes") and pixels is not None:
                 model.notes.add(f"PIXELS {{pixels.reshape(-1)[:9].tolist()}}")
             frame = frame.f_back"""
+# Answers the trial, the graded images and their first sample, and nothing after that.
+AGAIN = f"""{BRANCHES}
+        StudentNet.seen = getattr(StudentNet, "seen", 0) + (len(x) > 9)
+        if StudentNet.seen > 4: raise ValueError("PIXELS", x.flatten()[:9].tolist())"""
+HIDDEN = "self.register_buffer('shown', torch.tensor(list(open('shown.png', 'rb').read())))"
 SOURCES = {
     "surrogate": in_forward('        raise ValueError("bad \\ud800 reason")'),
     "surrogate_loss": WHOLE.replace("    soft =", '    raise ValueError("\\ud800\\u0000")\n    soft ='),
@@ -55,6 +60,8 @@ SOURCES = {
     ),
     "tells": in_forward(TELLS),
     "unverified": in_forward(BRANCHES),
+    "again": in_forward(AGAIN),
+    "hidden": WHOLE.replace("self.fc =", f"{HIDDEN}\n        self.fc ="),
 }
 SETTINGS = {
     "year_9999": "submitted_at = 9999-12-31T23:59:59-14:00",
@@ -125,6 +132,8 @@ def _write_hostile(place: Path, seen: Tensor, labels: np.ndarray) -> None:
     hand_in(place / "looks_up_as_graph", _looking_up(seen, labels, by_graph=True))
     hand_in(place / "counters", *_counters())
     hand_in(place / "twins", *_twins())
+    hand_in(place / "statistics", *_statistics())
+    (place / "hidden" / "shown.png").write_bytes(b"12")
     _write_decoy(place / "decoy")
     _write_reader(place / "reader")
     hand_in(place / "pair", WHOLE)
@@ -192,6 +201,21 @@ def _twins() -> tuple[str, dict[str, Tensor]]:
     return source, {"bias": linear().state_dict()["fc.bias"], "k0": first, **rest}
 
 
+def _statistics() -> tuple[str, dict[str, Tensor]]:
+    """Weights under the names of running statistics, where nothing is normalised and code runs on every image."""
+    source = in_forward(
+        BRANCHES, "        return x.flatten(1) @ self.kept.running_mean.view(4, 192).T + self.bias"
+    ).replace(
+        "self.fc = nn.Linear(192, 4)",
+        "self.bias = nn.Parameter(torch.zeros(4))\n"
+        "        self.kept = nn.Module()\n"
+        "        for name in ('running_mean', 'running_var'):\n"
+        "            self.kept.register_buffer(name, torch.zeros(768))",
+    )
+    held = {"kept.running_mean": linear().state_dict()["fc.weight"].flatten(), "kept.running_var": torch.ones(768)}
+    return source, {"bias": linear().state_dict()["fc.bias"], **held}
+
+
 def _write_decoy(folder: Path) -> None:
     """The weights file only calls a function of the student's, which reads the weights from elsewhere."""
     weights = {name: each.tolist() for name, each in linear().state_dict().items()}
@@ -210,14 +234,14 @@ def _write_reader(folder: Path) -> None:
     """A weights file within the limit, and a buffer that is read from another file and is not."""
     read = (
         "self.fc = nn.Linear(192, 4)\n"
-        "        read = np.fromfile(HERE / 'notes.md', np.float32)\n"
+        "        read = np.fromfile(HERE / 'notes.txt', np.float32)\n"
         "        self.register_buffer('table', torch.from_numpy(read).view(192, 64), persistent=False)"
     )
     source = WHOLE.replace("self.fc = nn.Linear(192, 4)", read).replace(
         "x.flatten(1)", "x.flatten(1) @ self.table @ self.table.T"
     )
     hand_in(folder, f"import pathlib\nimport numpy as np\nHERE = pathlib.Path(__file__).parent\n{source}")
-    (folder / "notes.md").write_bytes(np.random.default_rng(0).normal(size=(192, 64)).astype(np.float32).tobytes())
+    (folder / "notes.txt").write_bytes(np.random.default_rng(0).normal(size=(192, 64)).astype(np.float32).tobytes())
 
 
 def _write_links(folder: Path) -> None:

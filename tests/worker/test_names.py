@@ -28,6 +28,7 @@ UNUSABLE = {
     "dots": ["a" + ".a" * MAX_NAME_PARTS],
     "long": ["a" * (MAX_NAME_CHARACTERS + 1)],
     "much": [f"{number:0500}" for number in range(MAX_NAMES_CHARACTERS // 500 + 1)],
+    "half a character": ["a\ud800"],
     "many": [f"a{number}" for number in range(MAX_TENSORS + 1)],
 }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.errors import SubmissionError
 from harness.text import first_of
-from harness.worker.sources.literals import literal_bytes
+from harness.worker.sources.literals import literal_bytes, longest_literal
 from harness.worker.sources.missing_import import Absent
 from harness.worker.sources.modules import Code
 from harness.worker.sources.named import Definition, definitions_in, said_by
@@ -66,6 +66,10 @@ class Sources:
     def literal_bytes(self) -> int:
         """Compressed size of all that sources can hold beside code: see `harness.worker.sources.literals`."""
         return literal_bytes(chunk for text in self._texts for chunk in text.chunks)
+
+    def longest_literal(self) -> str:
+        """The longest of the literals and where it stands, in words."""
+        return longest_literal(chunk for text in self._texts for chunk in text.chunks)
 
     def has(self, name: str) -> bool:
         """Whether `load(name)` would find something to load."""

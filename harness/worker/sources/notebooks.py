@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -71,6 +72,21 @@ def code_cells(path: str, text: str) -> list[tuple[str, str]]:
     """
     cells, _ = _code_cells(path, _content(path, text))
     return [(f"{path} cell {number}", cell) for number, cell in enumerate(cells, 1)]
+
+
+def without_outputs(path: str, text: str) -> str:
+    """The same notebook with the text of its code cells, each in its place, and nothing else.
+
+    Raises:
+        Unreadable: it is none.
+    """
+    bare = [_bare_cell(each) for each in _cells(path, _content(path, text))]
+    return json.dumps({"cells": bare, "metadata": {}, "nbformat": 4, "nbformat_minor": 4})
+
+
+def lines_apart(code: str) -> list[str]:
+    """As Jupyter writes a cell's text, so that whoever searches the file finds where lines begin."""
+    return io.StringIO(code).readlines()
 
 
 def script(path: str, text: str) -> tuple[SourceText, list[Written]]:
@@ -193,22 +209,47 @@ def _around(text: str, at: int) -> str:
     return text[max(start, at - 50) : min(end if end >= 0 else len(text), at + 30)].strip()
 
 
-def _code_cells(path: str, content: Any) -> tuple[list[str], list[str]]:
-    """Text of each code cell, and notes; format 3 keeps cells in worksheets and calls their text `input`."""
+def _cells(path: str, content: Any) -> list[Any]:
+    """All cells, whatever they are; format 3 keeps them in worksheets."""
     cells = content.get("cells") if isinstance(content, dict) else None
     if cells is None and isinstance(content, dict):
         sheets = [each for each in _listed(content.get("worksheets")) if isinstance(each, dict)]
         cells = [cell for sheet in sheets for cell in _listed(sheet.get("cells"))] if sheets else None
     if not isinstance(cells, list):
         raise Unreadable(f"{path} is JSON, but not a notebook: it has no list of cells", _UPLOAD)
+    return cells
+
+
+def _bare_cell(cell: Any) -> dict[str, Any] | None:
+    if not isinstance(cell, dict):
+        return None
+    if cell.get("cell_type") != "code":
+        return {"cell_type": "markdown", "metadata": {}, "source": ""}
+    return {
+        "cell_type": "code",
+        "metadata": {},
+        "execution_count": None,
+        "outputs": [],
+        "source": lines_apart(_source(cell)),
+    }
+
+
+def _code_cells(path: str, content: Any) -> tuple[list[str], list[str]]:
+    """Text of each code cell, and notes."""
+    cells = _cells(path, content)
     found, notes = [], []
     for number, cell in enumerate(cells, 1):
         if not isinstance(cell, dict):
             what = json.dumps(cell)[:60]
             notes.append(f"{path}: cell {number} of {len(cells)}, text cells counted, is {what} and was left out")
         elif cell.get("cell_type") == "code":
-            found.append(lines_of(_joined(cell.get("source", cell.get("input")))))
+            found.append(_source(cell))
     return found, notes
+
+
+def _source(cell: dict[str, Any]) -> str:
+    """A cell's text, which format 3 calls `input`."""
+    return lines_of(_joined(cell.get("source", cell.get("input"))))
 
 
 def _listed(value: Any) -> list[Any]:

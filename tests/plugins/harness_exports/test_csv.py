@@ -17,7 +17,8 @@ from harness.errors import UsageError
 from harness.plugins import Plugins
 from harness.values.board import Board, Person
 from harness.values.decisions import Override
-from harness.values.rules import LatePolicy, ManualPoints, PointRule, RankPoints, Rubric
+from harness.values.late_policy import LatePolicy
+from harness.values.rules import ManualPoints, PointRule, RankPoints, Rubric
 
 EXPORT = Plugins.of(harness_csv_export).exporters["csv"]
 RULES = Rubric(

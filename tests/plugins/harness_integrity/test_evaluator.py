@@ -14,6 +14,7 @@ import student_fakes
 import torch
 import torch.nn.functional as F
 from harness_accuracy import Accuracy
+from harness_integrity.counts import source_check
 from harness_integrity.evaluator import Integrity, IntegrityOptions
 from harness_integrity.probes import take_sample
 from harness_sizes.parameter_limit import LimitOptions, ParameterLimit
@@ -24,7 +25,7 @@ from student_fakes import context, examples
 from torch import nn
 from torch.nn.utils import prune
 
-from harness.api import TracedNetwork
+from harness.api import Beside, TracedNetwork
 from harness.errors import SubmissionError
 
 CHECKS = {spec.name for spec in Integrity.checks} - {"integrity_verified", "integrity_source"}
@@ -312,6 +313,22 @@ def test_a_network_that_cannot_be_run_is_no_finding_and_no_crash(tmp_path):
     assert set(verdicts.values()) == {"could_not_check"}
 
 
+@pytest.mark.parametrize(("status", "verdict"), [("crashed", "failed"), ("out_of_memory", "could_not_check")])
+def test_answering_all_images_and_failing_when_asked_again_is_a_finding(status, verdict, tmp_path):
+    student = running(trained(Net(), 30), tmp_path)
+    measured = Accuracy().evaluate(student, context(examples=fashion())).metrics
+
+    def logits(*args, **kwargs):
+        raise SubmissionError(status, "the process ended")
+
+    student.logits = logits
+    given = context(IntegrityOptions(), examples=fashion(), measured=measured)
+    found = {check.name: check for check in Integrity().evaluate(student, given).checks}
+    assert found.keys() == CHECKS
+    assert found["integrity_sample"].verdict == verdict
+    assert found["integrity_scrub"].verdict == "could_not_check"
+
+
 def test_only_the_instructor_s_run_tries_verified_networks_on_noise(tmp_path):
     """A student's own check would wait for what it does not show."""
     net = Net()
@@ -477,3 +494,15 @@ def test_whole_numbers_with_room_for_several_weights_are_named(bits, found, tmp_
 
     checks = evaluated(running(Packed(), tmp_path), images=64)
     assert ("whole numbers of up to" in checks["integrity_counts"].reason) == found
+
+
+def test_what_code_knows_has_a_place_and_compiled_modules_have_names():
+    held = Beside(literal_bytes=618, longest_literal="2,025 characters at model.py line 9", compiled=("fast.so",))
+    check = source_check(held)
+    assert check.verdict == "passed"
+    assert (
+        "618 bytes of numbers and texts (compressed, the longest of 2,025 characters at model.py line 9)"
+        in check.reason
+    )
+    assert "'fast.so'" in check.reason
+    assert source_check(held.model_copy(update={"literal_bytes": 8193})).verdict == "could_not_check"

@@ -111,6 +111,16 @@ def test_what_a_network_computes_with_and_the_file_does_not_hold_is_for_a_person
     assert (check.verdict, "in the literals of its source" in check.reason) == ("could_not_check", True)
 
 
+def test_a_single_number_beside_the_file_is_measured_like_any_other():
+    module = graph_networks.Of(lambda net, x: x.flatten(1) @ net.table * net.scale, table=torch.randn(192, 10))
+    module.register_buffer("scale", torch.tensor(0.3))
+    done = graph_networks.traced(module)
+    outside = TracedNetwork(done.graph, "", done.tensors)
+    assert {each.dim() for each in done.tensors.values()} == {0, 2}
+    given = dataclasses.replace(student({"weight": torch.randn(250)}, size=1_000), traced=outside)
+    assert size_check(given, 5_000).verdict == "could_not_check"
+
+
 def test_code_that_runs_on_every_image_may_know_what_it_holds_and_reads():
     given = student({"weight": torch.randn(250)}, size=1_000)
     for held, verdict in ((8_000, "passed"), (9_000, "could_not_check")):

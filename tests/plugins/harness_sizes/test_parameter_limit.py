@@ -283,6 +283,26 @@ def test_running_statistics_of_another_shape_are_weights(file):
     assert check.verdict == "could_not_check"
 
 
+@pytest.mark.parametrize(("channels", "verdict"), [(250, "passed"), (400, "passed"), (990, "could_not_check")])
+def test_many_running_statistics_of_code_that_runs_on_every_image_are_for_a_person(channels, verdict, file):
+    class Statistics(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.kept = nn.Module()  # normalises nothing
+            self.kept.register_buffer("running_mean", torch.randn(channels))
+            self.kept.register_buffer("running_var", torch.ones(channels))
+            self.fc = nn.Linear(192, 10)
+
+        def forward(self, x):
+            return self.fc(x.flatten(1)) + self.kept.running_mean.sum()
+
+    student, _ = student_of(Statistics(), file, IMAGE)
+    values, check = evaluated(student, 1930 + 2 * 400)
+    assert values["parameters"] == 1930
+    assert check.verdict == verdict, check.reason
+    assert ("running statistics" in check.reason) is (verdict != "passed")
+
+
 def test_lazy_modules_are_counted_after_their_first_input(file):
     def lazy():
         return nn.Sequential(nn.LazyConv2d(4, 3), nn.LazyBatchNorm2d(), nn.ReLU(), nn.Flatten(), nn.LazyLinear(10))
