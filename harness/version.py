@@ -1,5 +1,6 @@
 """Read what is installed: the version of this distribution, and the packages that bring plugins."""
 
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points, version
 
 __version__ = version("compress-harness")
@@ -12,6 +13,7 @@ def package_named_by(entry_point: EntryPoint) -> str:
     return named["module"].partition(".")[0] if named else ""
 
 
+@cache
 def plugin_packages() -> frozenset[str]:
     """Top-level modules and packages that entry points of the group `harness` name: what a sandbox shows of plugins."""
     return frozenset(filter(None, map(package_named_by, entry_points(group="harness"))))

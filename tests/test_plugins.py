@@ -168,7 +168,7 @@ def test_an_entry_point_that_names_no_module_stops_nobody(monkeypatch: pytest.Mo
     (fault,) = Plugins.installed().faults
     assert f"plugin 'mine' ({value}): what its entry point names is no module: write it as harness_mine" in fault
     monkeypatch.setattr("harness.version.entry_points", plugins_module.entry_points)
-    assert plugin_packages() == {"harness_boards"}
+    assert plugin_packages.__wrapped__() == {"harness_boards"}
 
 
 def test_our_plugins_come_through_our_own_entry_points() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from harness.graph.program import references
@@ -46,22 +47,29 @@ class Cost:
     layers: tuple[Layer, ...]
 
 
-def cost(graph: Graph) -> Cost:
-    """The cost of one image, as the difference that images make where a graph has a fixed batch.
+def cost(graph: Graph, one: Pass | None = None) -> Cost:
+    """The cost of one image: its share where a graph has a fixed batch.
+
+    Args:
+        one: a pass of one image, if there has been one.
 
     Raises:
         GraphRefused: the graph was never accepted, and does not run.
     """
-    done = measure(graph, 1)
+    done = one or measure(graph, 1)
     images = done.batch
     return Cost(done.macs // images, done.written_bytes // images, done.live_bytes // images, layers(graph, done))
 
 
-def batch_size(graph: Graph, memory_bytes: int, most: int = 64) -> int:
-    """How many images at a time keep the results that are alive at once within `memory_bytes`; at least 1."""
+def batch_size(graph: Graph, memory_bytes: int, most: int = 64, passes: Sequence[Pass] = ()) -> int:
+    """How many images at a time keep the results that are alive at once within `memory_bytes`; at least 1.
+
+    Args:
+        passes: of one image and of two, if there have been such.
+    """
     if graph.input.batch is not None:
         return graph.input.batch
-    one, two = measure(graph, 1).live_bytes, measure(graph, 2).live_bytes
+    one, two = (each.live_bytes for each in passes or (measure(graph, 1), measure(graph, 2)))
     each = max(1, two - one)  # what does not depend on the batch is alive anyway
     return max(1, min(most, (memory_bytes - one + each) // each))
 

@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from harness.graph.operators import operators, why_not
 from harness.graph.program import references
 from harness.graph.refusal import GraphRefused
-from harness.graph.shapes import Limits, measure
+from harness.graph.shapes import Limits, Pass, measure
 from harness.graph.signatures import wrong_arguments
 from harness.values.graph import INPUT, Graph, Node, Result
 
@@ -105,14 +105,19 @@ def check_structure(graph: Graph, limits: Limits = _STANDARD) -> None:
         raise GraphRefused(f"the output {graph.output.node!r} is no node")
 
 
-def check_shapes(graph: Graph, batch: int, limits: Limits = _STANDARD) -> None:
-    """Run it on meta tensors, for one image and for a batch.
+def check_shapes(graph: Graph, batch: int, limits: Limits = _STANDARD) -> tuple[Pass, ...]:
+    """Run it on meta tensors, for one image and for a batch; once where the graph has a batch of its own.
+
+    Returns:
+        What each pass takes.
 
     Raises:
         GraphRefused: an operator does not fit, a limit is passed, or the output is not [N, classes].
     """
-    for images in {1, batch} if graph.input.batch is None else {graph.input.batch}:
+    passes = []
+    for images in (1, batch) if graph.input.batch is None else (graph.input.batch,):
         done = measure(graph, images, limits)
+        passes.append(done)
         if images == 1 and done.output == (graph.classes,):
             raise GraphRefused(f"a batch of one image gets [{graph.classes}], not [1, {graph.classes}]: {SQUEEZED}")
         if done.output != (images, graph.classes) or not done.output_dtype.is_floating_point:
@@ -120,6 +125,7 @@ def check_shapes(graph: Graph, batch: int, limits: Limits = _STANDARD) -> None:
                 f"the output for {images} images is {list(done.output)} of {done.output_dtype}, "
                 f"not floating logits [{images}, {graph.classes}]"
             )
+    return tuple(passes)
 
 
 def _check_tensors(graph: Graph, limits: Limits) -> None:

@@ -15,6 +15,7 @@ from harness.graph.replay import Replay
 from harness.values.graph import Graph
 
 _FEW_IMAGES = (1, 3)
+_MANY_IMAGES = 16
 _TOLERANCE = 1e-5
 _ROUNDINGS = 8
 """Last digits that may differ where a network computes in fewer bits than float32."""
@@ -24,11 +25,11 @@ def probe_sizes(graph: Graph, most: int | None) -> tuple[int, ...]:
     """Numbers of images in the batches to compare on.
 
     Args:
-        most: in the largest of them; None: a few images are enough.
+        most: that fit into one; None: a few images are enough.
     """
     if graph.input.batch is not None:
         return (graph.input.batch,)
-    return _FEW_IMAGES if most is None else (*_FEW_IMAGES, most)
+    return _FEW_IMAGES if most is None else (*_FEW_IMAGES, min(most, _MANY_IMAGES))
 
 
 def probes(shape: Sequence[int], sizes: Sequence[int]) -> Iterator[Tensor]:

@@ -13,7 +13,7 @@ from harness.graph.limits import check_shapes
 from harness.graph.packed import takes_apart, unpacked
 from harness.graph.recalibration import recalibrated
 from harness.graph.replay import Replay
-from harness.graph.shapes import Limits, measure
+from harness.graph.shapes import Limits
 from harness.graph.tensors import bound
 from harness.graph.verification import difference
 from harness.values.graph import Graph
@@ -29,11 +29,11 @@ def measured(graph: Graph, allowed: LoadGraph) -> GraphLoaded:
         GraphRefused: an operator does not fit, or more than is allowed.
     """
     limits = Limits(tensor_bytes=allowed.tensor_bytes, live_bytes=allowed.live_bytes)
-    check_shapes(graph, 2, limits)
+    passes = check_shapes(graph, 2, limits)
     return GraphLoaded(
-        macs=cost(graph).macs,
-        most_images=batch_size(graph, allowed.live_bytes, allowed.most_images),
-        packed=unpacked(graph, measure(graph, 1)) if takes_apart(graph) else {},
+        macs=cost(graph, passes[0]).macs,
+        most_images=batch_size(graph, allowed.live_bytes, allowed.most_images, passes),
+        packed=unpacked(graph, passes[0]) if takes_apart(graph) else {},
     )
 
 

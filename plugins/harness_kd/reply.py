@@ -94,7 +94,9 @@ class Reading:
 def text(value: Any, most: int = 300) -> str:
     """One printable line of a claim."""
     line = " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
-    return "".join(character if character.isprintable() else "?" for character in line)[:most]
+    if not line.isprintable():
+        line = "".join(character if character.isprintable() else "?" for character in line)
+    return line[:most]
 
 
 def texts(value: Any, most: int = 40, longest: int = 120) -> tuple[str, ...]:
