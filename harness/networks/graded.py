@@ -35,10 +35,10 @@ class GradedNetwork:
             network = measuring.verified(self.module)
         except Unverified as found:
             self.verification = Verification(verified=False, reason=found.reason, operator=found.operator)
-            # What a network keeps from one pass to the next, it has now of being traced.
-            self.module.session.close()
         else:
             self.verification, self.traced, self._measured = network.verification(), network.traced, network
+        # A graph needs it no more; and what a network keeps from one pass to the next, it has now of being traced.
+        self.module.session.close()
 
     @property
     def weights(self) -> Weights:
