@@ -69,7 +69,7 @@ class IntegrityOptions(Options):
     """How far the logits of one image may differ between batches, relative to the largest logit."""
     lookups: bool = False
     """Whether verified networks, too, are tried on images with noise, four times as many as `images`: where everybody
-    knows the test images, a graph may look some of them up. A student's own check leaves this out."""
+    knows the test images, a graph may look some of them up."""
 
 
 class Integrity:
@@ -78,7 +78,7 @@ class Integrity:
     Of a verified network one check says what was verified and what stands outside, which costs nothing; with the option
     `lookups`, another one whether it looks images up. Any other network is probed on a sample of the images. A finding
     is a failed check. Where the network cannot be run under a probe, or there are fewer than 64 images, the check could
-    not be made.
+    not be made. A student's own check leaves out whatever has to run.
     """
 
     name = "integrity"
@@ -87,15 +87,17 @@ class Integrity:
     checks = tuple(CheckSpec(name, evidence=True) for name in (VERIFIED, *_TOLD, *_RUNNING))
 
     def evaluate(self, student: Student, context: Context[IntegrityOptions]) -> Evaluation:
+        # What has to run is evidence for the instructor: in a student's own check it would be half of the time.
+        runs = context.audience == "instructor"
+        options = context.options
         if student.traced is not None:
             of_graph = verified_check(student, student.traced, context.examples.images)
-            # Evidence for the instructor, who has it measured: in a student's own check it would be half of the time.
-            asked = context.options.lookups and context.audience == "instructor"
-            looked_up = _of_verified(student, context) if asked else ()
+            looked_up = _of_verified(student, context) if runs and options.lookups else ()
             return Evaluation(checks=(of_graph, *looked_up))
-        options = context.options
         beside = student.facts.beside
         told = (counts_check(student), statistics_check(student), *([source_check(beside)] if beside else []))
+        if not runs:
+            return Evaluation(checks=told)
         if len(context.examples.labels) < _FEWEST_IMAGES:
             return Evaluation(checks=(*told, *_unchecked(_RUNNING, f"fewer than {_FEWEST_IMAGES} images")))
         seed = _seed(options.seed, context.secret)

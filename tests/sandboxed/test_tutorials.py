@@ -11,6 +11,7 @@ import re
 import runpy
 import shlex
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +30,9 @@ _FILE = re.compile(r"# (at the end of )?([\w./-]+\.\w+)\n")
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=lambda page: page.stem)
 def test_a_tutorial_runs(page: Path, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Python takes a file that was changed within a second and kept its size for the one it has compiled.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     blocks = _BLOCK.findall(page.read_text(encoding="utf-8"))
     assert len(blocks) > 5
     for language, text in blocks:

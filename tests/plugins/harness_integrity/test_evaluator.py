@@ -348,6 +348,14 @@ def test_only_the_instructor_s_run_tries_verified_networks_on_noise(tmp_path):
     assert found["instructor"] == ({"integrity_verified", "integrity_image_noise"}, 4 * 64)
 
 
+def test_a_student_s_own_check_runs_no_probe(tmp_path):
+    student = running(loaded(Net()), tmp_path)
+    given = context(IntegrityOptions(), audience="student", examples=fashion())
+    found = {check.name for check in Integrity().evaluate(student, given).checks}
+    assert found == {"integrity_counts", "integrity_statistics"}
+    assert not student.images
+
+
 def test_too_few_images_say_nothing(tmp_path):
     student = running(loaded(Net()), tmp_path)
     found = Integrity().evaluate(student, context(IntegrityOptions(), examples=fashion(63))).checks
