@@ -123,7 +123,7 @@ def quantization() -> QuantizationOptions:
 
 def context(options: Options, graded: Examples) -> Context:
     return Context(
-        options=options, examples=graded, public=np.ones(len(graded.labels), dtype=bool), split=False, baselines={},
+        options=options, examples=graded, public=np.ones(len(graded.labels), dtype=bool), split=False,
         audience="instructor", input_size=28, measured={}, kd_functions=(), limit_seconds=60,
     )  # fmt: skip
 
