@@ -56,7 +56,7 @@ _Expected = dict[str, tuple[str, bool]]
 def _schema(operator: str) -> tuple[_Expected, _Expected]:
     """Positional arguments and those that are only given by name: the kind of each, and whether it must be given.
 
-    torch.export writes positional ones by position; rules and formulas rely on that.
+    The trace writes positional ones by position, as torch hands them on; rules and formulas rely on that.
     """
     _, packet, overload = operator.split(".")
     schema = getattr(getattr(torch.ops.aten, packet), overload)._schema  # noqa: SLF001 - what torch itself prints

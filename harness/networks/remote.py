@@ -64,7 +64,7 @@ class RemoteNetwork:
         return logits
 
     def forward(self, request: Logits, weights: Weights, descriptors: tuple[int, int]) -> None:
-        """Have logits written into shared memory.
+        """Have logits written into shared memory: those of `request.rows`, which have their part of the time.
 
         Args:
             descriptors: of the images and of the logits.
@@ -72,13 +72,11 @@ class RemoteNetwork:
         Raises:
             SubmissionError: the network failed.
         """
-        self.asked().ask(
-            request,
-            weights,
-            doing="running forward",
-            seconds=self.rules.limits.forward_seconds,
-            descriptors=descriptors,
-        )
+        doing, seconds = "running forward", self.rules.limits.forward_seconds
+        if request.rows is not None:
+            part, count = request.rows[1] - request.rows[0], request.images.pixels[0]
+            doing, seconds = f"{doing} on {part:,} of {count:,} images", seconds * part / count
+        self.asked().ask(request, weights, doing=doing, seconds=seconds, descriptors=descriptors)
 
     def recalibrated(self, images: Images, weights: Weights | None = None) -> Weights:
         """See `harness.api.Network.recalibrated`."""

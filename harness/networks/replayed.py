@@ -27,7 +27,7 @@ from harness.graph.tensors import among
 from harness.graph.verification import probe_sizes, tolerated
 from harness.networks.remote import RemoteNetwork
 from harness.networks.session import SMALL_REPLY_BYTES, Weights, WorkerSession
-from harness.networks.sharing import at_once, shared_out
+from harness.networks.sharing import Rows, at_once, shared_out
 from harness.sandbox import Worker
 from harness.sandbox.shared_images import SharedImages
 from harness.values.graph import TensorEntry
@@ -101,24 +101,17 @@ class ReplayedNetwork(RemoteNetwork):
         Each gets its part of the time as well, so that the limit does not depend on their number.
         """
         images = request.images
-        count = images.pixels[0]
-        rows = shared_out(count, images.batch_size, self._measuring.free_workers())
+        rows = shared_out(images.pixels[0], images.batch_size, self._measuring.free_workers())
         if len(rows) == 1:
             super().forward(request, weights, descriptors)
             return
         for helper in self._measuring.helpers(len(rows) - 1)[len(self._beside) :]:
             self._beside.append(ReplayedNetwork(helper, self.traced, self.weights))
 
-        def part(network: ReplayedNetwork, first: int, end: int) -> None:
-            network.asked().ask(
-                request.model_copy(update={"rows": (first, end)}),
-                weights,
-                doing=f"running forward on {end - first:,} of {count:,} images",
-                seconds=self.rules.limits.forward_seconds * (end - first) / count,
-                descriptors=descriptors,
-            )
+        def part(network: ReplayedNetwork, its: Rows) -> None:
+            RemoteNetwork.forward(network, request.model_copy(update={"rows": its}), weights, descriptors)
 
-        at_once([partial(part, network, *its) for network, its in zip((self, *self._beside), rows, strict=False)])
+        at_once([partial(part, network, its) for network, its in zip((self, *self._beside), rows, strict=False)])
 
     def macs(self) -> int:
         """Multiply-accumulates of one image, from the operators' formulas."""

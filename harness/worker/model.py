@@ -302,14 +302,20 @@ def evaluating(module: nn.Module) -> None:
 
 def modules_of(module: nn.Module) -> list[nn.Module]:
     """The module and all below it, each once, in the order of torch's own walk, which a student may override."""
-    found: dict[int, nn.Module] = {}
-    waiting = [module]
+    return [each for _, each in paths_of(module)]
+
+
+def paths_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
+    """The module and all below it with their paths, such as `cnn.0`; see `modules_of`."""
+    seen: set[int] = set()
+    waiting = [("", module)]
     while waiting:
-        each = waiting.pop()
-        if id(each) not in found:
-            found[id(each)] = each
-            waiting += [child for child in reversed(each._modules.values()) if child is not None]  # noqa: SLF001
-    return list(found.values())
+        path, each = waiting.pop()
+        if id(each) not in seen:
+            seen.add(id(each))
+            yield path, each
+            children = [(name, child) for name, child in each._modules.items() if child is not None]  # noqa: SLF001
+            waiting += [(f"{path}.{name}" if path else name, child) for name, child in reversed(children)]
 
 
 def is_quantised(module: nn.Module) -> bool:

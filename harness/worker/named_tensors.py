@@ -7,6 +7,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from harness.worker.model import paths_of
+
 _Identity = tuple[Any, ...]
 
 
@@ -53,19 +55,6 @@ class NamedTensors:
             self.entries[name] = {"kind": kind, "dtype": dtype, "shape": shape, "aliases": [], "storage": storage}
             self.values[name] = tensor.detach()
         return known
-
-
-def paths_of(module: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """The module and all below it with their paths, each once, in the order of torch's own walk."""
-    seen: set[int] = set()
-    waiting = [("", module)]
-    while waiting:
-        path, each = waiting.pop()
-        if id(each) not in seen:
-            seen.add(id(each))
-            yield path, each
-            children = [(name, child) for name, child in each._modules.items() if child is not None]  # noqa: SLF001
-            waiting += [(f"{path}.{name}" if path else name, child) for name, child in reversed(children)]
 
 
 def _attributes(module: nn.Module) -> Iterator[tuple[str, Tensor]]:

@@ -10,21 +10,18 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
+
+from harness.worker.without_compiler import DispatchMode
 
 _SEED = 20_011
 
 
-class _OtherDraws(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _OtherDraws(DispatchMode):  # type: ignore[no-untyped-call]
     """Whatever draws random numbers in torch draws those of our own generator's state, whichever seed was set."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self._draws = 0
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else torch imports its compiler, in order to keep it away
 
     def __torch_dispatch__(self, operator: Any, types: Any, arguments: Any = (), keywords: Any = None) -> Any:
         keywords = keywords or {}

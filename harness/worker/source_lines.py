@@ -5,28 +5,29 @@ from __future__ import annotations
 import sys
 import sysconfig
 import traceback
+from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
+from types import FrameType
 
 _PYTHON = sysconfig.get_path("stdlib")
 
 
 def line() -> str | None:
     """`file:line`, the innermost that is running."""
-    frame = sys._getframe(1)  # noqa: SLF001
-    while frame is not None:
-        if _is_students(frame.f_code.co_filename):
-            return f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}"
-        frame = frame.f_back  # type: ignore[assignment]
-    return None
+    return _first(traceback.walk_stack(sys._getframe(1)))  # noqa: SLF001
 
 
 def line_of(error: BaseException) -> str | None:
     """`file:line`, the innermost that an error came through."""
-    for frame, number in reversed(list(traceback.walk_tb(error.__traceback__))):
-        if _is_students(frame.f_code.co_filename):
-            return f"{Path(frame.f_code.co_filename).name}:{number}"
-    return None
+    return _first(reversed(list(traceback.walk_tb(error.__traceback__))))
+
+
+def _first(frames: Iterable[tuple[FrameType, int]]) -> str | None:
+    own = (
+        (Path(frame.f_code.co_filename), number) for frame, number in frames if _is_students(frame.f_code.co_filename)
+    )
+    return next((f"{file.name}:{number}" for file, number in own), None)
 
 
 @cache

@@ -22,14 +22,15 @@ import torch
 from torch import Tensor, nn
 from torch.multiprocessing.reductions import StorageWeakRef
 from torch.overrides import TorchFunctionMode
-from torch.utils._python_dispatch import TorchDispatchMode
 
 from harness.graph.operators import operators, why_not
 from harness.graph.refusal import GraphRefused
 from harness.worker.memory import Geometry, Memory, Reference, View
-from harness.worker.named_tensors import NamedTensors, paths_of
+from harness.worker.model import paths_of
+from harness.worker.named_tensors import NamedTensors
 from harness.worker.operator_calls import changed_by, functional, refuse_statistics, trains
 from harness.worker.source_lines import line
+from harness.worker.without_compiler import DispatchMode
 
 _BATCH_NORM = "aten._native_batch_norm_legit_no_training.default"
 _COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd  # noqa: SLF001
@@ -45,7 +46,7 @@ _LEFT = "the forward pass takes tensors out of torch (NumPy, pointers)"
 _LATER = "the forward pass keeps tensors for later: what it answers depends on earlier batches"
 
 
-class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class Tape(DispatchMode):
     """One forward pass.
 
     Args:
@@ -58,7 +59,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     supports_higher_order_operators = True  # in order to refuse them by name
 
     def __init__(self, module: nn.Module, images: Tensor, tensors: NamedTensors, earlier: Sequence[Tape] = ()) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.nodes: list[dict[str, Any]] = []
         self._tensors, self._earlier = tensors, earlier
         self._paths = {id(each): path for path, each in paths_of(module)}
@@ -66,10 +67,6 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._names: Counter[str] = Counter()
         self._memories: dict[int, Memory] = {}
         self._new_memory(images).keep(Geometry.of(images), {"node": "input"})
-
-    @classmethod
-    def _should_skip_dynamo(cls) -> bool:
-        return False  # else torch imports its compiler, in order to keep it away
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:

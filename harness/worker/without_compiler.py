@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
+from torch.utils._python_dispatch import TorchDispatchMode
+
 _SYMBOLS = "torch.fx.experimental.symbolic_shapes"
 
 
@@ -26,6 +28,17 @@ def answer_for_the_compiler() -> None:
     """
     if not _STAND_INS.keys() & sys.modules.keys():
         sys.modules.update({name: _StandIn(name, answers) for name, answers in _STAND_INS.items()})
+
+
+class DispatchMode(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """A mode whose use imports no compiler, in a process without stand-ins either."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # else torch imports it, in order to keep it away from us
 
 
 class _StandIn(ModuleType):
